@@ -1,0 +1,41 @@
+"""A collection as its callers see it, and how collections are ordered in a listing."""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """`uid` is new at each creation, so that a re-created collection is never taken for the old one."""
+
+    collection_id: str
+    uid: UUID
+    model_version: str
+    created_s: float
+    face_count: int
+    user_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionEntry:
+    """One line of ListCollections; `cursor` is where the next page would start after it."""
+
+    collection_id: str
+    model_version: str
+    cursor: str
+
+
+def collection_cursor(collection_id: str) -> str:
+    """Orders collections by id in at most 129 ASCII characters, so that a NextToken fits the model's 255.
+
+    Ids of up to 128 characters are their own cursor. Longer ones keep 96 characters and end in a hash; `~` is not
+    allowed in an id, so the two never meet.
+    """
+    if len(collection_id) <= 128:
+        return collection_id
+    return f"{collection_id[:96]}~{hashlib.sha256(collection_id.encode()).hexdigest()[:32]}"
+
+
+def collection_arn(collection_id: str, *, region: str, account: str) -> str:
+    return f"arn:aws:rekognition:{region}:{account}:collection/{collection_id}"

@@ -1,0 +1,88 @@
+"""Every refusal openrek can give, as values that know nothing of HTTP.
+
+    Refusal
+    ├── ValidationError               a member of the request breaks the service model
+    ├── SerializationError            the body is not the JSON that the model describes
+    ├── UnknownOperation              no such operation, or one that openrek does not offer
+    ├── AccessDenied                  the caller may not do this
+    ├── InvalidParameter              the request makes no sense as a whole
+    ├── InvalidImageFormat            the bytes are not a JPEG or PNG
+    ├── ImageTooLarge                 too many bytes or too many pixels
+    ├── InvalidS3Object               the object cannot be read
+    ├── InvalidPaginationToken        not one of our tokens, or one from elsewhere
+    ├── ResourceNotFound
+    ├── ResourceAlreadyExists
+    ├── ServiceQuotaExceeded
+    ├── Throttling                    too much work at once; the caller may try again
+    └── InternalServerError           our fault
+
+`str(refusal)` is the text that Rekognition sends. `reason` is one plain sentence of ours that says what
+exactly was wrong; it travels in the header `x-openrek-reason`. Neither ever holds image or vector data.
+"""
+
+
+class Refusal(Exception):
+    """The request was refused and nothing was changed."""
+
+    text = "Request has invalid parameters"
+
+    def __init__(self, text: str | None = None, *, reason: str | None = None) -> None:
+        super().__init__(text or self.text)
+        self.reason = reason
+
+
+class ValidationError(Refusal): ...
+
+
+class SerializationError(Refusal): ...
+
+
+class UnknownOperation(Refusal):
+    text = "Unknown operation"
+
+
+class AccessDenied(Refusal): ...
+
+
+class InvalidParameter(Refusal): ...
+
+
+class InvalidImageFormat(Refusal):
+    text = "Request has invalid image format"
+
+
+class ImageTooLarge(Refusal):
+    text = "Image size is too large"
+
+
+class InvalidS3Object(Refusal):
+    text = "Unable to get object metadata from S3. Check object key, region and/or access permissions."
+
+
+class InvalidPaginationToken(Refusal):
+    text = "Invalid Pagination Token"
+
+
+class ResourceNotFound(Refusal): ...
+
+
+class ResourceAlreadyExists(Refusal): ...
+
+
+class ServiceQuotaExceeded(Refusal): ...
+
+
+class Throttling(Refusal):
+    text = "Slow down; sudden increase in rate of requests."
+
+
+class InternalServerError(Refusal):
+    text = "Internal server error"
+
+
+def collection_not_found(collection_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"The collection id: {collection_id} does not exist")
+
+
+def no_faces_in_image(reason: str) -> InvalidParameter:
+    return InvalidParameter("There are no faces in the image. Should be at least 1.", reason=reason)
