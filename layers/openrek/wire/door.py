@@ -1,0 +1,109 @@
+"""The door: one HTTP request in, one HTTP reply out, whatever comes.
+
+Knows HTTP, AWS JSON 1.1 and the service model; knows operations only as functions from dict to dict. Operations raise
+refusals of the domain; only here and in `reply` do they become HTTP.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from openrek.domain.caller import Caller
+from openrek.domain.errors import InternalServerError, Refusal, UnknownOperation
+from openrek.wire import reply
+from openrek.wire.http import HttpReply, HttpRequest
+from openrek.wire.limits import body_too_large, max_body_bytes
+from openrek.wire.model import Model, service_model
+from openrek.wire.parse import parse_object
+from openrek.wire.scope import caller_by_scope
+from openrek.wire.validate import validated
+
+Operation: TypeAlias = Callable[[dict[str, Any], Caller], dict[str, Any]]
+
+TARGET_PREFIX = "RekognitionService."
+CONTENT_TYPES = ("application/x-amz-json-1.1", "application/x-amz-json-1.0")
+
+log = logging.getLogger(__name__)
+
+
+class Door:
+    """`operations` maps API names (`SearchFacesByImage`) to what carries them out.
+
+    `authenticate` tells who asks, or raises a Refusal; the default believes the credential scope.
+    """
+
+    def __init__(
+        self,
+        operations: Mapping[str, Operation],
+        *,
+        model: Model | None = None,
+        authenticate: Callable[[HttpRequest], Caller] = caller_by_scope,
+    ) -> None:
+        self._operations = operations
+        self._model = model or service_model()
+        self._authenticate = authenticate
+
+    def answer(self, request: HttpRequest) -> HttpReply:
+        """Never raises."""
+        request_id = reply.new_request_id()
+        try:
+            return self._carry_out(request, request_id)
+        except Refusal as refusal:
+            return reply.refuse(refusal, request_id)
+        except Exception as error:  # noqa: BLE001 - the one place where an unforeseen error becomes an answer
+            # Neither the message nor the values: they may hold an image or a vector.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            log.error("request %s failed with %s\n%s", request_id, type(error).__qualname__, frames)
+            return reply.refuse(InternalServerError(), request_id)
+
+    def target(self, request: HttpRequest) -> str:
+        """The operation that is asked for. Needs no body. Raises UnknownOperation unless this door offers it."""
+        name = _named(request)
+        if name in self._operations:
+            return name
+        if name in self._model.operations:
+            raise UnknownOperation(reason=f"{name} is an operation of Rekognition that openrek does not offer.")
+        raise UnknownOperation(
+            reason=f"Rekognition has no operation {name!r}."
+            if name
+            else "Ask with POST / and the header X-Amz-Target: RekognitionService.<Operation>, or POST /<Operation>."
+        )
+
+    def _carry_out(self, request: HttpRequest, request_id: str) -> HttpReply:
+        _require_size(request)
+        caller = self._authenticate(request)
+        operation = self.target(request)
+        _require_content_type(request)
+        sent = parse_object(request.body)
+        arguments, unknown = validated(self._model, operation, sent)
+        response = self._operations[operation](arguments, caller)
+        return reply.accept(response, request_id, reason=_ignored(unknown))
+
+
+def _named(request: HttpRequest) -> str:
+    """The operation's name as the request gives it, or the empty string."""
+    path = request.path.partition("?")[0].removeprefix("/")
+    target = request.headers.get("x-amz-target", "")
+    by_target = target.removeprefix(TARGET_PREFIX) if target.startswith(TARGET_PREFIX) else ""
+    if request.method != "POST" or (path and target and path != by_target):
+        return ""
+    return path or by_target
+
+
+def _require_size(request: HttpRequest) -> None:
+    name = _named(request)
+    if len(request.body) > max_body_bytes(name):
+        raise body_too_large(name)
+
+
+def _require_content_type(request: HttpRequest) -> None:
+    """A web page cannot send these types without asking first, and it is never allowed to."""
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in CONTENT_TYPES:
+        raise UnknownOperation(reason=f"The Content-Type must be {CONTENT_TYPES[0]}.")
+
+
+def _ignored(unknown: list[str]) -> str | None:
+    """AWS ignores members that the model does not know. So do we, but we say so."""
+    return f"Ignored, not in the service model: {', '.join(unknown)}." if unknown else None
