@@ -1,0 +1,44 @@
+"""CompareFaces."""
+
+from collections.abc import Sequence
+
+from openrek.domain.errors import InvalidParameter
+from openrek.domain.faces import DetectedFace, cosine, float32, largest
+from openrek.domain.ports import Buckets, Photo, Reader
+from openrek.domain.quality import select
+from openrek.operations.images import image_bytes, require_one_source
+from openrek.operations.matching import DEFAULT_THRESHOLD_PCT, MOST_FACES_IN_PHOTO
+from openrek.operations.shapes import Request, Response, box_shape, detected_face_shape
+
+
+def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Response:
+    """The source's largest face against each of the target's: best match first, then those below the threshold."""
+    require_one_source(request["SourceImage"])
+    require_one_source(request["TargetImage"])
+    source_image = image_bytes(request["SourceImage"], buckets)
+    target_image = image_bytes(request["TargetImage"], buckets)
+
+    level = request.get("QualityFilter", "NONE")
+    source = reader.read(source_image)
+    source_face = largest(_faces(source, level, "source"))
+    target = reader.read(target_image)
+    target_faces = _faces(target, level, "target")
+
+    probe = source.embed(source_face)
+    scored = [(reader.model.similarity_pct(cosine(probe, target.embed(face))), face) for face in target_faces]
+    threshold_pct = float32(request.get("SimilarityThreshold", DEFAULT_THRESHOLD_PCT))
+    matched = sorted((pair for pair in scored if pair[0] >= threshold_pct), key=lambda pair: -pair[0])
+    return {
+        "SourceImageFace": {"BoundingBox": box_shape(source_face.box), "Confidence": source_face.confidence},
+        "FaceMatches": [{"Similarity": similarity, "Face": detected_face_shape(face)} for similarity, face in matched],
+        "UnmatchedFaces": [detected_face_shape(face) for similarity, face in scored if similarity < threshold_pct],
+    }
+
+
+def _faces(photo: Photo, level: str, name: str) -> Sequence[DetectedFace]:
+    """The faces that the quality filter keeps. Raises InvalidParameter when there is none."""
+    kept, dropped = select(photo.faces, level, MOST_FACES_IN_PHOTO)
+    if not kept:
+        why = f"the quality filter dropped all {len(dropped)} of its faces" if dropped else "it shows no face"
+        raise InvalidParameter(reason=f"The {name} image cannot be compared: {why}.")
+    return kept

@@ -1,0 +1,18 @@
+"""CreateCollection."""
+
+from openrek.domain.caller import Caller
+from openrek.domain.collections import collection_arn
+from openrek.domain.models import SFACE
+from openrek.domain.ports import Collections
+from openrek.operations.shapes import Request, Response
+
+
+def create_collection(request: Request, *, collections: Collections, caller: Caller) -> Response:
+    """The ARN comes without its `arn:`, as Rekognition sends it here and nowhere else."""
+    collection = collections.create(request["CollectionId"], SFACE, request.get("Tags", {}))
+    arn = collection_arn(collection.collection_id, region=caller.region, account=caller.account)
+    return {
+        "StatusCode": 200,
+        "CollectionArn": arn.removeprefix("arn:"),
+        "FaceModelVersion": collection.model_version,
+    }

@@ -1,0 +1,9 @@
+"""DeleteCollection."""
+
+from openrek.domain.ports import Collections
+from openrek.operations.shapes import Request, Response
+
+
+def delete_collection(request: Request, *, collections: Collections) -> Response:
+    collections.delete(request["CollectionId"])
+    return {"StatusCode": 200}

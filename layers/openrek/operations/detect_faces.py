@@ -1,0 +1,11 @@
+"""DetectFaces."""
+
+from openrek.domain.ports import Buckets, Reader
+from openrek.operations.images import image_bytes
+from openrek.operations.shapes import Request, Response, detected_face_shape
+
+
+def detect_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Response:
+    """The faces of a photo, largest first, with the default attributes whichever are asked for."""
+    photo = reader.read(image_bytes(request["Image"], buckets))
+    return {"FaceDetails": [detected_face_shape(face) for face in photo.faces]}

@@ -1,0 +1,26 @@
+"""SearchFaces."""
+
+from uuid import UUID
+
+from openrek.domain.models import face_model
+from openrek.domain.ports import Collections, Search
+from openrek.operations.matching import DEFAULT_THRESHOLD_PCT, MOST_MATCHES
+from openrek.operations.shapes import Request, Response, face_match_shapes
+
+
+def search_faces(request: Request, *, collections: Collections, search: Search) -> Response:
+    """The faces most like one of the collection; that face itself is never among them."""
+    collection = collections.require(request["CollectionId"])
+    model = face_model(collection.model_version)
+    threshold_pct = request.get("FaceMatchThreshold", DEFAULT_THRESHOLD_PCT)
+    found = search.nearest_to_face(
+        collection,
+        UUID(request["FaceId"]),
+        limit=request.get("MaxFaces", MOST_MATCHES),
+        lowest_cosine=model.lowest_cosine(threshold_pct),
+    )
+    return {
+        "SearchedFaceId": request["FaceId"],
+        "FaceMatches": face_match_shapes(found, model, threshold_pct),
+        "FaceModelVersion": collection.model_version,
+    }
