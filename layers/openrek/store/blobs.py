@@ -1,0 +1,32 @@
+"""The Blobs port: large immutable byte strings under unique names. Nothing here knows what they hold."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class BlobExists(Exception):
+    """A blob of that name is there already; blobs are never overwritten."""
+
+
+class BlobMissing(Exception):
+    """No blob has that name."""
+
+
+class Blobs(Protocol):
+    """Names are path-like: lower-case letters, digits, `.`, `_`, `-`, in parts joined by `/`; else ValueError."""
+
+    def put(self, name: str, content: bytes) -> None:
+        """Durable and complete when it returns. Raises BlobExists."""
+        ...
+
+    def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """The whole blob, or `length` bytes of it from `start`; less at its end. Raises BlobMissing."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Gone when it returns; a name that is not there is fine."""
+        ...
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """In ascending order."""
+        ...

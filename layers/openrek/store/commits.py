@@ -1,0 +1,159 @@
+"""How a collection changes: one conditional transaction that moves the head and writes the next log entry.
+
+Writes of one collection are thereby totally ordered. The loser of a race looks again and tries again. When the store
+cannot say whether a transaction was written, the log can: entry n+1 carries a number that only its writer knows.
+"""
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import InternalServerError, Throttling
+from openrek.store.heads import Head, require_head, same_collection
+from openrek.store.items import (
+    ABSENT,
+    ConditionFailed,
+    Contended,
+    Item,
+    Items,
+    Key,
+    Operation,
+    OutcomeUnknown,
+    Put,
+)
+from openrek.store.rows import FaceRow
+from openrek.store.table import log_key
+
+ATTEMPTS: Final = 40
+RESENDS: Final = 8
+PATIENCE_S: Final = 20.0
+FIRST_PAUSE_S: Final = 0.002
+LONGEST_PAUSE_S: Final = 0.25
+OWN_OPERATIONS: Final = 2
+"""The head and the log entry; the rest of a transaction's 100 operations are the change's own."""
+
+TOO_MANY_WRITERS: Final = "Too many clients write to this collection at once; nothing was written."
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[Answer]):
+    """What a commit does besides moving the head, and what its caller is told once it is done.
+
+    `rows` and `deleted` make the log entry. Without any of `rows`, `deleted` and `writes` there is nothing to commit.
+    """
+
+    answer: Answer
+    rows: Sequence[FaceRow] = ()
+    deleted: Sequence[UUID] = ()
+    writes: Sequence[Operation] = ()
+    faces: int = field(default=0, kw_only=True)
+    users: int = field(default=0, kw_only=True)
+
+
+class Moved(Exception):
+    """The head moved while a change was being prepared from it: look again."""
+
+
+class Commits:
+    def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`pause` takes seconds; tests pass their own."""
+        self._items = items
+        self._pause = pause
+        self._turns = [threading.Lock() for _ in range(64)]
+
+    def commit(self, collection: Collection, prepare: Callable[[Head], Change[Answer]]) -> Answer:
+        """Prepare a change from the current head and commit it; on losing a race, prepare it anew.
+
+        `prepare` must read what it depends on with `read_at`. Raises ResourceNotFound when the collection is gone,
+        Throttling when the race was lost too often (nothing written), and whatever `prepare` raises.
+        """
+        give_up_s = time.monotonic() + PATIENCE_S
+        with self._turn(collection):
+            for attempt in range(ATTEMPTS):
+                head = require_head(self._items, collection)
+                try:
+                    change = prepare(head)
+                except Moved:
+                    continue
+                if not (change.rows or change.deleted or change.writes) or self._land(collection, head, change):
+                    return change.answer
+                if time.monotonic() > give_up_s:
+                    break
+                self._pause(jittered_s(attempt))
+        raise Throttling(reason=TOO_MANY_WRITERS)
+
+    @contextmanager
+    def _turn(self, collection: Collection) -> Iterator[None]:
+        """Writers of one process queue up instead of racing. Only liveness: safety is in the conditions."""
+        turn = self._turns[hash(collection.uid) % len(self._turns)]
+        if not turn.acquire(timeout=PATIENCE_S):
+            raise Throttling(reason=TOO_MANY_WRITERS)
+        try:
+            yield
+        finally:
+            turn.release()
+
+    def read_at(self, head: Head, keys: Sequence[Key]) -> Sequence[Item | None]:
+        """`keys` (at most 99) in one snapshot with the head. Raises Moved unless the head is still `head`."""
+        found, *rest = self._items.read([head.key, *keys])
+        if found is None or any(found.attributes[name] != value for name, value in head.unmoved.items()):
+            raise Moved
+        return rest
+
+    def _land(self, collection: Collection, head: Head, change: Change[Any]) -> bool:
+        """Whether the change was committed; False only when it was not and never will be."""
+        writer = secrets.token_bytes(16)
+        moved = head.advanced(faces=change.faces, users=change.users)
+        operations: list[Operation] = [
+            Put(head.key, moved.attributes(), expect=head.unmoved),
+            Put(log_key(head.uid, moved.seq), entry_attributes(writer, change), expect=ABSENT),
+            *change.writes,
+        ]
+        unknown = False
+        for attempt in range(RESENDS):
+            try:
+                self._items.transact(operations, token=writer.hex())
+                return True
+            except Contended:
+                pass
+            except OutcomeUnknown:
+                unknown = True
+            except ConditionFailed:
+                landed = self._landed(collection, head, writer)
+                if landed is not None or not unknown:
+                    return landed or False
+            self._pause(jittered_s(attempt))
+        if not unknown:
+            return False
+        raise InternalServerError(reason="The store did not say whether it wrote the change; ask again to find out.")
+
+    def _landed(self, collection: Collection, head: Head, writer: bytes) -> bool | None:
+        """True: entry n+1 is ours. False: it is another's, so ours can never land. None: there is none yet.
+
+        Raises ResourceNotFound when the collection is gone.
+        """
+        found, entry = self._items.read([head.key, log_key(head.uid, head.seq + 1)])
+        same_collection(collection, found)
+        return None if entry is None else entry.attributes["writer"] == writer
+
+
+def entry_attributes(writer: bytes, change: Change[Any]) -> Mapping[str, Any]:
+    return {
+        "writer": writer,
+        "rows": [row.attributes() for row in change.rows],
+        "deleted": [face_id.bytes for face_id in change.deleted],
+    }
+
+
+def jittered_s(attempt: int) -> float:
+    """Exponential backoff with full jitter, seconds."""
+    return random.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))  # noqa: S311 (not a secret)

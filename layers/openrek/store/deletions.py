@@ -1,0 +1,126 @@
+"""DeleteFaces: each chunk of ids is one commit; what the answer says is what was committed.
+
+A call of more than one chunk keeps a plan record beside its chunks. A retry after a crash finds it, goes on, and
+answers for both. The record goes with the last chunk.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from openrek.domain.collections import Collection
+from openrek.domain.faces import FaceDeletion, FaceNotDeleted
+from openrek.store.commits import Change, Commits
+from openrek.store.duplicates import duplicate_record
+from openrek.store.heads import Head
+from openrek.store.items import Delete, Item, Items, Key, Operation, Put
+from openrek.store.table import face_key, plan_key
+from openrek.store.visibility import PENDING, visible
+
+FACES_PER_COMMIT: Final = 48
+"""Head, log entry and plan, then a face and a duplicate record for each id: 99 operations at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The plan record of one call: which ids it has deleted so far."""
+
+    key: Key
+    id: bytes
+    made_ms: int
+    deleted: tuple[UUID, ...]
+
+    def attributes(self) -> dict[str, Any]:
+        ids = [face_id.bytes for face_id in self.deleted]
+        return {"kind": "delete", "id": self.id, "state": PENDING, "made_ms": self.made_ms, "deleted": ids}
+
+
+class Deletions:
+    def __init__(self, items: Items, commits: Commits, *, clock: Callable[[], float] = time.time) -> None:
+        self._items = items
+        self._commits = commits
+        self._clock = clock
+
+    def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
+        """`face_ids` without repeats. Raises ResourceNotFound when the collection is gone."""
+        chunks = [face_ids[start : start + FACES_PER_COMMIT] for start in range(0, len(face_ids), FACES_PER_COMMIT)]
+        key = plan_key(collection.uid, f"delete/{_hash(face_ids)}") if len(chunks) > 1 else None
+        deleted: set[UUID] = set()
+        left: dict[UUID, FaceNotDeleted] = {}
+        for position, chunk in enumerate(chunks):
+            last = position == len(chunks) - 1
+            outcome = self._commits.commit(collection, self._preparation(chunk, key, last=last))
+            deleted.update(outcome.deleted)
+            left.update((face.face_id, face) for face in outcome.left)
+        return FaceDeletion(
+            tuple(face_id for face_id in face_ids if face_id in deleted),
+            tuple(left[face_id] for face_id in face_ids if face_id in left and face_id not in deleted),
+        )
+
+    def _preparation(
+        self, chunk: Sequence[UUID], key: Key | None, *, last: bool
+    ) -> Callable[[Head], Change[FaceDeletion]]:
+        """Deletes `chunk`; the answer's `deleted` also holds what the plan's earlier chunks deleted."""
+
+        def prepare(head: Head) -> Change[FaceDeletion]:
+            progress = self._progress(head, key)
+            done = set(progress.deleted) if progress else set()
+            open_ids = [face_id for face_id in chunk if face_id not in done]
+            faces = self._faces(head, open_ids)
+            left = tuple(face for face in (_refusal(face_id, faces[face_id]) for face_id in open_ids) if face)
+            kept = {face.face_id for face in left}
+            gone = [face_id for face_id in open_ids if face_id not in kept]
+            writes = self._erasures(head, [item for face_id in gone if (item := faces[face_id])])
+            if progress is not None:
+                writes.append(_advance(progress, gone, last=last))
+            answer = FaceDeletion((*done, *gone), left)
+            return Change(answer, deleted=gone, writes=writes, faces=-len(gone))
+
+        return prepare
+
+    def _progress(self, head: Head, key: Key | None) -> Progress | None:
+        if key is None:
+            return None
+        item = self._commits.read_at(head, [key])[0]
+        if item is None:
+            return Progress(key, secrets.token_bytes(16), int(self._clock() * 1000), ())
+        ids = tuple(UUID(bytes=face_id) for face_id in item.attributes["deleted"])
+        return Progress(key, item.attributes["id"], item.attributes["made_ms"], ids)
+
+    def _faces(self, head: Head, face_ids: Sequence[UUID]) -> dict[UUID, Item | None]:
+        found = self._commits.read_at(head, [face_key(head.uid, face_id) for face_id in face_ids])
+        return dict(zip(face_ids, visible(self._items, found), strict=True))
+
+    def _erasures(self, head: Head, faces: Sequence[Item]) -> list[Operation]:
+        """The face items, and their ids in the duplicate records of the pictures that they came from."""
+        by_picture: dict[Key, set[UUID]] = {}
+        for item in faces:
+            key = Key(f"{head.uid.hex}/duplicate", item.attributes["picture"])
+            by_picture.setdefault(key, set()).add(UUID(bytes=item.attributes["id"]))
+        records = self._commits.read_at(head, list(by_picture))
+        strikes = [
+            duplicate_record(key, record).without(face_ids)
+            for (key, face_ids), record in zip(by_picture.items(), records, strict=True)
+        ]
+        return [*(Delete(item.key) for item in faces), *strikes]
+
+
+def _refusal(face_id: UUID, face: Item | None) -> FaceNotDeleted | None:
+    if face is None:
+        return FaceNotDeleted(face_id, "FACE_NOT_FOUND")
+    owner = face.attributes.get("owner")
+    return None if owner is None else FaceNotDeleted(face_id, "ASSOCIATED_TO_AN_EXISTING_USER", owner)
+
+
+def _advance(progress: Progress, gone: Sequence[UUID], *, last: bool) -> Operation:
+    if last:
+        return Delete(progress.key)
+    return Put(progress.key, replace(progress, deleted=(*progress.deleted, *gone)).attributes())
+
+
+def _hash(face_ids: Sequence[UUID]) -> str:
+    return hashlib.sha256(b"".join(sorted(face_id.bytes for face_id in face_ids))).hexdigest()

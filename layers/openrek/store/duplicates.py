@@ -1,0 +1,64 @@
+"""What a picture gave a collection before: the record that lets a repeated IndexFaces return the same FaceIds.
+
+One record per (image bytes, ExternalImageId). It names only faces that exist: deleting a face strikes it out in the
+same transaction, and the record goes with its last face, since it is personal data too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from openrek.domain.faces import BoundingBox, DetectedFace, Face
+from openrek.store.items import Delete, Item, Key, Operation, Put
+from openrek.store.rows import GEOMETRY, geometry
+
+SAME_FACE_IOU: Final = 0.5
+"""Two faces of one picture overlap by less than the detector's 0.3; the same face found again, by nearly 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A face that the picture gave, as it was returned then."""
+
+    face_id: UUID
+    box: BoundingBox
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRecord:
+    key: Key
+    known: tuple[Known, ...]
+
+    def find(self, found: DetectedFace) -> Known | None:
+        best = max(self.known, key=lambda known: known.box.iou(found.box), default=None)
+        return best if best is not None and best.box.iou(found.box) >= SAME_FACE_IOU else None
+
+    def with_faces(self, faces: Sequence[Face]) -> Operation:
+        added = tuple(Known(face.face_id, face.box, face.confidence) for face in faces)
+        return _write(self.key, self.known + added)
+
+    def without(self, face_ids: set[UUID]) -> Operation:
+        return _write(self.key, tuple(known for known in self.known if known.face_id not in face_ids))
+
+    def fingerprint(self) -> bytes:
+        """Tells whether the record changed: the ids it names."""
+        return b"".join(known.face_id.bytes for known in self.known)
+
+
+def duplicate_record(key: Key, item: Item | None) -> DuplicateRecord:
+    stored: Sequence[Mapping[str, Any]] = () if item is None else item.attributes["faces"]
+    return DuplicateRecord(key, tuple(_known(face) for face in stored))
+
+
+def _known(face: Mapping[str, Any]) -> Known:
+    left, top, width, height, confidence = GEOMETRY.unpack(face["geometry"])
+    return Known(UUID(bytes=face["id"]), BoundingBox(left, top, width, height), confidence)
+
+
+def _write(key: Key, known: tuple[Known, ...]) -> Operation:
+    if not known:
+        return Delete(key)
+    faces = [{"id": face.face_id.bytes, "geometry": geometry(face.box, face.confidence)} for face in known]
+    return Put(key, {"faces": faces})

@@ -1,0 +1,71 @@
+"""What nobody names any more is removed: items of deleted collections, and plans that nobody came back for.
+
+It may run at any time, in several processes at once, and be killed at any point: every step can be repeated.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from openrek.store.heads import head_of
+from openrek.store.items import ConditionFailed, Contended, Delete, Item, Items, Key, Operation, OutcomeUnknown
+from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
+from openrek.store.table import OWNED, UIDS, head_key, owned
+from openrek.store.visibility import PENDING
+
+ABANDONED_AFTER_S: Final = 3600.0
+"""A call that is still at work can lose its plan to this without harm: it starts over."""
+
+DELETES_PER_TRANSACTION: Final = 100
+
+
+class Eraser:
+    def __init__(self, items: Items, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives epoch seconds."""
+        self._items = items
+        self._clock = clock
+        self._plans = Plans(items, clock=clock)
+
+    def sweep(self) -> int:
+        """One pass over all collections; returns how many items it removed. Busy stores are left to the next pass."""
+        removed = 0
+        cursor = ""
+        while True:
+            page = self._items.query(UIDS, after=cursor, limit=100)
+            for line in page.rows:
+                try:
+                    removed += self._sweep_collection(line)
+                except (Contended, OutcomeUnknown, ConditionFailed, PlanLost):
+                    continue
+            if not page.more:
+                return removed
+            cursor = page.rows[-1].key.sort
+
+    def _sweep_collection(self, line: Item) -> int:
+        uid = UUID(hex=line.key.sort)
+        collection_id = line.attributes["id"]
+        head = head_of(collection_id, self._items.get(head_key(collection_id)))
+        if head is not None and head.uid == uid:
+            return sum(self._sweep_plan(plan) for plan in plans_of(self._items, uid))
+        removed = sum(self._erase(owned(uid, kind)) for kind in OWNED)
+        self._items.transact([Delete(line.key)])
+        return removed
+
+    def _sweep_plan(self, item: Item) -> int:
+        at = item.attributes
+        if at["state"] == PENDING and self._clock() - at["made_ms"] / 1000.0 < ABANDONED_AFTER_S:
+            return 0
+        if at["kind"] == "delete":
+            self._items.transact([Delete(item.key, expect={"id": at["id"]})])
+        else:
+            self._plans.clear(plan_from(item))
+        return 1
+
+    def _erase(self, partition: str) -> int:
+        removed = 0
+        while rows := self._items.query(partition, limit=DELETES_PER_TRANSACTION).rows:
+            deletions: list[Operation] = [Delete(Key(partition, row.key.sort)) for row in rows]
+            self._items.transact(deletions)
+            removed += len(rows)
+        return removed

@@ -1,0 +1,214 @@
+"""The faces of a collection: added, listed and deleted, each change in the one log of its collection."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID, uuid4
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import ServiceQuotaExceeded, Throttling
+from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, Picture
+from openrek.domain.ports import Page
+from openrek.store.commits import ATTEMPTS, OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
+from openrek.store.deletions import Deletions
+from openrek.store.duplicates import DuplicateRecord, duplicate_record
+from openrek.store.heads import Head, require_head, same_collection
+from openrek.store.items import ABSENT, MAX_OPERATIONS, Item, Items, Operation, Put
+from openrek.store.plans import PlanLost, Plans, plan_from
+from openrek.store.rows import FaceRow, face_of
+from openrek.store.table import duplicate_key, face_key, owned
+from openrek.store.vectors import quantise
+from openrek.store.visibility import DONE, committed_seq, visible
+
+MAX_FACES: Final = 5_000_000
+"""What one function opens in 20 s and holds in memory at 128 dimensions."""
+
+FACES_PER_COMMIT: Final = MAX_OPERATIONS - OWN_OPERATIONS - 1
+"""The head, the log entry and the duplicate record take the rest."""
+
+FACES_PER_SNAPSHOT: Final = 90
+LISTING_ATTEMPTS: Final = 3
+
+
+class TooManyRows(Exception):
+    """What is missing does not fit one transaction: make a plan from `record`."""
+
+    def __init__(self, record: DuplicateRecord, missing: Sequence[DetectedFace]) -> None:
+        super().__init__(f"{len(missing)} faces")
+        self.record = record
+        self.missing = missing
+
+
+class StoredFaces:
+    def __init__(
+        self,
+        items: Items,
+        *,
+        max_faces: int = MAX_FACES,
+        faces_per_commit: int = FACES_PER_COMMIT,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`clock` gives epoch seconds, `pause` takes seconds."""
+        self._items = items
+        self._max_faces = max_faces
+        self._faces_per_commit = faces_per_commit
+        self._commits = Commits(items, pause=pause)
+        self._plans = Plans(items, clock=clock, pause=pause)
+        self._deletions = Deletions(items, self._commits, clock=clock)
+
+    def index(
+        self,
+        collection: Collection,
+        picture: Picture,
+        found: Sequence[DetectedFace],
+        embed: Callable[[DetectedFace], Embedding],
+    ) -> Sequence[Face]:
+        key = duplicate_key(collection.uid, picture)
+        draft = Draft(picture, found, embed)
+        draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, before any lock is held
+        for _ in range(ATTEMPTS):
+            try:
+                return self._commits.commit(collection, lambda head: self._prepare(head, draft))
+            except TooManyRows as too_many:
+                try:
+                    return self._index_by_plan(collection, draft, too_many)
+                except PlanLost:
+                    continue
+        raise Throttling(reason=TOO_MANY_WRITERS)
+
+    def page(self, collection: Collection, after: UUID | None, limit: int) -> Page[Face]:
+        for _ in range(LISTING_ATTEMPTS):
+            before = require_head(self._items, collection)
+            page = self._gather(collection, after, limit, newest=None)
+            if require_head(self._items, collection).seq == before.seq:
+                return page
+        before = require_head(self._items, collection)
+        return self._gather(collection, after, limit, newest=before.seq)
+
+    def named(self, collection: Collection, face_ids: Sequence[UUID]) -> Sequence[Face]:
+        keys = sorted({face_key(collection.uid, face_id) for face_id in face_ids})
+        head_key = require_head(self._items, collection).key
+        faces: list[Face] = []
+        for start in range(0, len(keys), FACES_PER_SNAPSHOT):
+            head, *found = self._items.read([head_key, *keys[start : start + FACES_PER_SNAPSHOT]])
+            same_collection(collection, head)
+            faces += [face_of(item.attributes) for item in visible(self._items, found) if item is not None]
+        return faces
+
+    def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
+        return self._deletions.delete(collection, list(dict.fromkeys(face_ids)))
+
+    def _prepare(self, head: Head, draft: "Draft") -> Change[Sequence[Face]]:
+        key = duplicate_key(head.uid, draft.picture)
+        record = duplicate_record(key, self._commits.read_at(head, [key])[0])
+        missing = draft.missing(record)
+        self._check_quota(head, len(missing))
+        if len(missing) > self._faces_per_commit:
+            raise TooManyRows(record, missing)
+        if not missing:
+            return Change(draft.answer(record, ()))
+        rows = draft.rows(missing, [draft.fresh_id(face) for face in missing])
+        marks = {"seq": head.seq + 1, "picture": key.sort}
+        writes: list[Operation] = [
+            Put(face_key(head.uid, row.face.face_id), {**row.attributes(), **marks}, expect=ABSENT) for row in rows
+        ]
+        added = [row.face for row in rows]
+        writes.append(record.with_faces(added))
+        return Change(draft.answer(record, added), rows, writes=writes, faces=len(rows))
+
+    def _index_by_plan(self, collection: Collection, draft: "Draft", work: TooManyRows) -> Sequence[Face]:
+        plan = self._plans.begin(collection, work.record, work.missing)
+        rows = draft.rows(work.missing, plan.face_ids)
+        self._plans.stage(collection, plan, rows, work.record.key.sort)
+        added = [row.face for row in rows]
+
+        def finish(head: Head) -> Change[Sequence[Face]]:
+            stored, known = self._commits.read_at(head, [plan.key, work.record.key])
+            now = plan_from(stored) if stored is not None else None
+            record = duplicate_record(work.record.key, known)
+            if now is None or now.id != plan.id:
+                raise PlanLost
+            if now.state == DONE:
+                return Change(draft.answer(work.record, added))
+            if record.fingerprint() != plan.base:
+                self._plans.clear(plan)
+                raise PlanLost
+            self._check_quota(head, len(rows))
+            writes = [plan.done(head.seq + 1), record.with_faces(added)]
+            return Change(draft.answer(record, added), rows, writes=writes, faces=len(rows))
+
+        answer = self._commits.commit(collection, finish)
+        finished = self._items.get(plan.key)
+        if finished is not None:
+            self._plans.clear(plan_from(finished))
+        return answer
+
+    def _check_quota(self, head: Head, added: int) -> None:
+        if added and head.faces + added > self._max_faces:
+            raise ServiceQuotaExceeded(
+                f"The collection holds {head.faces} faces; {added} more would exceed the limit of {self._max_faces}.",
+                reason=f"A collection holds at most {self._max_faces} faces.",
+            )
+
+    def _gather(self, collection: Collection, after: UUID | None, limit: int, *, newest: int | None) -> Page[Face]:
+        """`limit` visible faces, those committed after change `newest` left out."""
+        partition = owned(collection.uid, "face")
+        cursor = "" if after is None else str(after)
+        kept: list[Item] = []
+        while True:
+            page = self._items.query(partition, after=cursor, limit=limit - len(kept))
+            seen = [item for item in visible(self._items, page.rows) if item is not None]
+            kept += [item for item in seen if newest is None or committed_seq(item) <= newest]
+            if not page.more or len(kept) >= limit:
+                return Page(tuple(face_of(item.attributes) for item in kept), page.more)
+            cursor = page.rows[-1].key.sort
+
+
+class Draft:
+    """One IndexFaces call while it is tried: embeddings are computed once, ids are given once."""
+
+    def __init__(
+        self, picture: Picture, found: Sequence[DetectedFace], embed: Callable[[DetectedFace], Embedding]
+    ) -> None:
+        self.picture = picture
+        self._found = found
+        self._embed = embed
+        self._vectors: dict[DetectedFace, tuple[bytes, float]] = {}
+        self._ids: dict[DetectedFace, UUID] = {}
+
+    def missing(self, record: DuplicateRecord) -> list[DetectedFace]:
+        return [face for face in self._found if record.find(face) is None]
+
+    def embed_missing(self, record: DuplicateRecord) -> None:
+        for face in self.missing(record):
+            self._vector(face)
+
+    def fresh_id(self, face: DetectedFace) -> UUID:
+        return self._ids.setdefault(face, uuid4())
+
+    def rows(self, missing: Sequence[DetectedFace], face_ids: Sequence[UUID]) -> list[FaceRow]:
+        """The rows to add, in the order of `missing`."""
+        return [
+            FaceRow(self._face(face_id, face), *self._vector(face))
+            for face, face_id in zip(missing, face_ids, strict=True)
+        ]
+
+    def answer(self, record: DuplicateRecord, added: Sequence[Face]) -> list[Face]:
+        """All faces of the call in the caller's order: known ones as they were stored, then the added ones' turn."""
+        fresh = iter(added)
+        return [self._known(record, face) or next(fresh) for face in self._found]
+
+    def _known(self, record: DuplicateRecord, found: DetectedFace) -> Face | None:
+        known = record.find(found)
+        if known is None:
+            return None
+        return Face(known.face_id, self.picture.image_id, self.picture.external_image_id, known.box, known.confidence)
+
+    def _face(self, face_id: UUID, face: DetectedFace) -> Face:
+        return Face(face_id, self.picture.image_id, self.picture.external_image_id, face.box, face.confidence)
+
+    def _vector(self, face: DetectedFace) -> tuple[bytes, float]:
+        if face not in self._vectors:
+            self._vectors[face] = quantise(self._embed(face))
+        return self._vectors[face]

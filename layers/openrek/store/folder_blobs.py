@@ -1,0 +1,69 @@
+"""Blobs as files of one folder: write aside, fsync, link into place, fsync the folder."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from openrek.store.blobs import BlobExists, BlobMissing
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
+ASIDE: Final = ".aside"
+
+
+class FolderBlobs:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        (folder / ASIDE).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def put(self, name: str, content: bytes) -> None:
+        target = self._path(name)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, aside = tempfile.mkstemp(dir=self._folder / ASIDE)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(aside, target)
+        except FileExistsError:
+            raise BlobExists(name) from None
+        finally:
+            os.unlink(aside)
+        for folder in (target.parent, *target.parent.parents):
+            _sync_folder(folder)
+            if folder == self._folder:
+                break
+
+    def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        try:
+            with self._path(name).open("rb") as file:
+                file.seek(start)
+                return file.read(-1 if length is None else length)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise BlobMissing(name) from None
+
+    def delete(self, name: str) -> None:
+        path = self._path(name)
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync_folder(path.parent)
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
+        return iter(sorted(name for name in found if name.startswith(prefix) and not name.startswith(ASIDE)))
+
+    def _path(self, name: str) -> Path:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"not a blob name: {name!r}")
+        return self._folder / name
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,77 @@
+"""The head of a collection: the one item that every write moves and every read begins with."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import collection_not_found
+from openrek.store.items import Attributes, Item, Items, Key
+from openrek.store.table import head_key
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`seq` counts the committed changes; log entry n is the change that made it n."""
+
+    collection_id: str
+    uid: UUID
+    seq: int
+    faces: int
+    users: int
+    model: str
+    created_ms: int
+
+    @property
+    def key(self) -> Key:
+        return head_key(self.collection_id)
+
+    @property
+    def unmoved(self) -> Attributes:
+        """The condition that nothing was written to this collection since."""
+        return {"uid": self.uid.bytes, "seq": self.seq}
+
+    @property
+    def same_collection(self) -> Attributes:
+        """The condition that the collection was not deleted since."""
+        return {"uid": self.uid.bytes}
+
+    def advanced(self, *, faces: int, users: int) -> "Head":
+        return replace(self, seq=self.seq + 1, faces=self.faces + faces, users=self.users + users)
+
+    def attributes(self) -> Attributes:
+        return {
+            "uid": self.uid.bytes,
+            "seq": self.seq,
+            "faces": self.faces,
+            "users": self.users,
+            "model": self.model,
+            "created_ms": self.created_ms,
+        }
+
+    def collection(self) -> Collection:
+        return Collection(
+            self.collection_id, self.uid, self.model, self.created_ms / 1000.0, face_count=self.faces,
+            user_count=self.users,
+        )  # fmt: skip
+
+
+def head_of(collection_id: str, item: Item | None) -> Head | None:
+    if item is None:
+        return None
+    at = item.attributes
+    return Head(
+        collection_id, UUID(bytes=at["uid"]), at["seq"], at["faces"], at["users"], at["model"], at["created_ms"]
+    )
+
+
+def require_head(items: Items, collection: Collection) -> Head:
+    """The head as of now. Raises ResourceNotFound when that very collection is gone, re-created or not."""
+    return same_collection(collection, items.get(head_key(collection.collection_id)))
+
+
+def same_collection(collection: Collection, item: Item | None) -> Head:
+    """The head in `item`. Raises ResourceNotFound when it is not the head of that very collection."""
+    head = head_of(collection.collection_id, item)
+    if head is None or head.uid != collection.uid:
+        raise collection_not_found(collection.collection_id)
+    return head

@@ -1,0 +1,172 @@
+"""Exact nearest neighbours over int8 rows: scan everything, keep what could win, rescore that exactly.
+
+The scan is an integer dot product of the int8 query with the int8 rows: exact in float32 up to 1040 dimensions. With
+q the float32 query, q = s qi + e (qi int8, e the rounding rest), the true score of a row r v is within ||e|| ||r v|| of
+its scanned score (Cauchy-Schwarz). So every row whose scanned score is within twice that bound of the k-th best scanned
+one, and no other, can be among the k best. Those few are scored again from the float32 query in fixed point, where
+every sum is exact, so that each machine, thread count and BLAS gives the same scores and the same order.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, TypeAlias
+
+import numpy as np
+import simsimd
+from numpy.typing import NDArray
+
+Int8Matrix: TypeAlias = NDArray[np.int8]
+Float32Vector: TypeAlias = NDArray[np.float32]
+
+MAX_DIMENSIONS: Final = 1040
+"""127 * 127 * 1040 < 2**24, and 127 * 2**40 * sqrt(1040) < 2**53: both sums stay exact."""
+
+FIXED_POINT: Final = 2.0**40
+ROWS_PER_SLICE: Final = 1 << 18
+ROWS_PER_GROUP: Final = 64
+FALLBACK_ROWS: Final = 4096
+ROUNDING: Final = 1e-6
+"""More than float32's rounding of (integer * scale) * s for scores up to 2."""
+
+Scan: TypeAlias = Callable[[Int8Matrix, Int8Matrix, Float32Vector], None]
+"""(query int8 [1, d], rows int8 [n, d], out float32 [n]): integer dot products."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """n stored rows: vectors int8 [n, d], scales float32 [n], ids uint8 [n, 16], dead bool [n] or None.
+
+    `longest` is the largest norm of any row (scale times int8 vector).
+    """
+
+    vectors: Int8Matrix
+    scales: Float32Vector
+    ids: NDArray[np.uint8]
+    dead: NDArray[np.bool_] | None
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Best first: which block, which row of it, and the float64 score."""
+
+    block: NDArray[np.intp]
+    row: NDArray[np.intp]
+    score: NDArray[np.float64]
+
+
+def simsimd_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
+    simsimd.cdist(query, rows, metric="dot", out_dtype="f32", out=out.reshape(1, -1))
+
+
+def numpy_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
+    """The same integers without simsimd: float32 sums of integers below 2**24 are exact in any order."""
+    probe = query[0].astype(np.float32)
+    for start in range(0, len(rows), FALLBACK_ROWS):
+        part = rows[start : start + FALLBACK_ROWS]
+        np.matmul(part.astype(np.float32), probe, out=out[start : start + len(part)])
+
+
+def nearest(
+    query: Float32Vector,
+    blocks: Sequence[Block],
+    *,
+    limit: int,
+    lowest: float,
+    threads: int = 1,
+    scan: Scan = simsimd_scan,
+) -> Hits:
+    """The `limit` living rows with the highest query . (scale * vector), none below `lowest`; ties by id, ascending.
+
+    `query` is float32 [d], finite and not zero; d is the blocks' and at most 1040. Raises ValueError otherwise.
+    """
+    probe = Probe(query)
+    slices = [
+        (number, start, min(start + ROWS_PER_SLICE, len(block.scales)))
+        for number, block in enumerate(blocks)
+        for start in range(0, len(block.scales), ROWS_PER_SLICE)
+    ]
+    scanned = [np.empty(len(block.scales), np.float32) for block in blocks]
+
+    def run(part: tuple[int, int, int]) -> Float32Vector:
+        number, start, stop = part
+        return _scan_slice(probe, blocks[number], start, stop, scanned[number], scan)
+
+    shares = _pool(threads).map(run, slices) if threads > 1 and len(slices) > 1 else map(run, slices)
+    group_maxima = np.concatenate([np.empty(0, np.float32), *shares])
+    margin = probe.margin(max((block.longest for block in blocks), default=0.0))
+    cut = max(_kth(group_maxima, limit) - 2.0 * margin, lowest / probe.scale - margin)
+    candidates = [_candidates(scores, cut, limit, 2.0 * margin) for scores in scanned]
+    return _rescored(probe, blocks, candidates, limit, lowest)
+
+
+class Probe:
+    """The query in its three forms: int8 with a scale for the scan, fixed point for the final score."""
+
+    def __init__(self, query: Float32Vector) -> None:
+        exact = query.astype(np.float64)
+        peak = float(np.abs(exact).max(initial=0.0))
+        if not (np.isfinite(exact).all() and peak > 0.0 and len(exact) <= MAX_DIMENSIONS):
+            raise ValueError("a query must be finite, not zero, and of at most 1040 dimensions")
+        self.scale = peak / 127.0
+        self.int8 = np.rint(exact / self.scale).astype(np.int8).reshape(1, -1)
+        self.fixed = np.rint(exact * FIXED_POINT)
+        self._rest = float(np.linalg.norm(exact - self.scale * self.int8[0]))
+        self._norm = float(np.linalg.norm(exact))
+
+    def margin(self, longest: float) -> float:
+        """How far a scanned score (in units of `scale`) may be from the true one."""
+        return (self._rest + ROUNDING * self._norm) * longest / self.scale
+
+
+def _scan_slice(probe: Probe, block: Block, start: int, stop: int, scanned: Float32Vector, scan: Scan) -> Float32Vector:
+    """Scan rows start..stop into `scanned`; returns the maxima of groups of rows, dead rows left out."""
+    scores = scanned[start:stop]
+    scan(probe.int8, block.vectors[start:stop], scores)
+    np.multiply(scores, block.scales[start:stop], out=scores)
+    if block.dead is not None:
+        np.putmask(scores, block.dead[start:stop], -np.inf)
+    groups = len(scores) // ROWS_PER_GROUP
+    strided = scores[: groups * ROWS_PER_GROUP].reshape(ROWS_PER_GROUP, groups)  # down the columns: no gather
+    return np.concatenate([strided.max(axis=0, initial=-np.inf), scores[groups * ROWS_PER_GROUP :]])
+
+
+def _kth(scores: Float32Vector, k: int) -> float:
+    """The k-th largest, or -inf when there are fewer."""
+    if len(scores) < k:
+        return -np.inf
+    return float(np.partition(scores, len(scores) - k)[len(scores) - k])
+
+
+def _candidates(scores: Float32Vector, cut: float, limit: int, margin: float) -> NDArray[np.intp]:
+    """Rows that may be among the `limit` best; the group maxima gave a first cut, the rows themselves a sharper one."""
+    rows = np.flatnonzero(scores >= cut) if cut > -np.inf else np.flatnonzero(scores > -np.inf)
+    found = scores[rows]
+    return rows[found >= _kth(found, limit) - margin]
+
+
+def _rescored(
+    probe: Probe, blocks: Sequence[Block], candidates: Sequence[NDArray[np.intp]], limit: int, lowest: float
+) -> Hits:
+    numbers = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(candidates)] or [[]])
+    rows = np.concatenate([np.empty(0, np.intp), *candidates])
+    pairs = list(zip(blocks, candidates, strict=True))
+    scores = np.concatenate([np.empty(0), *(_exact(probe, block, found) for block, found in pairs)])
+    ids = np.concatenate([np.empty((0, 16), np.uint8), *(block.ids[found] for block, found in pairs)])
+    high, low = ids.view(">u8").reshape(-1, 2).T if len(ids) else (scores, scores)
+    order = np.lexsort((low, high, -scores))
+    order = order[scores[order] >= lowest][:limit]
+    return Hits(numbers[order].astype(np.intp), rows[order], scores[order])
+
+
+def _exact(probe: Probe, block: Block, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """query . (scale * vector) in float64; the sum is of integers below 2**53, so it does not depend on its order."""
+    sums = block.vectors[rows].astype(np.float64) @ probe.fixed
+    return sums / FIXED_POINT * block.scales[rows].astype(np.float64)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="kernel")

@@ -1,0 +1,51 @@
+"""Searches of one collection: the freshest snapshot, the kernel, and faces for its rows."""
+
+import os
+from collections.abc import Sequence
+from uuid import UUID
+
+import numpy as np
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import InvalidParameter
+from openrek.domain.faces import Embedding, FaceMatch
+from openrek.store.heads import same_collection
+from openrek.store.index import Index
+from openrek.store.items import Items
+from openrek.store.kernel import nearest
+from openrek.store.rows import face_row
+from openrek.store.table import face_key, head_key
+from openrek.store.vectors import dequantise
+from openrek.store.visibility import visible
+
+
+class StoredSearch:
+    def __init__(self, items: Items, *, threads: int | None = None) -> None:
+        """`threads`: how many scan one large collection; by default as many as there are cores."""
+        self._items = items
+        self._index = Index(items)
+        self._threads = threads or os.cpu_count() or 1
+
+    def nearest(
+        self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
+    ) -> Sequence[FaceMatch]:
+        snapshot = self._index.current(collection)
+        query = np.frombuffer(probe, np.float32)
+        hits = nearest(query, [snapshot.block], limit=limit, lowest=lowest_cosine, threads=self._threads)
+        return [
+            FaceMatch(snapshot.face(row), score)
+            for row, score in zip(hits.row.tolist(), hits.score.tolist(), strict=True)
+        ]
+
+    def nearest_to_face(
+        self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
+    ) -> Sequence[FaceMatch]:
+        head, found = self._items.read([head_key(collection.collection_id), face_key(collection.uid, face_id)])
+        same_collection(collection, head)
+        face = visible(self._items, [found])[0]
+        if face is None:
+            raise InvalidParameter("faceId was not found in the collection.")
+        row = face_row(face.attributes)
+        probe = dequantise(row.vector, row.scale)
+        matches = self.nearest(collection, probe, limit=limit + 1, lowest_cosine=lowest_cosine)
+        return [match for match in matches if match.face.face_id != face_id][:limit]

@@ -1,0 +1,220 @@
+"""Items on SQLite: one file that several threads and processes share.
+
+Durability: WAL with synchronous=FULL, so a commit that returned survives power loss. secure_delete overwrites what is
+deleted. Transactions that queue up in one process share one commit (one fsync).
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+import msgpack
+
+from openrek.store.items import (
+    MAX_PAGE_BYTES,
+    MAX_READ_KEYS,
+    Attributes,
+    ConditionFailed,
+    Contended,
+    Delete,
+    Item,
+    ItemPage,
+    Key,
+    LimitExceeded,
+    Operation,
+    OutcomeUnknown,
+    Put,
+    check_limits,
+    holds,
+)
+
+SCHEMA_VERSION: Final = 1
+BUSY_TIMEOUT_MS: Final = 5_000
+MIN_SQLITE: Final = 3_051_003
+"""Older versions can corrupt a WAL database that several connections write (sqlite.org/wal.html, "WAL-reset bug")."""
+
+
+class UnusableStore(Exception):
+    """The data folder cannot be used; the text is one sentence for the person who started us."""
+
+
+class Submission:
+    """One caller's transaction on its way through the shared commit."""
+
+    __slots__ = ("bodies", "done", "failure", "operations")
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self.operations = operations
+        self.bodies = [
+            msgpack.packb(dict(operation.attributes)) if isinstance(operation, Put) else b"" for operation in operations
+        ]
+        self.done = False
+        self.failure: Exception | None = None
+
+
+class SqliteItems:
+    def __init__(self, path: Path) -> None:
+        """Opens or creates the database file. Raises UnusableStore."""
+        if apsw.SQLITE_VERSION_NUMBER < MIN_SQLITE:
+            raise UnusableStore(f"SQLite {apsw.sqlite_lib_version()} is too old to share a database safely.")
+        self._path = path
+        self._mine = threading.local()
+        self._open: list[apsw.Connection] = []
+        self._opening = threading.Lock()
+        self._committing = threading.Lock()
+        self._queue: deque[Submission] = deque()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._prepare()
+        except (apsw.Error, OSError) as error:
+            raise UnusableStore(f"The store at {path} cannot be opened: {error}.") from error
+
+    def get(self, key: Key) -> Item | None:
+        return _fetch(self._connection(), key)
+
+    def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
+        if len(keys) > MAX_READ_KEYS or len(set(keys)) != len(keys):
+            raise LimitExceeded(f"a snapshot of {len(keys)} keys, or one key twice")
+        connection = self._connection()
+        connection.execute("BEGIN")
+        try:
+            return [_fetch(connection, key) for key in keys]
+        finally:
+            connection.execute("COMMIT")
+
+    def query(
+        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
+    ) -> ItemPage:
+        rows: list[Item] = []
+        page_bytes = 0
+        bound = "" if through is None else "AND sort <= ?3 "
+        found = self._connection().execute(
+            f"SELECT sort, body FROM items WHERE partition = ?1 AND sort > ?2 {bound}"  # noqa: S608 (no input in it)
+            f"ORDER BY sort {'DESC' if reverse else 'ASC'} LIMIT ?{3 if through is None else 4}",
+            (partition, after, limit + 1) if through is None else (partition, after, through, limit + 1),
+        )
+        for sort, body in found:
+            page_bytes += len(body)
+            if len(rows) == limit or (rows and page_bytes > MAX_PAGE_BYTES):
+                return ItemPage(tuple(rows), more=True)
+            rows.append(Item(Key(partition, sort), _decode(body)))
+        return ItemPage(tuple(rows), more=False)
+
+    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:  # noqa: ARG002
+        check_limits(operations)
+        submission = Submission(operations)
+        self._queue.append(submission)
+        with self._committing:
+            while not submission.done:
+                self._commit_queued()
+        if submission.failure is not None:
+            raise submission.failure
+
+    def close(self) -> None:
+        with self._opening:
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+
+    def _prepare(self) -> None:
+        connection = self._connection()
+        with _immediate(connection):
+            version = connection.pragma("user_version")
+            if version not in (0, SCHEMA_VERSION):
+                raise UnusableStore(f"The store at {self._path} was written by a newer openrek (format {version}).")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS items (partition TEXT NOT NULL, sort TEXT NOT NULL, body BLOB NOT NULL, "
+                "PRIMARY KEY (partition, sort)) WITHOUT ROWID"
+            )
+            connection.pragma("user_version", SCHEMA_VERSION)
+
+    def _connection(self) -> apsw.Connection:
+        """This thread's own connection; never one that was carried through a fork."""
+        if getattr(self._mine, "process", None) != os.getpid():
+            connection = apsw.Connection(str(self._path))
+            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+            if connection.pragma("journal_mode", "wal") != "wal":
+                raise UnusableStore(f"The file system of {self._path} does not support SQLite's write-ahead log.")
+            connection.pragma("synchronous", "FULL")
+            connection.pragma("secure_delete", True)
+            self._mine.connection, self._mine.process = connection, os.getpid()
+            with self._opening:
+                self._open.append(connection)
+        found: apsw.Connection = self._mine.connection
+        return found
+
+    def _commit_queued(self) -> None:
+        """Commit everything that waits, in one SQLite transaction. The caller holds the commit lock."""
+        batch = [self._queue.popleft() for _ in range(len(self._queue))]
+        connection = self._connection()
+        try:
+            with _immediate(connection):
+                for submission in batch:
+                    submission.failure = _apply(connection, submission)
+        except apsw.BusyError as error:
+            _fail(batch, Contended(str(error)))
+        except BaseException as error:
+            _fail(batch, OutcomeUnknown(str(error)))
+            if not isinstance(error, apsw.Error):
+                raise
+        finally:
+            for submission in batch:
+                submission.done = True
+
+
+@contextmanager
+def _immediate(connection: apsw.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _apply(connection: apsw.Connection, submission: Submission) -> ConditionFailed | None:
+    """Conditions are all looked at first, so a transaction that fails has written nothing."""
+    operations = submission.operations
+    failed = [
+        position
+        for position, operation in enumerate(operations)
+        if operation.expect is not None and not holds(_attributes(connection, operation.key), operation.expect)
+    ]
+    if failed:
+        return ConditionFailed(failed)
+    for operation, body in zip(operations, submission.bodies, strict=True):
+        key = operation.key
+        if isinstance(operation, Put):
+            connection.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", (key.partition, key.sort, body))
+        elif isinstance(operation, Delete):
+            connection.execute("DELETE FROM items WHERE partition = ? AND sort = ?", (key.partition, key.sort))
+    return None
+
+
+def _fail(batch: Sequence[Submission], failure: Exception) -> None:
+    for submission in batch:
+        submission.failure = failure
+
+
+def _fetch(connection: apsw.Connection, key: Key) -> Item | None:
+    attributes = _attributes(connection, key)
+    return None if attributes is None else Item(key, attributes)
+
+
+def _attributes(connection: apsw.Connection, key: Key) -> Attributes | None:
+    sql = "SELECT body FROM items WHERE partition = ? AND sort = ?"
+    for (body,) in connection.execute(sql, (key.partition, key.sort)):
+        return _decode(body)
+    return None
+
+
+def _decode(body: bytes) -> Attributes:
+    attributes: Attributes = msgpack.unpackb(body)
+    return attributes
