@@ -1,0 +1,90 @@
+"""The API of the local server: ASGI in, the door in the middle, ASGI out.
+
+In order: how many requests at once, which operation, how large, read the body, queue in the operation's lane, answer.
+Refusals come before the body is read wherever they can.
+"""
+
+import asyncio
+from collections.abc import Collection
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from openrek.domain.errors import Refusal, Throttling
+from openrek.runtime.bodies import BodyBudget, ClientGone, read_body, wait_until_gone
+from openrek.runtime.lanes import Lane
+from openrek.runtime.replies import early, response
+from openrek.wire.door import Door
+from openrek.wire.http import HttpReply, HttpRequest
+from openrek.wire.limits import body_too_large, max_body_bytes
+from openrek.wire.reply import refuse
+
+MAX_REQUESTS = 1024
+MAX_BODIES_BYTES = 512 * 1024 * 1024
+
+
+class Api:
+    """ASGI app. Operations named in `heavy` run in the inference lane, all others in the quick one."""
+
+    def __init__(self, door: Door, heavy: Collection[str], *, inference: Lane, quick: Lane) -> None:
+        self._door = door
+        self._heavy = frozenset(heavy)
+        self._inference = inference
+        self._quick = quick
+        self._budget = BodyBudget(MAX_BODIES_BYTES)
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._inside += 1
+        try:
+            answer = await self._answer(scope, receive)
+        except Refusal as refusal:
+            answer = early(refusal)
+        except ClientGone:
+            return
+        finally:
+            self._inside -= 1
+        await answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        if self._inside > MAX_REQUESTS:
+            raise Throttling(reason=f"{MAX_REQUESTS} requests are already being answered.")
+        headers = _headers(scope)
+        head = HttpRequest(scope["method"], scope["path"], headers, b"")
+        operation = self._door.target(head)
+        limit = max_body_bytes(operation)
+        declared = headers.get("content-length")
+        size = int(declared) if declared is not None else limit
+        if size > limit:
+            raise body_too_large(operation)
+        with self._budget.hold(size):
+            body = await read_body(receive, limit, body_too_large(operation))
+            request = HttpRequest(head.method, head.path, headers, body)
+            lane = self._inference if operation in self._heavy else self._quick
+            try:
+                return response(await _run(lane, self._door, request, receive))
+            except Throttling as full:
+                return response(refuse(full))
+
+
+async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -> HttpReply:
+    """The door's answer, made in the lane. Raises Throttling, or ClientGone when the client hangs up while it waits."""
+    working = asyncio.create_task(lane.run(lambda: door.answer(request)))
+    leaving = asyncio.create_task(wait_until_gone(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Lower-case names; what was sent twice is joined by a comma, as HTTP allows."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

@@ -1,0 +1,111 @@
+"""Reading request bodies: bounded in bytes, in time and in what all requests together hold in memory.
+
+ASGI in, bytes out. A refusal that comes before the body was read is sent at once, and then the body is thrown away
+for a while: a client that is still sending (boto3 reads no answer before it is done) would otherwise see a reset
+connection in place of the answer.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from openrek.domain.errors import Refusal, SerializationError, Throttling
+
+IDLE_TIMEOUT_S = 10.0
+BODY_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 5.0
+DRAIN_BYTES = 64 * 1024 * 1024
+
+
+class ClientGone(Exception):
+    """The client closed the connection; nobody waits for an answer."""
+
+
+class BodyBudget:
+    """Bytes that all bodies together may hold. Small bodies are free: the number of requests bounds them.
+
+    Used from the event loop only.
+    """
+
+    def __init__(self, total_bytes: int, free_bytes: int = 256 * 1024) -> None:
+        self._left = total_bytes
+        self._free = free_bytes
+
+    @contextmanager
+    def hold(self, body_bytes: int) -> Iterator[None]:
+        """Raises Throttling when the budget is spent."""
+        held = body_bytes if body_bytes > self._free else 0
+        if held > self._left:
+            raise Throttling(reason="Too many large requests at once.")
+        self._left -= held
+        try:
+            yield
+        finally:
+            self._left += held
+
+
+async def read_body(
+    receive: Receive,
+    limit_bytes: int,
+    too_large: Refusal,
+    *,
+    idle_s: float = IDLE_TIMEOUT_S,
+    total_s: float = BODY_TIMEOUT_S,
+) -> bytes:
+    """The whole body. Raises `too_large`, SerializationError for one that does not arrive in time, or ClientGone."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(total_s):
+            while True:
+                async with asyncio.timeout(idle_s):
+                    message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunk: bytes = message.get("body", b"")
+                size += len(chunk)
+                if size > limit_bytes:
+                    raise too_large
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise SerializationError(
+            "The request body is incomplete",
+            reason=f"The body did not arrive in time: {size} bytes came, then nothing for {idle_s:g} s, "
+            f"or it took longer than {total_s:g} s.",
+        ) from None
+
+
+async def wait_until_gone(receive: Receive) -> None:
+    """Returns when the client closes the connection. Only for after the body was read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class EarlyResponse(Response):
+    """An answer to a request whose body was not read; closes the connection."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        self.headers["connection"] = "close"
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await _drain(receive)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drain(receive: Receive) -> None:
+    left = DRAIN_BYTES
+    try:
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
+    except TimeoutError:
+        return

@@ -1,0 +1,41 @@
+"""Whether this process can do its work, found out by doing a little of it."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import apsw
+
+from openrek.runtime.adapters import Adapters
+from openrek.store.sqlite_items import UnusableStore
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`store` and `models` say in a few words how each is; `ok` when both can be used."""
+
+    ok: bool
+    store: str
+    models: str
+    version: str
+
+
+def examine(adapters: Adapters) -> Health:
+    """Reads from the store and looks for the loaded models. Blocks."""
+    store_ok, store = _store(adapters)
+    models_ok, models = _models(adapters)
+    return Health(store_ok and models_ok, store, models, version("openrek"))
+
+
+def _store(adapters: Adapters) -> tuple[bool, str]:
+    try:
+        adapters.collections().page(None, 1)
+    except (UnusableStore, apsw.Error) as error:
+        return False, f"cannot be read: {error}"
+    return True, "reachable"
+
+
+def _models(adapters: Adapters) -> tuple[bool, str]:
+    if not adapters.reader.made:
+        return False, "not loaded"
+    model = adapters.reader().model
+    return True, f"loaded ({model.name}, face model version {model.version})"

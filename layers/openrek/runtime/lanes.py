@@ -1,0 +1,46 @@
+"""Lanes: each kind of work has its own threads and its own bounded queue, so that no kind waits behind another."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import TypeVar
+
+from openrek.domain.errors import Throttling
+
+Answer = TypeVar("Answer")
+
+
+class Lane:
+    """`threads` pieces of work run at once and `queue` more may wait; whoever comes then is refused at once."""
+
+    def __init__(self, name: str, *, threads: int, queue: int) -> None:
+        self._name = name
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"openrek-{name}")
+        self._room = threads + queue
+        self._inside = 0
+        self._lock = Lock()
+
+    async def run(self, work: Callable[[], Answer]) -> Answer:
+        """What `work` returns. Raises Throttling when the lane is full.
+
+        Cancelling takes waiting work out of the queue. Running work goes on and keeps its place until it is done.
+        """
+        self._enter()
+        future = self._pool.submit(work)
+        future.add_done_callback(self._leave)
+        return await asyncio.wrap_future(future)
+
+    def close(self) -> None:
+        """Waits for what is running; what is still queued is dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _enter(self) -> None:
+        with self._lock:
+            if self._inside >= self._room:
+                raise Throttling(reason=f"{self._room} requests for {self._name} are already running or waiting.")
+            self._inside += 1
+
+    def _leave(self, _: "Future[Answer]") -> None:
+        with self._lock:
+            self._inside -= 1

@@ -1,0 +1,75 @@
+"""The local server as an ASGI application: the guard, the page for people, the health for scripts, and the API.
+
+Knows nothing of sockets, of the environment or of what the operations need.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from openrek.domain.errors import Refusal
+from openrek.runtime import page
+from openrek.runtime.adapters import Bound
+from openrek.runtime.api import Api
+from openrek.runtime.guard import LoopbackOnly
+from openrek.runtime.health import Health
+from openrek.runtime.lanes import Lane
+from openrek.runtime.replies import SECURITY_HEADERS, response
+from openrek.wire.door import Door
+from openrek.wire.reply import refuse
+
+QUICK_THREADS = 8
+HEALTH_TIMEOUT_S = 5.0
+
+
+class LocalApp:
+    """`operations` by API name; those named in `heavy` run inferences, `workers` at once."""
+
+    def __init__(
+        self,
+        operations: Mapping[str, Bound],
+        heavy: Collection[str],
+        *,
+        examine: Callable[[], Health],
+        workers: int,
+        queue: int,
+    ) -> None:
+        self._operations = sorted(operations)
+        self._examine = examine
+        self._inference = Lane("inference", threads=workers, queue=queue)
+        self._quick = Lane("quick calls", threads=QUICK_THREADS, queue=queue)
+        api = Api(Door(operations), heavy, inference=self._inference, quick=self._quick)
+        routes = [
+            Route("/", self._page, methods=["GET"]),
+            Route("/health", self._health, methods=["GET"]),
+            Route("/{operation:path}", api, methods=["POST"]),
+        ]
+        self.asgi: ASGIApp = LoopbackOnly(Starlette(routes=routes, exception_handlers={Refusal: _refused}))
+
+    def close(self) -> None:
+        """Waits for the work that is running."""
+        self._inference.close()
+        self._quick.close()
+
+    async def _page(self, request: Request) -> Response:
+        url = f"http://{request.headers['host']}"
+        html, policy = page.render(await self._found(), url, self._operations)
+        return HTMLResponse(html, headers={**SECURITY_HEADERS, "content-security-policy": policy})
+
+    async def _health(self, _: Request) -> Response:
+        health = await self._found()
+        return JSONResponse(asdict(health), 200 if health.ok else 503, SECURITY_HEADERS)
+
+    async def _found(self) -> Health:
+        async with asyncio.timeout(HEALTH_TIMEOUT_S):
+            return await self._quick.run(self._examine)
+
+
+async def _refused(_: Request, refusal: Exception) -> Response:
+    return response(refuse(refusal if isinstance(refusal, Refusal) else Refusal()))

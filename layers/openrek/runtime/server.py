@@ -1,0 +1,79 @@
+"""The local server's socket and its event loop, from start to graceful stop."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from signal import SIGINT, SIGTERM, getsignal, signal
+from threading import current_thread, main_thread
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from openrek.runtime.connection import BoundedConnection
+from openrek.runtime.guard import is_loopback
+from openrek.runtime.settings import SettingsError
+
+KEEP_ALIVE_S = 75
+GRACEFUL_STOP_S = 30
+BACKLOG = 1024
+MAX_CONNECTIONS = 2048
+
+
+class LocalServer(uvicorn.Server):
+    """uvicorn's server; a signal stops it gracefully and is then done with, so that the process ends with 0."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=BoundedConnection,
+                loop="asyncio",
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=GRACEFUL_STOP_S,
+                limit_concurrency=MAX_CONNECTIONS,
+                backlog=BACKLOG,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if current_thread() is not main_thread():  # only the main thread gets signals
+            yield
+            return
+        before = {number: getsignal(number) for number in (SIGINT, SIGTERM)}
+        for number in before:
+            signal(number, self.handle_exit)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal(number, handler)
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """A socket bound to the address; port 0 takes a free one. Raises SettingsError."""
+    if not is_loopback(host):
+        raise SettingsError(
+            f"openrek does not serve {host}: without access keys it answers only this machine (127.0.0.1)."
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
+        raise SettingsError(f"The address {host} port {port} cannot be used: {reason}.") from None
+    return bound
+
+
+def url_of(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

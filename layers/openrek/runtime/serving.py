@@ -1,0 +1,58 @@
+"""`openrek serve`: the real operations behind the local server.
+
+Everything that can be wrong is found before the first connection is accepted, and raised as one sentence.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import apsw
+
+from openrek.runtime.adapters import Adapters, bind, needs
+from openrek.runtime.health import examine
+from openrek.runtime.local_app import LocalApp
+from openrek.runtime.offered import OFFERED
+from openrek.runtime.server import LocalServer, listener, url_of
+from openrek.runtime.settings import Settings, SettingsError
+from openrek.runtime.sweeper import Sweeper
+
+
+def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the URL when requests are answered.
+
+    Raises SettingsError, WeightsError or UnusableStore before it serves.
+    """
+    with ExitStack() as stack:
+        bound = stack.enter_context(listener(host, port))
+        adapters = Adapters(settings)
+        stack.callback(adapters.close)
+        adapters.collections()
+        adapters.reader()
+        app = local_app(adapters, settings)
+        stack.callback(app.close)
+        sweeper = Sweeper(adapters.eraser().sweep, tolerate=(apsw.Error,))
+        sweeper.start()
+        stack.callback(sweeper.stop)
+        announce(url_of(bound))
+        LocalServer(app.asgi).run(sockets=[bound])
+
+
+def local_app(adapters: Adapters, settings: Settings) -> LocalApp:
+    """The application over the real operations."""
+    return LocalApp(
+        {name: bind(operation, adapters) for name, operation in OFFERED.items()},
+        [name for name, operation in OFFERED.items() if "reader" in needs(operation)],
+        examine=lambda: examine(adapters),
+        workers=settings.workers,
+        queue=settings.queue,
+    )
+
+
+def ready_data_folder(folder: Path) -> None:
+    """Makes the data folder, for this user only. Raises SettingsError."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "buckets").mkdir(exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The data folder {folder} cannot be used: {error.strerror}.") from None

@@ -1,0 +1,39 @@
+"""The background thread that erases what deleted collections and abandoned calls left behind."""
+
+import logging
+from collections.abc import Callable
+from threading import Event, Thread
+
+INTERVAL_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Sweeper:
+    """Calls `sweep` at once and then every `interval_s`, until it is stopped. What fails is tried again next time."""
+
+    def __init__(
+        self, sweep: Callable[[], object], *, tolerate: tuple[type[Exception], ...], interval_s: float = INTERVAL_S
+    ) -> None:
+        self._sweep = sweep
+        self._tolerate = tolerate
+        self._interval_s = interval_s
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="openrek-sweeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when a sweep that is under way has ended."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._sweep()
+            except self._tolerate as error:
+                log.warning("erasing is behind, and will be tried again: %s", error)
+            if self._stopping.wait(self._interval_s):
+                return

@@ -1,0 +1,115 @@
+"""Servers for tests: the real one as a process of its own, and one over stub operations in a thread."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from openrek.runtime.adapters import Bound
+from openrek.runtime.health import Health
+from openrek.runtime.local_app import LocalApp
+from openrek.runtime.server import LocalServer, listener, url_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+
+HEALTHY = Health(ok=True, store="reachable", models="loaded", version="0")
+
+
+def client(url: str, **options: Any) -> "RekognitionClient":
+    """A stock boto3 client of the server at `url`, which does not retry unless `options` say so."""
+    settings = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 64, **options}
+    return boto3.client(
+        "rekognition",
+        endpoint_url=url,
+        region_name="eu-west-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=Config(**settings),
+    )
+
+
+class ServerProcess:
+    """`openrek serve` on a free port, as a user runs it."""
+
+    def __init__(self, data: Path, weights: Path | None = None, **environ: str) -> None:
+        environment = {**os.environ, **environ}
+        if weights is not None:
+            environment["OPENREK_WEIGHTS"] = str(weights)
+        command = [sys.executable, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", str(data)]
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        first_line = self.process.stdout.readline()
+        if "http://" not in first_line:
+            _, errors = self.process.communicate(timeout=30)
+            raise AssertionError(f"the server did not start: {first_line}{errors}")
+        self.url = first_line[first_line.index("http://") :].split()[0]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 40) -> tuple[int, str]:
+        """Exit code and what was written to stderr."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=timeout_s)
+        return self.process.returncode, errors
+
+
+@pytest.fixture(scope="session")
+def live_server(weights_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the real server over an empty data folder, shared by all tests of the run."""
+    server = ServerProcess(tmp_path_factory.mktemp("data"), weights_folder)
+    yield server.url
+    code, errors = server.stop()
+    assert (code, errors) == (0, "")
+
+
+@pytest.fixture(scope="session")
+def rekognition(live_server: str) -> "RekognitionClient":
+    return client(live_server)
+
+
+@contextmanager
+def stub_server(
+    operations: Mapping[str, Bound],
+    heavy: Collection[str] = (),
+    *,
+    examine: Callable[[], Health] = lambda: HEALTHY,
+    workers: int = 1,
+    queue: int = 2,
+) -> Iterator[tuple[str, int]]:
+    """Host and port of the real HTTP server over stub operations."""
+    app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue)
+    bound = listener("127.0.0.1", 0)
+    server = LocalServer(app.asgi)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    url = url_of(bound)
+    thread.start()
+    while not server.started:
+        time.sleep(0.005)
+    host, port = url.removeprefix("http://").split(":")
+    try:
+        yield host, int(port)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=60)
+        app.close()
+        assert not thread.is_alive()
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
