@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ServiceQuotaExceeded, Throttling
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, Picture
+from openrek.domain.models import face_model
 from openrek.domain.ports import Page
 from openrek.store.commits import ATTEMPTS, OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
 from openrek.store.deletions import Deletions
@@ -65,7 +66,7 @@ class StoredFaces:
         embed: Callable[[DetectedFace], Embedding],
     ) -> Sequence[Face]:
         key = duplicate_key(collection.uid, picture)
-        draft = Draft(picture, found, embed)
+        draft = Draft(picture, found, embed, face_model(collection.model_version).dimensions)
         draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, before any lock is held
         for _ in range(ATTEMPTS):
             try:
@@ -169,11 +170,16 @@ class Draft:
     """One IndexFaces call while it is tried: embeddings are computed once, ids are given once."""
 
     def __init__(
-        self, picture: Picture, found: Sequence[DetectedFace], embed: Callable[[DetectedFace], Embedding]
+        self,
+        picture: Picture,
+        found: Sequence[DetectedFace],
+        embed: Callable[[DetectedFace], Embedding],
+        dimensions: int,
     ) -> None:
         self.picture = picture
         self._found = found
         self._embed = embed
+        self._dimensions = dimensions
         self._vectors: dict[DetectedFace, tuple[bytes, float]] = {}
         self._ids: dict[DetectedFace, UUID] = {}
 
@@ -210,5 +216,8 @@ class Draft:
 
     def _vector(self, face: DetectedFace) -> tuple[bytes, float]:
         if face not in self._vectors:
-            self._vectors[face] = quantise(self._embed(face))
+            embedding = self._embed(face)
+            if len(embedding) != self._dimensions:
+                raise ValueError(f"an embedding of {len(embedding)} dimensions for a model of {self._dimensions}")
+            self._vectors[face] = quantise(embedding)
         return self._vectors[face]

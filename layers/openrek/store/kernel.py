@@ -150,7 +150,7 @@ def _candidates(scores: Float32Vector, cut: float, limit: int, margin: float) ->
 def _rescored(
     probe: Probe, blocks: Sequence[Block], candidates: Sequence[NDArray[np.intp]], limit: int, lowest: float
 ) -> Hits:
-    numbers = np.concatenate([np.full(len(rows), number) for number, rows in enumerate(candidates)] or [[]])
+    numbers = np.concatenate([np.empty(0, np.intp), *(np.full(len(r), n, np.intp) for n, r in enumerate(candidates))])
     rows = np.concatenate([np.empty(0, np.intp), *candidates])
     pairs = list(zip(blocks, candidates, strict=True))
     scores = np.concatenate([np.empty(0), *(_exact(probe, block, found) for block, found in pairs)])
@@ -158,7 +158,7 @@ def _rescored(
     high, low = ids.view(">u8").reshape(-1, 2).T if len(ids) else (scores, scores)
     order = np.lexsort((low, high, -scores))
     order = order[scores[order] >= lowest][:limit]
-    return Hits(numbers[order].astype(np.intp), rows[order], scores[order])
+    return Hits(numbers[order], rows[order], scores[order])
 
 
 def _exact(probe: Probe, block: Block, rows: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -54,8 +54,9 @@ class Columns:
         return sum(array.nbytes for array in arrays) + 250 * self._count
 
     def apply(self, entry: Entry) -> None:
-        replaced = [row["id"] for row in entry.rows if row["id"] in self._row_of]
-        self._bury([*replaced, *(face_id for face_id in entry.deleted if face_id in self._row_of)])
+        """A row replaces one of the same id; a deletion affects only rows of earlier entries."""
+        named = {row["id"] for row in entry.rows} | set(entry.deleted)
+        self._bury([face_id for face_id in named if face_id in self._row_of])
         for row in entry.rows:
             self._append(row)
 
