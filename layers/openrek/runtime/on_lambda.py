@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from openrek.domain.errors import SerializationError
 from openrek.runtime.adapters import Adapters, Operation, bind
 from openrek.runtime.names import api_name
-from openrek.runtime.settings import Settings
+from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.reply import refuse
@@ -22,13 +22,16 @@ Handler: TypeAlias = Callable[[Event, object], dict[str, Any]]
 
 
 def serve(operation: Operation, adapters: Adapters | None = None) -> Handler:
-    """The Lambda handler of one operation. Without `adapters` the environment is read at the first event."""
+    """The Lambda handler of one operation. Without `adapters` the environment is read at the first event.
+
+    The handler raises SettingsError for an environment that it cannot work in: that is for the operator's log.
+    """
     doors: list[Door] = []
 
     def handler(event: Event, context: object) -> dict[str, Any]:
         del context
         if not doors:
-            parts = adapters or Adapters(Settings.of(os.environ))
+            parts = adapters or _adapters()
             doors.append(Door({api_name(operation): bind(operation, parts)}))
         try:
             request = _request(event)
@@ -37,6 +40,13 @@ def serve(operation: Operation, adapters: Adapters | None = None) -> Handler:
         return _response(doors[0].answer(request))
 
     return handler
+
+
+def _adapters() -> Adapters:
+    settings = Settings.of(os.environ)
+    if settings.data is None:
+        raise SettingsError("OPENREK_DATA names no data folder, and the stores of AWS are not part of this version.")
+    return Adapters(settings)
 
 
 def _request(event: Event) -> HttpRequest:

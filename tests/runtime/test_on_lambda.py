@@ -1,0 +1,140 @@
+"""Every event of `events/` through its handler, over the embedded store and the real models."""
+
+import base64
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openrek.domain.caller import Caller
+from openrek.runtime.adapters import Adapters
+from openrek.runtime.on_lambda import Event, serve
+from openrek.runtime.settings import Settings, SettingsError
+
+ROOT = Path(__file__).parents[2]
+FACE_ID = "3f8b9d5e-6a7c-4d2e-8f1a-0b9c8d7e6f5a"
+
+
+def event(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def handle(name: str) -> dict[str, Any]:
+    """What the function's own handler file answers to the function's own event."""
+    path = ROOT / "lambdas" / name / "handler.py"
+    spec = importlib.util.spec_from_file_location(f"handler_of_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    answer = module.handler(event(name), None)
+    return {"status": answer["statusCode"], **json.loads(answer["body"])}
+
+
+def test_every_event_is_answered_by_its_handler(
+    tmp_path: Path, weights_folder: Path, photos: Mapping[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENREK_DATA", str(tmp_path))
+    monkeypatch.setenv("OPENREK_WEIGHTS", str(weights_folder))
+    bucket = tmp_path / "buckets" / "photos"
+    bucket.mkdir(parents=True)
+    (bucket / "one.jpg").write_bytes(photos["obama.jpg"])
+    (bucket / "two.jpg").write_bytes(photos["obama2.jpg"])
+
+    assert handle("create_collection") == {
+        "status": 200,
+        "StatusCode": 200,
+        "CollectionArn": "aws:rekognition:eu-west-1:000000000000:collection/people",
+        "FaceModelVersion": "7.0",
+    }
+    assert handle("list_collections")["CollectionIds"] == ["people"]
+    indexed = handle("index_faces")["FaceRecords"]
+    assert [record["Face"]["ExternalImageId"] for record in indexed] == ["one.jpg"]
+    face_id = indexed[0]["Face"]["FaceId"]
+    assert [face["FaceId"] for face in handle("list_faces")["Faces"]] == [face_id]
+    assert handle("describe_collection")["FaceCount"] == 1
+    assert [match["Face"]["FaceId"] for match in handle("search_faces_by_image")["FaceMatches"]] == [face_id]
+    assert handle("compare_faces")["FaceMatches"][0]["Similarity"] > 95
+    assert len(handle("detect_faces")["FaceDetails"]) == 1
+    assert handle("search_faces")["__type"] == "InvalidParameterException"
+    assert handle("delete_faces")["UnsuccessfulFaceDeletions"] == [{"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}]
+    assert handle("delete_collection") == {"status": 200, "StatusCode": 200}
+    assert handle("describe_collection")["__type"] == "ResourceNotFoundException"
+
+
+def list_collections(request: dict[str, Any], *, caller: Caller) -> dict[str, Any]:
+    return {"CollectionIds": [caller.region, str(request.get("MaxResults"))]}
+
+
+def answer(sent: Event) -> tuple[int, dict[str, Any]]:
+    handler = serve(list_collections, Adapters(Settings.of({})))
+    got = handler(sent, None)
+    assert got["isBase64Encoded"] is False
+    assert got["headers"]["x-amzn-RequestId"]
+    return got["statusCode"], json.loads(got["body"])
+
+
+def test_a_body_may_come_in_base64() -> None:
+    sent = event("list_collections")
+    sent.update(body=base64.b64encode(sent["body"].encode()).decode(), isBase64Encoded=True)
+    assert answer(sent) == (200, {"CollectionIds": ["eu-west-1", "10"]})
+
+
+@pytest.mark.parametrize("body", ["!", "e30"])
+def test_a_body_that_is_not_base64_is_refused(body: str) -> None:
+    status, got = answer({**event("list_collections"), "body": body, "isBase64Encoded": True})
+    assert (status, got["__type"]) == (400, "SerializationException")
+
+
+def test_headers_may_come_in_any_case_and_in_either_member() -> None:
+    sent = event("list_collections")
+    lower = {name.lower(): value for name, value in sent["headers"].items()}
+    assert answer({**sent, "headers": lower, "multiValueHeaders": None})[0] == 200
+    assert answer({**sent, "headers": None})[0] == 200
+    assert answer({**sent, "headers": None, "multiValueHeaders": None})[0] == 400
+
+
+def test_both_front_doors_are_understood() -> None:
+    sent = event("list_collections")
+    assert answer({**sent, "path": "/"})[0] == 200
+
+
+def test_an_empty_body_is_refused_in_the_words_of_the_protocol() -> None:
+    assert answer({**event("list_collections"), "body": None})[0] in (200, 400)
+
+
+def test_without_a_data_folder_the_function_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENREK_DATA", raising=False)
+    with pytest.raises(SettingsError, match="OPENREK_DATA"):
+        serve(list_collections)(event("list_collections"), None)
+
+
+LIGHT = """
+import json, sys
+sys.path.insert(0, "lambdas/list_faces")
+from handler import handler
+before = sorted(sys.modules)
+answer = handler(json.load(open("events/list_faces.json")), None)
+assert "ResourceNotFoundException" in answer["body"], answer
+heavy = {"numpy", "onnxruntime", "PIL", "simsimd", "starlette", "uvicorn", "boto3", "botocore", "click", "rich"}
+print(json.dumps([sorted(heavy & set(before)), sorted(heavy & set(sys.modules))]))
+"""
+
+
+def test_a_function_that_lists_faces_loads_neither_numbers_nor_models(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT],
+        cwd=ROOT,
+        env={"OPENREK_DATA": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[], []]
