@@ -1,0 +1,121 @@
+"""Bytes of a JPEG or PNG -> upright RGB pixels, with every limit checked before memory is spent.
+
+* JPEG of 4800 px and more is decoded at 1/2, of 9600 px and more at 1/4 (libjpeg's scaled decoding); a PNG of that size
+  is averaged down by the same factor, band by band. The longest side that is left, at least 2400 px, is almost twice
+  what the detector sees, so a face that it finds at 60 px still gives the embedding its full 112 px.
+* EXIF orientation is applied to JPEG only, as Rekognition does. ICC profiles and gamma are ignored.
+* Transparent pixels are laid on white. 16-bit samples keep their high byte. CMYK is converted without a profile.
+* An animated PNG gives its default image.
+
+Peak memory is 4 bytes a pixel of the decoded picture plus a few bands: at most 92 MB for a JPEG, 400 MB for a PNG of
+10,000 x 10,000 (its format must be decoded whole). A progressive JPEG needs 2 bytes a sample on top, before scaling.
+"""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy
+from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin
+
+from openrek.domain.errors import ImageTooLarge, InvalidImageFormat, InvalidParameter
+from openrek.vision.headers import Header, read_header
+
+SMALLEST_SIDE_PX = 80
+LARGEST_SIDE_PX = 10_000
+LEAST_LONGEST_SIDE_PX = 2400
+_BAND_PX = 512
+
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """`image` is mode RGB, upright, possibly scaled down; `width_px` x `height_px` is the upright photo's own size."""
+
+    image: Image.Image
+    width_px: int
+    height_px: int
+
+
+def decode(image: bytes) -> Upright:
+    """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (a side below 80 px)."""
+    header = read_header(image)
+    _check_size(header)
+    scale = _scale(header)
+    try:
+        picture = _open(header)
+        if header.kind == "JPEG" and scale > 1:
+            picture.draft(None, (header.width_px // scale, header.height_px // scale))
+            scale = 1
+        picture.load()
+        rgb = _to_rgb(picture, scale)
+    except (*_DECODER_ERRORS, struct.error, zlib.error) as error:
+        raise InvalidImageFormat(reason=f"The {header.kind} is damaged or of a rare kind: {error}.") from error
+    width_px, height_px = header.width_px, header.height_px
+    if header.orientation in _UPRIGHT:
+        rgb = rgb.transpose(_UPRIGHT[header.orientation])
+    if header.orientation >= 5:
+        width_px, height_px = height_px, width_px
+    return Upright(rgb, width_px, height_px)
+
+
+def _check_size(header: Header) -> None:
+    width_px, height_px = header.width_px, header.height_px
+    if max(width_px, height_px) > LARGEST_SIDE_PX:
+        raise ImageTooLarge(
+            f"Input image dimensions {width_px} x {height_px} exceed maximum dimension size of {LARGEST_SIDE_PX} pixels"
+        )
+    if min(width_px, height_px) < SMALLEST_SIDE_PX:
+        raise InvalidParameter(
+            reason=f"The image is {width_px} x {height_px} pixels; each side needs at least {SMALLEST_SIDE_PX}."
+        )
+
+
+def _scale(header: Header) -> int:
+    """1, 2 or 4: the largest that leaves the longest side LEAST_LONGEST_SIDE_PX."""
+    return next(
+        by for by in (4, 2, 1) if by == 1 or max(header.width_px, header.height_px) >= by * LEAST_LONGEST_SIDE_PX
+    )
+
+
+def _open(header: Header) -> ImageFile.ImageFile:
+    """The one decoder for the kind; `Image.open` would let other plug-ins look and would warn above 89 megapixels."""
+    plugin = JpegImagePlugin.JpegImageFile if header.kind == "JPEG" else PngImagePlugin.PngImageFile
+    picture = plugin(io.BytesIO(header.pixels))
+    if picture.size != (header.width_px, header.height_px):
+        raise InvalidImageFormat(reason=f"The {header.kind} is damaged: it gives two sizes.")
+    return picture
+
+
+def _to_rgb(picture: Image.Image, scale: int) -> Image.Image:
+    """RGB on white, averaged down by `scale`; in bands, so that a large picture is never held twice."""
+    if picture.mode == "RGB" and "transparency" not in picture.info and scale == 1:
+        return picture
+    width, height = (-(-side // scale) for side in picture.size)
+    whole = Image.new("RGB", (width, height))
+    for top in range(0, picture.height, _BAND_PX):
+        band = picture.crop((0, top, picture.width, min(top + _BAND_PX, picture.height)))
+        whole.paste(_band_to_rgb(band).reduce(scale), (0, top // scale))
+    return whole
+
+
+def _band_to_rgb(band: Image.Image) -> Image.Image:
+    if band.mode.startswith("I"):
+        return Image.fromarray((numpy.asarray(band) >> 8).astype(numpy.uint8)).convert("RGB")
+    if band.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in band.info:
+        colours = band.convert("RGBA")
+        white = Image.new("RGB", band.size, "white")
+        white.paste(colours, mask=colours.getchannel("A"))
+        return white
+    return band.convert("RGB")

@@ -1,0 +1,127 @@
+"""What a JPEG or PNG says of itself before any pixel is decoded, and a copy of it without everything we do not need.
+
+Only what describes pixels reaches the decoder: no EXIF, XMP, ICC, comments, animation frames or compressed text, so
+their bombs, their warnings and their tricks (a phone's second picture in MPO, say) never run. Orientation is read here.
+
+Sources: ITU T.81 annex B (JPEG), JEITA CP-3451 (Exif, tag 0x0112), W3C PNG third edition (chunks).
+"""
+
+import struct
+from dataclasses import dataclass
+
+from openrek.domain.errors import InvalidImageFormat
+
+JPEG_START = b"\xff\xd8\xff"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SCAN, _END, _EXIF, _ADOBE, _JFIF = 0xDA, 0xD9, 0xE1, 0xEE, 0xE0
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
+_ORIENTATION_TAG, _SHORT = 0x0112, 3
+_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Size as stored, before the EXIF `orientation` (1..8; always 1 for PNG); `pixels` is the stripped file."""
+
+    kind: str
+    width_px: int
+    height_px: int
+    orientation: int
+    pixels: bytes
+
+
+def read_header(image: bytes) -> Header:
+    """The kind is decided by content. Raises InvalidImageFormat."""
+    if image.startswith(JPEG_START):
+        return _jpeg(image)
+    if image.startswith(PNG_START):
+        return _png(image)
+    raise InvalidImageFormat(reason="The bytes are neither a JPEG nor a PNG.")
+
+
+def _broken(kind: str, what: str) -> InvalidImageFormat:
+    return InvalidImageFormat(reason=f"The {kind} is damaged: {what}.")
+
+
+def _jpeg(image: bytes) -> Header:
+    kept = [image[:2]]
+    size: tuple[int, int] | None = None
+    orientation = 1
+    at = 2
+    while True:
+        marker, at = _jpeg_marker(image, at)
+        if marker in _WITHOUT_LENGTH:
+            continue
+        if marker == _END:
+            raise _broken("JPEG", "it ends before its picture")
+        segment = image[at + 2 : at + int.from_bytes(image[at : at + 2], "big")]
+        end = at + 2 + len(segment)
+        if end > len(image) - 2 or end != at + int.from_bytes(image[at : at + 2], "big"):
+            raise _broken("JPEG", "it ends inside a segment")
+        if marker == _SCAN:
+            break
+        if marker in _FRAMES:
+            if size is not None or len(segment) < 6:
+                raise _broken("JPEG", "its frame header makes no sense")
+            size = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big")
+        if marker == _EXIF and segment.startswith(b"Exif\0\0"):
+            orientation = exif_orientation(segment[6:])
+        if marker in {_JFIF, _ADOBE} or not 0xE0 <= marker <= 0xFE:
+            kept.append(image[at - 2 : end] if image[at - 2] == 0xFF else b"\xff" + image[at - 1 : end])
+        at = end
+    if size is None:
+        raise _broken("JPEG", "it has no frame header")
+    kept.append(b"\xff" + image[at - 1 :])
+    return Header("JPEG", *size, orientation, b"".join(kept))
+
+
+def _jpeg_marker(image: bytes, at: int) -> tuple[int, int]:
+    """The next marker and where its length stands; like every decoder, skips stray bytes and fill bytes."""
+    at = image.find(b"\xff", at)
+    while 0 <= at < len(image) - 1 and image[at + 1] in {0x00, 0xFF}:
+        at = image.find(b"\xff", at + 1)
+    if not 0 <= at < len(image) - 3:
+        raise _broken("JPEG", "it ends inside its header")
+    return image[at + 1], at + 2
+
+
+def exif_orientation(tiff: bytes) -> int:
+    """Tag 0x0112 of the first directory of a TIFF block; 1 when it is absent, odd or unreadable."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None or len(tiff) < 8:
+        return 1
+    (directory,) = struct.unpack_from(f"{order}I", tiff, 4)
+    if directory + 2 > len(tiff):
+        return 1
+    (entries,) = struct.unpack_from(f"{order}H", tiff, directory)
+    for entry in range(directory + 2, min(directory + 2 + 12 * entries, len(tiff) - 11), 12):
+        tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+        if tag == _ORIENTATION_TAG:
+            return value if kind == _SHORT and 1 <= value <= 8 else 1
+    return 1
+
+
+def _png(image: bytes) -> Header:
+    kept = [PNG_START]
+    size: tuple[int, int] | None = None
+    at = len(PNG_START)
+    while True:
+        if at + 12 > len(image):
+            raise _broken("PNG", "it ends before its last chunk")
+        length, name = struct.unpack_from(">I4s", image, at)
+        end = at + 12 + length
+        if end > len(image):
+            raise _broken("PNG", "it ends inside a chunk")
+        if (name == b"IHDR") != (size is None) or (name == b"IHDR" and length != 13):
+            raise _broken("PNG", "its header chunk is missing, repeated or odd")
+        if name == b"IHDR":
+            size = struct.unpack_from(">II", image, at + 8)
+        if name in _PIXEL_CHUNKS:
+            kept.append(image[at:end])
+        if name == b"IEND":
+            break
+        at = end
+    assert size is not None  # noqa: S101 - the first chunk set it
+    return Header("PNG", *size, 1, b"".join(kept))

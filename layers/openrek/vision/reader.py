@@ -1,0 +1,100 @@
+"""The face pipeline behind the ports Reader and Photo: decode, detect, align, measure; embed on demand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy
+from numpy.typing import NDArray
+from onnxruntime import InferenceSession
+
+from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, float32
+from openrek.domain.models import SFACE, FaceModel
+from openrek.vision import zoo
+from openrek.vision.align import aligned
+from openrek.vision.decode import Upright, decode
+from openrek.vision.detect import Floats, detect
+from openrek.vision.embed import embed
+from openrek.vision.pose import pose
+from openrek.vision.quality import quality
+from openrek.vision.sessions import open_session
+
+MOST_FACES = 100
+_LANDMARKS = {"eyeLeft": 0, "eyeRight": 1, "mouthLeft": 3, "mouthRight": 4, "nose": 2}
+"""Rekognition's names in its order, each with its place among the detector's five points."""
+
+
+class FaceReader:
+    """Reader over the model files in `weights_folder`; safe for many threads. Each session opens on first use."""
+
+    def __init__(self, weights_folder: Path, threads: int = 1) -> None:
+        """`threads` work on one inference."""
+        self._weights_folder = weights_folder
+        self._threads = threads
+        self._lock = Lock()
+        self._sessions: dict[str, InferenceSession] = {}
+
+    @property
+    def model(self) -> FaceModel:
+        return SFACE
+
+    def read(self, image: bytes) -> "FacePhoto":
+        """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small); WeightsError."""
+        upright = decode(image)
+        found = detect(self.session("yunet"), upright.image)
+        areas = found.boxes[:, 2] * found.boxes[:, 3]
+        largest_first = numpy.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
+        crops: dict[tuple[Landmark, ...], NDArray[numpy.uint8]] = {}
+        faces = []
+        for index in largest_first:
+            crop = aligned(upright.image, found.points[index])
+            face = _face(upright, found.boxes[index], float(found.scores[index]), found.points[index], crop)
+            crops[face.landmarks] = crop
+            faces.append(face)
+        return FacePhoto(self, tuple(faces), crops)
+
+    def session(self, name: str) -> InferenceSession:
+        """The one session of this reader for the model `name`. Raises WeightsError."""
+        with self._lock:
+            if name not in self._sessions:
+                self._sessions[name] = open_session(zoo.load(self._weights_folder, name), self._threads)
+            return self._sessions[name]
+
+
+class FacePhoto:
+    """Photo: the faces, and the crops to embed them from; the full pixels are not kept."""
+
+    def __init__(
+        self,
+        reader: FaceReader,
+        faces: tuple[DetectedFace, ...],
+        crops: dict[tuple[Landmark, ...], NDArray[numpy.uint8]],
+    ) -> None:
+        self._reader = reader
+        self._faces = faces
+        self._crops = crops
+
+    @property
+    def faces(self) -> Sequence[DetectedFace]:
+        return self._faces
+
+    def embed(self, face: DetectedFace) -> Embedding:
+        return embed(self._reader.session("sface"), self._crops[face.landmarks])
+
+
+def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: NDArray[numpy.uint8]) -> DetectedFace:
+    width, height = upright.image.size
+    left, top, across, down = (float(side) for side in box)
+    landmarks = tuple(
+        Landmark(name, float32(float(points[at, 0]) / width), float32(float(points[at, 1]) / height))
+        for name, at in _LANDMARKS.items()
+    )
+    return DetectedFace(
+        box=BoundingBox(float32(left / width), float32(top / height), float32(across / width), float32(down / height)),
+        confidence=float32(100 * min(score, 1.0)),
+        landmarks=landmarks,
+        pose=pose(points),
+        quality=quality(crop),
+        width_px=float32(across / width * upright.width_px),
+        height_px=float32(down / height * upright.height_px),
+    )

@@ -1,0 +1,30 @@
+"""What most tests need: the built model files, the face pipeline over them, and real photographs."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from openrek.vision import build_weights
+from openrek.vision.reader import FaceReader
+from tests.support import photos as photo_packages
+
+
+@pytest.fixture(scope="session")
+def weights_folder() -> Path:
+    """Where the model files are; built on first use, like `openrek weights` does."""
+    folder = Path(sys.prefix) / "share/openrek/weights"
+    build_weights.build(folder, print)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reader(weights_folder: Path) -> FaceReader:
+    return FaceReader(weights_folder)
+
+
+@pytest.fixture(scope="session")
+def photos() -> dict[str, bytes]:
+    """File name -> bytes: obama.jpg obama2.jpg obama3.jpg obama_partial_face{,2}.jpg 32bit.png (one man), biden.jpg,
+    astronaut.png (a woman), and chelsea.png (a cat), coffee.png, rocket.jpg without a face."""
+    return photo_packages.load()
