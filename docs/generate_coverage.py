@@ -1,0 +1,77 @@
+"""Writes docs/COVERAGE.md from the service model, the operations and their notes; `--check` only compares."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from openrek.operations.coverage import NOT_OFFERED, NOTES
+from openrek.runtime.offered import OFFERED
+from openrek.wire.limits import MIB, max_body_bytes
+from openrek.wire.model import service_model
+
+PAGE = Path(__file__).with_name("COVERAGE.md")
+
+EVERYWHERE = f"""
+## Every operation
+
+- `POST /` with `X-Amz-Target: RekognitionService.<Operation>`, or `POST /<Operation>`; the content type is
+  `application/x-amz-json-1.1` (1.0 is taken too, any other is refused).
+- A body may have {max_body_bytes(None) / MIB:g} MiB, that of CompareFaces {max_body_bytes("CompareFaces") / MIB:g} MiB;
+  a larger one is an `ImageTooLargeException`.
+- Requests are checked against the service model: types (`SerializationException`), then required members, lengths,
+  ranges, patterns and enums (`ValidationException` in AWS's words, at most ten of them; quoted values are cut after
+  1024 characters).
+- As on AWS, `null` is the same as absent, a fraction given for an integer is cut off, and a member that the model does
+  not know is ignored; the header `x-openrek-reason` then names it.
+- Every refusal carries one plain sentence in `x-openrek-reason`. Every answer has an `x-amzn-RequestId`.
+- A malformed body has a text in its `SerializationException`, where AWS sends none.
+- An image is either `Bytes` or an `S3Object` with both `Bucket` and `Name`; anything else is an
+  `InvalidParameterException`. A NextToken has at most 255 characters, and is good for the operation, the collection and
+  the filter that it came from.
+- ARNs have the region that the request was signed for.
+"""
+
+
+def page(
+    operations: Iterable[str], offered: Iterable[str], notes: Mapping[str, str], missing: Mapping[str, str]
+) -> str:
+    """The page as Markdown. Raises KeyError for an operation that is neither offered nor explained."""
+    names = sorted(operations)
+    there = set(offered)
+    lines = [
+        "# Coverage",
+        "",
+        "Made from the code by `python docs/generate_coverage.py`; do not edit.",
+        "",
+        f"Of the {len(names)} operations in Rekognition's service model, {len(there)} are offered.",
+        "Any other is answered with `UnknownOperationException` and the reason.",
+        "",
+        "| operation | offered | notes |",
+        "|---|---|---|",
+        *(f"| {name} | {'yes' if name in there else 'no'} | {_note(name, there, notes, missing)} |" for name in names),
+    ]
+    return "\n".join(lines) + "\n" + EVERYWHERE
+
+
+def _note(name: str, offered: set[str], notes: Mapping[str, str], missing: Mapping[str, str]) -> str:
+    return notes.get(name, "") if name in offered else missing[name]
+
+
+def current() -> str:
+    missing = {name: why for why, names in NOT_OFFERED.items() for name in names}
+    return page(service_model().operations, OFFERED, NOTES, missing)
+
+
+def main(arguments: list[str]) -> int:
+    text = current()
+    if "--check" not in arguments:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text("utf-8") == text:
+        return 0
+    print("docs/COVERAGE.md is not what the code says: run python docs/generate_coverage.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
