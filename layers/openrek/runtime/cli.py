@@ -1,0 +1,163 @@
+"""The command `openrek`. What a command needs is imported when it runs, so that each starts fast."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from openrek.runtime.indexing import IdFrom
+
+ENDPOINT_HELP = "Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="openrek")
+def main() -> None:
+    """Amazon Rekognition's image APIs on your own machine."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; only loopback without keys.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option(
+    "--data", default="data", show_default=True, envvar="OPENREK_DATA", type=click.Path(path_type=Path, file_okay=False)
+)
+def serve(host: str, port: int, data: Path) -> None:
+    """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA."""
+    from openrek.runtime import serving
+    from openrek.runtime.settings import Settings, SettingsError
+    from openrek.store.sqlite_items import UnusableStore
+    from openrek.vision.zoo import WeightsError
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    try:
+        settings = replace(Settings.of(os.environ), data=data)
+        serving.serve(settings, host, port, _announce)
+    except (SettingsError, WeightsError, UnusableStore) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _announce(url: str) -> None:
+    click.echo(f"openrek serves on {url} (Ctrl-C stops it)")
+    sys.stdout.flush()
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only check the files that are there.")
+def weights(check: bool) -> None:
+    """Build the model files if they are missing, and check them."""
+    from openrek.runtime.settings import Settings, SettingsError
+    from openrek.vision import build_weights, zoo
+
+    console = Console(stderr=True)
+    try:
+        folder = Settings.of(os.environ).weights
+        if not check:
+            build_weights.build(folder, console.print)
+        zoo.check(folder)
+    except (SettingsError, zoo.WeightsError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"The model files in {folder} are complete and right.")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--collection", "-c", required=True, help="Collection id; created when it is missing.")
+@click.option("--endpoint-url", help=ENDPOINT_HELP)
+@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64), help="Photos at once.")
+@click.option(
+    "--id-from",
+    default="path",
+    show_default=True,
+    type=click.Choice(["path", "name"]),
+    help="ExternalImageId from the path below FOLDER, or from the file name alone.",
+)
+@click.option("--again", is_flag=True, help="Send photos again that an earlier run has sent.")
+def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id_from: "IdFrom", again: bool) -> None:
+    """Index every JPEG and PNG below FOLDER.
+
+    An interrupted run goes on where it stopped when it is started again. Each face's ExternalImageId is the photo's
+    path below FOLDER; characters that the API does not allow are written as a colon and two hex digits. Exits with 1
+    if any photo failed.
+    """
+    from openrek.runtime import index_report
+    from openrek.runtime.endpoint import connect, endpoint
+
+    url = endpoint(endpoint_url)
+    with _plain_errors(url):
+        journals = Path(click.get_app_dir("openrek")) / "indexed"
+        failed = index_report.run(
+            connect(url, connections=jobs), folder, collection, journals, jobs=jobs, id_from=id_from, again=again
+        )
+    sys.exit(1 if failed else 0)
+
+
+@main.command()
+@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--collection", "-c", required=True)
+@click.option("--endpoint-url", help=ENDPOINT_HELP)
+@click.option("--max-faces", default=10, show_default=True, type=click.IntRange(1, 4096))
+@click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
+@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
+@click.option(
+    "--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the photo with faces and best match."
+)
+def search(
+    photo: Path,
+    collection: str,
+    endpoint_url: str | None,
+    max_faces: int,
+    threshold: float,
+    as_json: bool,
+    picture: Path | None,
+) -> None:
+    """Find the largest face of PHOTO in a collection."""
+    import json
+
+    from openrek.runtime import searching
+    from openrek.runtime.endpoint import connect, endpoint
+    from openrek.runtime.photo_files import UnreadablePhoto, fit
+
+    url = endpoint(endpoint_url)
+    console = Console(stderr=as_json)
+    with _plain_errors(url):
+        try:
+            image = fit(photo.read_bytes()).image
+        except UnreadablePhoto as error:
+            raise click.ClickException(f"{photo}: {error}") from None
+        rekognition = connect(url)
+        answer = searching.search(rekognition, image, collection, limit=max_faces, threshold_pct=threshold)
+        if as_json:
+            click.echo(json.dumps(searching.plain(answer), indent=2))
+        elif answer["FaceMatches"]:
+            console.print(searching.table(answer))
+        else:
+            console.print(f"No face in {collection} is at least {threshold:g} similar.")
+        if picture:
+            searching.save_picture(rekognition, image, answer, picture)
+            console.print(f"Picture: {picture}")
+
+
+@contextmanager
+def _plain_errors(url: str) -> Iterator[None]:
+    """What can go wrong outside of us becomes one sentence and exit code 1."""
+    from openrek.runtime.endpoint import CALL_FAILED, explain
+
+    try:
+        yield
+    except CALL_FAILED as error:
+        raise click.ClickException(explain(error, url)) from None
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""A stock boto3 client for whatever endpoint the user means, and its errors as sentences."""
+
+import os
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+
+from openrek.runtime.guard import is_loopback
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+AWS_HOST = re.compile(r"rekognition(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+CALL_FAILED = (ClientError, BotoCoreError)
+
+
+def endpoint(given: str | None) -> str:
+    """The URL that was given, else what AWS's own variables say, else the local server."""
+    environ = os.environ
+    return given or environ.get("AWS_ENDPOINT_URL_REKOGNITION") or environ.get("AWS_ENDPOINT_URL") or DEFAULT_URL
+
+
+def connect(url: str, *, connections: int = 4) -> "RekognitionClient":
+    """A client with the user's own credentials; a local server without keys takes any, so then none are needed."""
+    host = urlsplit(url).hostname or ""
+    at_aws = AWS_HOST.fullmatch(host)
+    session = boto3.Session()
+    if is_loopback(host) and not os.environ.keys() & {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"}:
+        session = boto3.Session("openrek", "openrek", region_name=session.region_name)
+    return session.client(
+        "rekognition",
+        endpoint_url=url,
+        region_name=at_aws["region"] if at_aws else session.region_name or "us-east-1",
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 8},
+            max_pool_connections=connections,
+            connect_timeout=10,
+            read_timeout=120,
+        ),
+    )
+
+
+def code_of(error: Exception) -> str:
+    """AWS's error code, or the empty string where the call got no answer."""
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+
+
+def explain(error: Exception, url: str) -> str:
+    """One sentence for a person, with openrek's own reason where there is one."""
+    if isinstance(error, ClientError):
+        said = error.response.get("Error", {}).get("Message", "") or code_of(error)
+        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        reason = headers.get("x-openrek-reason")
+        return f"{said} ({reason})" if reason else said
+    if isinstance(error, EndpointConnectionError):
+        return f"No server answers at {url}; start one with `openrek serve`, or name another with --endpoint-url."
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return f"{url} needs AWS credentials, and none were found."
+    return f"{url}: {error}"

@@ -1,0 +1,89 @@
+"""`openrek search`: who is on a photo, as a table, as JSON and as a picture."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from openrek.runtime.annotate import Mark, annotate
+from openrek.runtime.external_ids import file_name
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+    from mypy_boto3_rekognition.type_defs import (
+        BoundingBoxTypeDef,
+        FaceDetailTypeDef,
+        SearchFacesByImageResponseTypeDef,
+    )
+
+
+def search(
+    rekognition: "RekognitionClient", image: bytes, collection_id: str, *, limit: int, threshold_pct: float
+) -> "SearchFacesByImageResponseTypeDef":
+    return rekognition.search_faces_by_image(
+        CollectionId=collection_id, Image={"Bytes": image}, MaxFaces=limit, FaceMatchThreshold=threshold_pct
+    )
+
+
+def plain(answer: "SearchFacesByImageResponseTypeDef") -> dict[str, Any]:
+    """The answer as the service gave it, without what boto3 added."""
+    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+
+
+def table(answer: "SearchFacesByImageResponseTypeDef") -> Table:
+    """One line per match, best first."""
+    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    shown.add_column("Similarity", justify="right")
+    shown.add_column("Photo", overflow="fold")
+    shown.add_column("FaceId", style="dim", no_wrap=True)
+    for match in answer["FaceMatches"]:
+        face = match["Face"]
+        shown.add_row(f"{match['Similarity']:.2f}", photo_name(face.get("ExternalImageId", "")), face["FaceId"])
+    return shown
+
+
+def photo_name(external_image_id: str) -> str:
+    """The file that `openrek index` made the id from, or the id itself."""
+    try:
+        return file_name(external_image_id)
+    except ValueError:
+        return external_image_id
+
+
+def save_picture(
+    rekognition: "RekognitionClient", image: bytes, answer: "SearchFacesByImageResponseTypeDef", path: Path
+) -> None:
+    """Writes the photo with all its faces, and the best match at the face that was searched. Raises OSError."""
+    found = rekognition.detect_faces(Image={"Bytes": image})["FaceDetails"]
+    searched = answer["SearchedFaceBoundingBox"]
+    probe = min(found, key=lambda face: _distance(face, searched), default=None)
+    marks = [_mark(face, _text(answer) if face is probe else "") for face in found]
+    annotate(image, marks).save(path)
+
+
+def _text(answer: "SearchFacesByImageResponseTypeDef") -> str:
+    if not answer["FaceMatches"]:
+        return "no match"
+    best = answer["FaceMatches"][0]
+    return f"{photo_name(best['Face'].get('ExternalImageId', 'match'))}  {best['Similarity']:.1f} %"
+
+
+def _mark(face: "FaceDetailTypeDef", text: str) -> Mark:
+    box = face["BoundingBox"]
+    return Mark(
+        (box["Left"], box["Top"], box["Width"], box["Height"]),
+        [(point["X"], point["Y"]) for point in face.get("Landmarks", [])],
+        text,
+        matched=bool(text) and text != "no match",
+    )
+
+
+def _distance(face: "FaceDetailTypeDef", box: "BoundingBoxTypeDef") -> float:
+    """How far a face's box is from another, in ratios."""
+    own = face["BoundingBox"]
+    return (
+        abs(own["Left"] - box["Left"])
+        + abs(own["Top"] - box["Top"])
+        + abs(own["Width"] - box["Width"])
+        + abs(own["Height"] - box["Height"])
+    )
