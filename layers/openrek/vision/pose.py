@@ -8,8 +8,9 @@ below them, and a nose tip that stands NOSE_DEPTH in front of that plane, NOSE_S
           in half eye distances as seen, which shrink with the cosine while the shift grows with the sine;
 * pitch = atan((NOSE_SHARE - share of the way as seen) EYES_TO_MOUTH / NOSE_DEPTH), by the same argument.
 
-Proportions: the ArcFace template (a mean of many frontal faces); depth: common 3-D head models. A person's own
-proportions shift pitch by some 10 degrees; near full profile the points themselves become unsure.
+EYES_TO_MOUTH: the ArcFace template (a mean of many frontal faces); NOSE_DEPTH: common 3-D head models; NOSE_SHARE: the
+median of frontal faces as YuNet marks them. A person's own proportions shift pitch by some 10 degrees; near full
+profile the points themselves become unsure.
 """
 
 import math
@@ -24,7 +25,7 @@ _HALF_EYES = float(TEMPLATE[1, 0] - TEMPLATE[0, 0]) / 2
 _EYES_Y = float(TEMPLATE[:2, 1].mean())
 _MOUTH_Y = float(TEMPLATE[3:, 1].mean())
 EYES_TO_MOUTH = (_MOUTH_Y - _EYES_Y) / _HALF_EYES
-NOSE_SHARE = (float(TEMPLATE[2, 1]) - _EYES_Y) / (_MOUTH_Y - _EYES_Y)
+NOSE_SHARE = 0.573
 NOSE_DEPTH = 0.85
 
 

@@ -15,7 +15,7 @@ from openrek.domain.faces import Quality, float32
 
 _MIDDLE = slice(20, 92)
 _LUMA = numpy.array([0.299, 0.587, 0.114], numpy.float32)
-_DETAIL_AT_HALF = 0.2
+_DETAIL_AT_HALF = 0.05
 _NOISE_FLOOR = 2.0
 
 

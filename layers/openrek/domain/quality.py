@@ -1,0 +1,79 @@
+"""Which faces the QualityFilter lets through, and why not the others.
+
+A face is dropped when it misses any limit of its level; the reasons are Rekognition's. Roll does not count: faces are
+turned upright before they are embedded.
+
+| reason                            | LOW | MEDIUM | HIGH |
+|-----------------------------------|-----|--------|------|
+| LOW_CONFIDENCE: below             | 75  | 82     | 88   |
+| SMALL_BOUNDING_BOX: px, below     | 14  | 22     | 36   | the shorter side, in pixels of the upright photo
+| EXTREME_POSE: yaw, beyond         | 70  | 50     | 35   | degrees, either way
+| EXTREME_POSE: pitch, beyond       | 60  | 45     | 30   | degrees, either way
+| LOW_BRIGHTNESS: below             | 4   | 8      | 12   | low on purpose: dark skin in dim light is no bad photo
+| LOW_SHARPNESS: below              | 22  | 30     | 45   |
+
+LOW_FACE_QUALITY is added when two or more of these apply. NONE has no limits. Every limit rises with the level, so a
+laxer level keeps whatever a stricter one keeps. AUTO is LOW: it drops what would match wrongly or never (LOW's limits
+are where a face stops matching its own sharp copy above 99) and nothing that a caller may miss.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from openrek.domain.faces import DetectedFace
+
+EXCEEDS_MAX_FACES = "EXCEEDS_MAX_FACES"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """One column of the table: a face must reach the first four and stay within the two angles."""
+
+    confidence: float
+    side_px: float
+    brightness: float
+    sharpness: float
+    yaw_deg: float
+    pitch_deg: float
+
+
+_LOW = Limits(confidence=75, side_px=14, brightness=4, sharpness=22, yaw_deg=70, pitch_deg=60)
+_MEDIUM = Limits(confidence=82, side_px=22, brightness=8, sharpness=30, yaw_deg=50, pitch_deg=45)
+_HIGH = Limits(confidence=88, side_px=36, brightness=12, sharpness=45, yaw_deg=35, pitch_deg=30)
+LIMITS = {"LOW": _LOW, "MEDIUM": _MEDIUM, "HIGH": _HIGH, "AUTO": _LOW}
+
+
+def quality_reasons(face: DetectedFace, level: str) -> tuple[str, ...]:
+    """Why `level` (NONE, LOW, MEDIUM, HIGH or AUTO) drops `face`; empty when it keeps it."""
+    if level == "NONE":
+        return ()
+    limits = LIMITS[level]
+    misses = {
+        "EXTREME_POSE": abs(face.pose.yaw) > limits.yaw_deg or abs(face.pose.pitch) > limits.pitch_deg,
+        "LOW_BRIGHTNESS": face.quality.brightness < limits.brightness,
+        "LOW_SHARPNESS": face.quality.sharpness < limits.sharpness,
+        "LOW_CONFIDENCE": face.confidence < limits.confidence,
+        "SMALL_BOUNDING_BOX": min(face.width_px, face.height_px) < limits.side_px,
+    }
+    reasons = tuple(reason for reason, missed in misses.items() if missed)
+    return (*reasons, "LOW_FACE_QUALITY") if len(reasons) > 1 else reasons
+
+
+def select(
+    faces: Sequence[DetectedFace], level: str, max_faces: int
+) -> tuple[tuple[DetectedFace, ...], tuple[tuple[DetectedFace, tuple[str, ...]], ...]]:
+    """What `level` and then `max_faces` keep, and the rest with reasons, both largest box first.
+
+    Quality comes first; then the smallest boxes go, with EXCEEDS_MAX_FACES.
+    """
+    kept: list[DetectedFace] = []
+    dropped: list[tuple[DetectedFace, tuple[str, ...]]] = []
+    for face in sorted(faces, key=lambda face: -face.box.area):
+        reasons = quality_reasons(face, level)
+        if not reasons and len(kept) >= max_faces:
+            reasons = (EXCEEDS_MAX_FACES,)
+        if reasons:
+            dropped.append((face, reasons))
+        else:
+            kept.append(face)
+    return tuple(kept), tuple(dropped)
