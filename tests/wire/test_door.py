@@ -249,6 +249,11 @@ def test_a_reason_is_one_printable_line_of_bounded_length() -> None:
     assert re.fullmatch(r"[ -~]+", reason)
 
 
+def test_a_refusal_without_a_reason_of_its_own_gives_its_text() -> None:
+    reply = refuse(errors.ResourceNotFound("The collection id: x does not exist"))
+    assert reply.headers["x-openrek-reason"] == "The collection id: x does not exist"
+
+
 def test_an_unforeseen_error_says_nothing_of_itself(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         reply = ask(door=raising(ValueError("the secret vector [0.1, 0.2]")))

@@ -12,7 +12,7 @@ from openrek.operations.shapes import Request, Response, box_shape, detected_fac
 
 
 def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Response:
-    """The source's largest face against each of the target's: best match first, then those below the threshold."""
+    """The source's largest face against each of the target's: the likest first; those below the threshold apart."""
     require_one_source(request["SourceImage"])
     require_one_source(request["TargetImage"])
     source_image = image_bytes(request["SourceImage"], buckets)
@@ -25,13 +25,17 @@ def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Resp
     target_faces = _faces(target, level, "target")
 
     probe = source.embed(source_face)
-    scored = [(reader.model.similarity_pct(cosine(probe, target.embed(face))), face) for face in target_faces]
     threshold_pct = float32(request.get("SimilarityThreshold", DEFAULT_THRESHOLD_PCT))
-    matched = sorted((pair for pair in scored if pair[0] >= threshold_pct), key=lambda pair: -pair[0])
+    likeness = {face: cosine(probe, target.embed(face)) for face in target_faces}
+    similarity_pct = {face: reader.model.similarity_pct(value) for face, value in likeness.items()}
+    matched = sorted(
+        (face for face in target_faces if similarity_pct[face] >= threshold_pct), key=lambda f: -likeness[f]
+    )
+    unmatched = [face for face in target_faces if similarity_pct[face] < threshold_pct]
     return {
         "SourceImageFace": {"BoundingBox": box_shape(source_face.box), "Confidence": source_face.confidence},
-        "FaceMatches": [{"Similarity": similarity, "Face": detected_face_shape(face)} for similarity, face in matched],
-        "UnmatchedFaces": [detected_face_shape(face) for similarity, face in scored if similarity < threshold_pct],
+        "FaceMatches": [{"Similarity": similarity_pct[face], "Face": detected_face_shape(face)} for face in matched],
+        "UnmatchedFaces": [detected_face_shape(face) for face in unmatched],
     }
 
 

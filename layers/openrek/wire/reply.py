@@ -65,7 +65,7 @@ def refuse(refusal: errors.Refusal, request_id: str | None = None) -> HttpReply:
     fault = FAULTS[type(refusal)]
     service = {"Code": fault.code, "Logref": request_id} if fault.modelled else {}
     body = {"__type": fault.code, **service, fault.text_key: str(refusal)}
-    return HttpReply(fault.status, _headers(request_id, refusal.reason), json.dumps(body).encode())
+    return HttpReply(fault.status, _headers(request_id, refusal.reason or str(refusal)), json.dumps(body).encode())
 
 
 def _headers(request_id: str, reason: str | None) -> dict[str, str]:

@@ -1,0 +1,75 @@
+"""CompareFaces."""
+
+from typing import Any
+
+import pytest
+
+from openrek.domain.errors import InvalidParameter
+from tests.operations.world import World, detected
+
+
+def compare(world: World, source: str, target: str, **more: Any) -> dict[str, Any]:
+    images = {"SourceImage": {"Bytes": source.encode()}, "TargetImage": {"Bytes": target.encode()}}
+    return world.do("CompareFaces", **images, **more)
+
+
+def width(face: dict[str, Any]) -> float:
+    return float(face["BoundingBox"]["Width"])
+
+
+def test_the_largest_source_face_is_compared_with_each_of_the_target(world: World) -> None:
+    done = compare(world, "ann bob", "bob ann3 cyd ann")
+    assert done["SourceImageFace"].keys() == {"BoundingBox", "Confidence"}
+    assert width(done["SourceImageFace"]) == detected(0).box.width
+    assert [width(match["Face"]) for match in done["FaceMatches"]] == [detected(3).box.width, detected(1).box.width]
+    assert done["FaceMatches"][0]["Similarity"] == 100.0 >= done["FaceMatches"][1]["Similarity"] > 80.0
+    assert [width(face) for face in done["UnmatchedFaces"]] == [detected(0).box.width, detected(2).box.width]
+    assert done["UnmatchedFaces"][0].keys() == {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+
+
+def test_the_threshold_divides_matched_from_unmatched(world: World) -> None:
+    assert len(compare(world, "ann", "ann12")["UnmatchedFaces"]) == 1
+    ((match,), unmatched) = (
+        compare(world, "ann", "ann12 bob", SimilarityThreshold=1)[name] for name in ("FaceMatches", "UnmatchedFaces")
+    )
+    assert len(unmatched) == 1
+    at_the_edge = compare(world, "ann", "ann12 bob", SimilarityThreshold=match["Similarity"])
+    assert at_the_edge["FaceMatches"] == [match]
+    assert len(compare(world, "ann", "ann12 bob", SimilarityThreshold=0)["FaceMatches"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "more", "reason"),
+    [
+        ("", "ann", {}, "The source image cannot be compared: it shows no face."),
+        ("ann", "", {}, "The target image cannot be compared: it shows no face."),
+        (
+            "blurred ann",
+            "ann",
+            {"QualityFilter": "HIGH"},
+            "The source image cannot be compared: the quality filter dropped all 1 of its faces.",
+        ),
+    ],
+)
+def test_an_image_without_a_face_is_refused(
+    world: World, source: str, target: str, more: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(InvalidParameter, match=r"^Request has invalid parameters$") as caught:
+        compare(world, source, target, **more)
+    assert caught.value.reason == reason
+
+
+def test_the_target_is_not_read_when_the_source_shows_no_face(world: World) -> None:
+    with pytest.raises(InvalidParameter):
+        compare(world, "", "ann")
+    assert world.reader.reads == 1
+
+
+def test_both_images_must_be_there_before_the_model_runs(world: World) -> None:
+    for images in (
+        {"SourceImage": {"Bytes": b"ann"}, "TargetImage": {}},
+        {"SourceImage": {"S3Object": {"Bucket": "b", "Name": "n"}, "Bytes": b"ann"}, "TargetImage": {"Bytes": b"ann"}},
+    ):
+        with pytest.raises(InvalidParameter):
+            world.do("CompareFaces", **images)
+    assert world.reader.reads == 0

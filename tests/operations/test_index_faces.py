@@ -1,0 +1,102 @@
+"""IndexFaces."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from openrek.domain.errors import InvalidImageFormat, InvalidParameter, InvalidS3Object, ResourceNotFound
+from openrek.domain.faces import Picture
+from tests.operations.world import World
+
+
+def test_each_face_is_returned_as_stored_and_as_seen(world: World) -> None:
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"ann bob"}, ExternalImageId="desk")
+    image_id = str(Picture(hashlib.sha256(b"ann bob").digest(), "desk").image_id)
+    assert [record["Face"]["ImageId"] for record in done["FaceRecords"]] == [image_id, image_id]
+    first = done["FaceRecords"][0]
+    assert first["Face"].keys() == {"FaceId", "BoundingBox", "ImageId", "ExternalImageId", "Confidence"}
+    assert first["Face"]["ExternalImageId"] == "desk"
+    assert first["Face"]["BoundingBox"] == first["FaceDetail"]["BoundingBox"]
+    assert first["FaceDetail"].keys() == {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+    areas = [record["Face"]["BoundingBox"]["Width"] for record in done["FaceRecords"]]
+    assert areas == sorted(areas, reverse=True)
+    assert done["UnindexedFaces"] == []
+    assert done["FaceModelVersion"] == "7.0"
+    assert len(world.faces.rows) == 2
+
+
+def test_without_an_external_id_the_member_is_absent(world: World) -> None:
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"ann"})
+    assert "ExternalImageId" not in done["FaceRecords"][0]["Face"]
+
+
+def test_a_photo_without_faces_is_no_error(world: World) -> None:
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b""})
+    assert done == {"FaceRecords": [], "FaceModelVersion": "7.0", "UnindexedFaces": []}
+    assert world.faces.indexed == []
+
+
+def test_faces_beyond_the_limit_are_reported(world: World) -> None:
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"ann bob cyd"}, MaxFaces=1)
+    assert len(done["FaceRecords"]) == 1
+    assert [face["Reasons"] for face in done["UnindexedFaces"]] == [["EXCEEDS_MAX_FACES"], ["EXCEEDS_MAX_FACES"]]
+    assert done["FaceRecords"][0]["FaceDetail"]["BoundingBox"]["Width"] == pytest.approx(0.4)
+    assert len(world.faces.rows) == 1
+
+
+def test_a_limit_above_a_hundred_is_a_hundred(world: World) -> None:
+    assert len(world.index(" ".join(["ann"] * 100), MaxFaces=100000)) == 100
+
+
+def test_bad_faces_are_dropped_unless_all_are_wanted(world: World) -> None:
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"blurred ann"})
+    assert done["FaceRecords"] == []
+    assert "LOW_SHARPNESS" in done["UnindexedFaces"][0]["Reasons"]
+    assert len(world.index("blurred ann", QualityFilter="NONE")) == 1
+
+
+def test_an_image_may_come_from_a_bucket(world: World) -> None:
+    world.buckets.objects["photos", "a.jpg", None] = b"ann"
+    world.buckets.objects["photos", "a.jpg", "2"] = b"ann bob"
+    place = {"Bucket": "photos", "Name": "a.jpg"}
+    assert len(world.do("IndexFaces", CollectionId="staff", Image={"S3Object": place})["FaceRecords"]) == 1
+    versioned = {"S3Object": {**place, "Version": "2"}}
+    assert len(world.do("IndexFaces", CollectionId="staff", Image=versioned)["FaceRecords"]) == 2
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {},
+        {"Bytes": b"ann", "S3Object": {"Bucket": "photos", "Name": "a"}},
+        {"S3Object": {}},
+        {"S3Object": {"Bucket": "photos"}},
+        {"S3Object": {"Name": "a", "Version": "1"}},
+    ],
+)
+def test_an_image_needs_exactly_one_complete_source(world: World, image: dict[str, object]) -> None:
+    with pytest.raises(InvalidParameter, match=r"^Request has invalid parameters$"):
+        world.do("IndexFaces", CollectionId="staff", Image=image)
+    assert world.reader.reads == 0
+
+
+def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
+    with pytest.raises(ResourceNotFound, match=r"^The collection id: nobody does not exist$"):
+        world.do("IndexFaces", CollectionId="nobody", Image={"Bytes": b"ann"})
+    with pytest.raises(InvalidS3Object):
+        world.do("IndexFaces", CollectionId="staff", Image={"S3Object": {"Bucket": "photos", "Name": "no"}})
+    world.collections.known["old"] = replace(world.collections.known["staff"], collection_id="old", model_version="6.0")
+    with pytest.raises(InvalidParameter) as caught:
+        world.do("IndexFaces", CollectionId="old", Image={"Bytes": b"ann"})
+    assert caught.value.reason == (
+        "The collection old was made with face model 6.0; this deployment reads photos with 7.0."
+    )
+    assert world.reader.reads == 0
+    assert world.faces.rows == []
+
+
+def test_a_photo_that_cannot_be_read_changes_nothing(world: World) -> None:
+    with pytest.raises(InvalidImageFormat):
+        world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"GIF89a"})
+    assert world.faces.rows == []
