@@ -11,12 +11,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from openrek.domain.caller import Caller
-from openrek.domain.ports import Buckets, Collections, Faces, PageTokens, Reader, Search
+from openrek.domain.ports import Buckets, Collections, Faces, PageTokens, Search
 from openrek.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from openrek.store.eraser import Eraser
     from openrek.store.sqlite_items import SqliteItems
+    from openrek.vision.reader import FaceReader
 
 Part = TypeVar("Part")
 Operation: TypeAlias = Callable[..., dict[str, Any]]
@@ -53,7 +54,7 @@ class Adapters:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.items: Once[SqliteItems] = Once(self._items)
-        self.reader: Once[Reader] = Once(self._reader)
+        self.reader: Once[FaceReader] = Once(self._reader)
         self.collections: Once[Collections] = Once(self._collections)
         self._parts: dict[str, Once[Any]] = {
             "collections": self.collections,
@@ -75,6 +76,14 @@ class Adapters:
         from openrek.store.eraser import Eraser
 
         return Eraser(self.items())
+
+    def load_models(self) -> None:
+        """Opens every model now rather than at its first use. Raises WeightsError."""
+        from openrek.vision import zoo
+
+        reader = self.reader()
+        for name in zoo.manifest().weights:
+            reader.session(name)
 
     def close(self) -> None:
         if self.items.made:
@@ -115,7 +124,7 @@ class Adapters:
 
         return FolderBuckets(self._data() / "buckets")
 
-    def _reader(self) -> Reader:
+    def _reader(self) -> "FaceReader":
         from openrek.vision.reader import FaceReader
 
         return FaceReader(self._settings.weights, self._settings.threads)

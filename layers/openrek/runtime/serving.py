@@ -5,7 +5,6 @@ Everything that can be wrong is found before the first connection is accepted, a
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import apsw
 
@@ -25,10 +24,11 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
     """
     with ExitStack() as stack:
         bound = stack.enter_context(listener(host, port))
+        _ready_data_folder(settings)
         adapters = Adapters(settings)
         stack.callback(adapters.close)
         adapters.collections()
-        adapters.reader()
+        adapters.load_models()
         app = local_app(adapters, settings)
         stack.callback(app.close)
         sweeper = Sweeper(adapters.eraser().sweep, tolerate=(apsw.Error,))
@@ -49,10 +49,12 @@ def local_app(adapters: Adapters, settings: Settings) -> LocalApp:
     )
 
 
-def ready_data_folder(folder: Path) -> None:
+def _ready_data_folder(settings: Settings) -> None:
     """Makes the data folder, for this user only. Raises SettingsError."""
+    if settings.data is None:
+        raise SettingsError("There is no data folder: give --data or set OPENREK_DATA.")
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "buckets").mkdir(exist_ok=True)
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (settings.data / "buckets").mkdir(exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"The data folder {folder} cannot be used: {error.strerror}.") from None
+        raise SettingsError(f"The data folder {settings.data} cannot be used: {error.strerror}.") from None

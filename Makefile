@@ -1,0 +1,58 @@
+# make run    set up what is missing and serve on http://127.0.0.1:8080 (PORT= changes it), data in ./data
+# make demo   the whole job once: index photos, search one never seen, draw the answer
+# make test   set up everything and run the tests
+# make check  formatting, types, imports between the rooms, documents
+# make lock   write the pins of requirements*.txt anew (needs uv)
+
+PYTHON ?= python3
+PORT ?= 8080
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+LOCK := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
+
+.PHONY: run demo test check docs lock
+
+run: $(VENV)/.runtime
+	@$(BIN)/openrek weights
+	@exec $(BIN)/openrek serve --port $(PORT) --data data
+
+demo: $(VENV)/.runtime
+	@$(BIN)/openrek weights
+	@exec $(BIN)/python -m demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate_coverage.py --check
+	$(BIN)/python docs/check_docs.py
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate_coverage.py
+	$(BIN)/python docs/check_docs.py --write
+
+lock:
+	$(LOCK) -o requirements-runtime.txt
+	$(LOCK) --extra dev -c requirements-runtime.txt -o requirements.txt
+
+# A stamp is made only when its step is complete, so an interrupted set-up is simply done again.
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+	  "openrek needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12")'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements-runtime.txt pyproject.toml $(VENV)/.made
+	$(PIP) install -r requirements-runtime.txt
+	$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements.txt pyproject.toml $(VENV)/.made
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps --editable .
+	@touch $@ $(VENV)/.runtime

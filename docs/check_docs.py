@@ -1,0 +1,67 @@
+"""Checks that the documents still say what is true; part of `make check`.
+
+Relative links lead somewhere, docs/CLI.md is the help that the commands print, and every Python example compiles.
+`--write` brings docs/CLI.md up to date.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from openrek.runtime.cli import main as cli
+
+ROOT = Path(__file__).parents[1]
+CLI_PAGE = ROOT / "docs" / "CLI.md"
+LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:|#)([^)#\s]+)")
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+COMMAND = re.compile(r"`openrek ([a-z]+)")
+
+
+def cli_page() -> str:
+    """The help of every command, as Markdown."""
+    parts = ["# The command `openrek`\n\nWritten by `make docs` from the commands themselves.\n"]
+    top = click.Context(cli, info_name="openrek", terminal_width=100, max_content_width=100)
+    parts.append(f"```text\n{cli.get_help(top)}\n```\n")
+    for name in cli.list_commands(top):
+        command = cli.commands[name]
+        context = click.Context(command, info_name=name, parent=top, terminal_width=100, max_content_width=100)
+        parts.append(f"## openrek {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def documents() -> list[Path]:
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+def faults() -> Iterator[str]:
+    if not CLI_PAGE.exists() or CLI_PAGE.read_text("utf-8") != cli_page():
+        yield "docs/CLI.md is not what the commands print; run `make docs`."
+    for path in documents():
+        text = path.read_text("utf-8")
+        shown = path.relative_to(ROOT)
+        for link in LINK.findall(text):
+            if not (path.parent / link).exists():
+                yield f"{shown}: the link {link} leads nowhere."
+        for name in COMMAND.findall(text):
+            if name not in cli.commands:
+                yield f"{shown}: there is no command `openrek {name}`."
+        for code in PYTHON.findall(text):
+            try:
+                compile(code, str(shown), "exec")
+            except SyntaxError as error:
+                yield f"{shown}: a Python example does not compile: {error}."
+
+
+def main() -> None:
+    if "--write" in sys.argv[1:]:
+        CLI_PAGE.write_text(cli_page(), "utf-8")
+    found = list(faults())
+    sys.stdout.writelines(f"{fault}\n" for fault in found)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

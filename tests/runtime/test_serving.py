@@ -1,0 +1,136 @@
+"""`openrek serve` as a process: what stops the start, how it stops, and what several of them share."""
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.server import ServerProcess, client
+
+
+def serve(*arguments: str, timeout_s: float = 30, **environ: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of an `openrek serve` that ends by itself."""
+    command = [sys.executable, "-m", "openrek.runtime.cli", "serve", *arguments]
+    done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True, timeout=timeout_s)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_busy_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, errors = serve("--port", str(port), "--data", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert errors == f"Error: The address 127.0.0.1 port {port} cannot be used: Address already in use.\n"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.com"])
+def test_another_address_needs_keys(host: str, tmp_path: Path) -> None:
+    code, _, errors = serve("--host", host, "--port", "0", "--data", str(tmp_path))
+    assert code == 1
+    assert errors == (
+        f"Error: openrek does not serve {host}: without access keys it answers only this machine (127.0.0.1).\n"
+    )
+
+
+def test_missing_and_wrong_weights_stop_the_start(tmp_path: Path, weights_folder: Path) -> None:
+    code, _, errors = serve("--port", "0", "--data", str(tmp_path / "d"), OPENREK_WEIGHTS=str(tmp_path / "none"))
+    assert code == 1
+    assert errors.startswith("Error: The model file ")
+    assert errors.count("\n") == 1
+
+    changed = tmp_path / "changed"
+    shutil.copytree(weights_folder, changed)
+    largest = max(changed.glob("*.onnx"), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\0" if largest.read_bytes()[-1:] != b"\0" else b"\1")
+    code, _, errors = serve("--port", "0", "--data", str(tmp_path / "d"), OPENREK_WEIGHTS=str(changed))
+    assert code == 1
+    assert "sha256" in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_data_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, errors = serve("--port", "0", "--data", str(tmp_path / "file" / "data"))
+    assert code == 1
+    assert errors.startswith("Error: The data folder ")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_zero(tmp_path: Path, weights_folder: Path, number: signal.Signals) -> None:
+    server = ServerProcess(tmp_path, weights_folder)
+    assert server.stop(number) == (0, "")
+
+
+def test_what_runs_when_the_signal_comes_is_finished(
+    tmp_path: Path, weights_folder: Path, photos: Mapping[str, bytes]
+) -> None:
+    server = ServerProcess(tmp_path, weights_folder, OPENREK_WORKERS="1")
+    rekognition = client(server.url)
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(len(rekognition.detect_faces(Image={"Bytes": photos["obama.jpg"]})["FaceDetails"]))
+
+    asking = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in asking:
+        thread.start()
+    while not answers:
+        asking[0].join(0.01)
+    assert server.stop() == (0, "")
+    for thread in asking:
+        thread.join()
+    assert answers == [1] * 8
+
+
+def test_health_and_page_of_the_real_server(live_server: str) -> None:
+    place = urlsplit(live_server)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port)
+    connection.request("GET", "/health")
+    health = json.loads(connection.getresponse().read())
+    assert health["ok"] is True
+    assert health["store"] == "reachable"
+    assert "sface" in health["models"]
+    connection.request("GET", "/")
+    assert "SearchFacesByImage" in connection.getresponse().read().decode()
+    connection.close()
+
+
+def test_two_servers_share_one_data_folder(tmp_path: Path, weights_folder: Path, photos: Mapping[str, bytes]) -> None:
+    servers = [ServerProcess(tmp_path, weights_folder) for _ in range(2)]
+    one, two = (client(server.url) for server in servers)
+    one.create_collection(CollectionId="shared")
+    two.index_faces(CollectionId="shared", Image={"Bytes": photos["obama.jpg"]})
+    assert (
+        len(one.search_faces_by_image(CollectionId="shared", Image={"Bytes": photos["obama2.jpg"]})["FaceMatches"]) == 1
+    )
+    two.delete_collection(CollectionId="shared")
+    assert one.list_collections()["CollectionIds"] == []
+    assert [server.stop() for server in servers] == [(0, "")] * 2
+
+
+def test_an_object_in_the_folder_of_buckets_is_read(
+    tmp_path: Path, weights_folder: Path, photos: Mapping[str, bytes]
+) -> None:
+    server = ServerProcess(tmp_path, weights_folder)
+    (tmp_path / "buckets" / "photos").mkdir(parents=True)
+    (tmp_path / "buckets" / "photos" / "biden.jpg").write_bytes(photos["biden.jpg"])
+    rekognition = client(server.url)
+    found = rekognition.detect_faces(Image={"S3Object": {"Bucket": "photos", "Name": "biden.jpg"}})
+    assert len(found["FaceDetails"]) == 1
+    with pytest.raises(rekognition.exceptions.InvalidS3ObjectException):
+        rekognition.detect_faces(Image={"S3Object": {"Bucket": "photos", "Name": "../items.sqlite3"}})
+    server.stop()
