@@ -62,7 +62,7 @@ def explain(error: Exception, url: str) -> str:
         said = error.response.get("Error", {}).get("Message", "") or code_of(error)
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         reason = headers.get("x-openrek-reason")
-        return f"{said} ({reason})" if reason else said
+        return f"{said} ({reason})" if reason and reason not in said else said
     if isinstance(error, EndpointConnectionError):
         return f"No server answers at {url}; start one with `openrek serve`, or name another with --endpoint-url."
     if isinstance(error, NoCredentialsError | PartialCredentialsError):

@@ -1,7 +1,7 @@
 """The local server's socket and its event loop, from start to graceful stop."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from signal import SIGINT, SIGTERM, getsignal, signal
 from threading import current_thread, main_thread
@@ -20,9 +20,13 @@ MAX_CONNECTIONS = 2048
 
 
 class LocalServer(uvicorn.Server):
-    """uvicorn's server; a signal stops it gracefully and is then done with, so that the process ends with 0."""
+    """uvicorn's server; a signal stops it gracefully and is then done with, so that the process ends with 0.
 
-    def __init__(self, app: ASGIApp) -> None:
+    `ready` is called when connections are accepted.
+    """
+
+    def __init__(self, app: ASGIApp, ready: Callable[[], None] = lambda: None) -> None:
+        self._ready = ready
         super().__init__(
             uvicorn.Config(
                 app,
@@ -40,6 +44,10 @@ class LocalServer(uvicorn.Server):
                 backlog=BACKLOG,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

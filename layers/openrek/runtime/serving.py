@@ -34,8 +34,7 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
         sweeper = Sweeper(adapters.eraser().sweep, tolerate=(apsw.Error,))
         sweeper.start()
         stack.callback(sweeper.stop)
-        announce(url_of(bound))
-        LocalServer(app.asgi).run(sockets=[bound])
+        LocalServer(app.asgi, lambda: announce(url_of(bound))).run(sockets=[bound])
 
 
 def local_app(adapters: Adapters, settings: Settings) -> LocalApp:
