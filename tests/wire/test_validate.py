@@ -1,5 +1,6 @@
 """AWS's words for broken constraints and wrong types."""
 
+import time
 from typing import Any
 
 import pytest
@@ -206,6 +207,33 @@ def test_a_wrong_type_is_told_in_awss_words(member: str, value: Any, text: str) 
         validated(service_model(), "SearchFacesByImage", request)
     assert str(caught.value) == text
     assert str(caught.value.reason).startswith(member)
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "reason"),
+    [
+        ("DetectFaces", {"Image": {"S3Object": {"Name": 1}}}, "Image.S3Object.Name must be a String."),
+        ("DeleteFaces", {"CollectionId": "c", "FaceIds": ["a", 1]}, "FaceIds[1] must be a String."),
+        (
+            "DetectText",
+            {"Filters": {"RegionsOfInterest": [{"Polygon": [{}, {"X": "1"}]}]}},
+            "Filters.RegionsOfInterest[0].Polygon[1].X must be a Float.",
+        ),
+        ("CreateCollection", {"Tags": {"a": 1}}, "Tags.* must be a String."),
+        ("CreateCollection", {"Tags": {"\udc00": "1"}}, "Tags holds half of a surrogate pair."),
+    ],
+)
+def test_the_reason_of_a_wrong_type_gives_its_place(operation: str, request_: dict[str, Any], reason: str) -> None:
+    with pytest.raises(SerializationError) as caught:
+        validated(service_model(), operation, request_)
+    assert caught.value.reason == reason
+
+
+def test_a_huge_list_costs_no_more_than_a_full_one() -> None:
+    began = time.perf_counter()
+    refusal = refused("DeleteFaces", {"CollectionId": "c", "FaceIds": [FACE_ID] * 2_000_000})
+    assert str(refusal).endswith("Member must have length less than or equal to 4096")
+    assert time.perf_counter() - began < 0.5
 
 
 def test_wrong_types_come_before_broken_constraints() -> None:

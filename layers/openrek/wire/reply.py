@@ -62,7 +62,7 @@ def accept(response: Mapping[str, Any], request_id: str, *, reason: str | None =
 def refuse(refusal: errors.Refusal, request_id: str | None = None) -> HttpReply:
     """The reply to a request that was refused."""
     request_id = request_id or new_request_id()
-    fault = FAULTS[type(refusal)]
+    fault = next((FAULTS[kind] for kind in type(refusal).__mro__ if kind in FAULTS), FAULTS[errors.InternalServerError])
     service = {"Code": fault.code, "Logref": request_id} if fault.modelled else {}
     body = {"__type": fault.code, **service, fault.text_key: str(refusal)}
     return HttpReply(fault.status, _headers(request_id, refusal.reason or str(refusal)), json.dumps(body).encode())

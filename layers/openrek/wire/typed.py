@@ -6,31 +6,39 @@ integer is cut off, an integer of any size is left to the range check. The texts
 """
 
 import math
-from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final
 
 from openrek.domain.errors import SerializationError
 from openrek.wire.model import Model, Shape
 
-NAMES: Final = {
-    "integer": "an Integer",
-    "long": "a Long",
-    "float": "a Float",
-    "double": "a Double",
-    "timestamp": "a Date",
-}
+NUMBERS: Final = {"integer": "an Integer", "long": "a Long", "float": "a Float", "double": "a Double"}
 UNKNOWN_NAMED = 5
 
 
+class Mistyped(Exception):
+    """`sentence` goes on after the member's path, which is gathered on the way up, innermost first."""
+
+    def __init__(self, text: str | None, sentence: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.sentence = sentence
+        self.steps: list[str] = []
+
+    def refusal(self) -> SerializationError:
+        path = "".join(reversed(self.steps)).removeprefix(".")
+        return SerializationError(self.text, reason=f"{path} {self.sentence}.")
+
+
 class Typing:
-    """One request being read. `unknown` collects the paths of members that the model does not know, a few at most."""
+    """One request being read. `unknown` names members that the model does not know, a few at most."""
 
     def __init__(self, model: Model) -> None:
         self._shapes = model.shapes
         self.unknown: list[str] = []
-        self._readers: dict[str, Callable[[Shape, Any, str], Any]] = {
+        self._readers: dict[str, Callable[[Shape, Any], Any]] = {
             "structure": self._structure,
             "list": self._list,
             "map": self._map,
@@ -41,100 +49,116 @@ class Typing:
             "long": _integer,
             "float": _number,
             "double": _number,
-            "timestamp": _number,
         }
 
-    def read(self, shape_name: str, value: Any, path: str) -> Any:
-        """`path` is where the value stands, in API spelling: `Image.S3Object.Name`."""
+    def request(self, shape_name: str, sent: dict[str, Any]) -> dict[str, Any]:
+        """Raises SerializationError."""
+        try:
+            return self._structure(self._shapes[shape_name], sent)
+        except Mistyped as wrong:
+            raise wrong.refusal() from None
+
+    def _structure(self, shape: Shape, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _unexpected(value, "Expected null")
+        if not value.keys() <= shape.members.keys():
+            self._note_unknown(value.keys() - shape.members.keys())
+        typed = {}
+        for name, member in shape.members.items():
+            if value.get(name) is not None:
+                typed[name] = self._inside(f".{name}", member, value[name])
+        return typed
+
+    def _list(self, shape: Shape, value: Any) -> list[Any]:
+        """Of a list that is too long only so much is read as shows that it is."""
+        if not isinstance(value, list):
+            raise _unexpected(value, "Expected list or null")
+        return [self._inside(place, shape.member, item) for place, item in enumerate(value[: _enough(shape)])]
+
+    def _map(self, shape: Shape, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _unexpected(value, "Expected map or null")
+        pairs = islice(value.items(), _enough(shape))
+        return {_encodable(key): self._inside(".*", shape.value, item) for key, item in pairs}
+
+    def _inside(self, step: str | int, shape_name: str, value: Any) -> Any:
+        """A value within another; null stays null."""
         if value is None:
             return None
         shape = self._shapes[shape_name]
-        return self._readers[shape.kind](shape, value, path)
+        try:
+            return self._readers[shape.kind](shape, value)
+        except Mistyped as wrong:
+            wrong.steps.append(step if isinstance(step, str) else f"[{step}]")
+            raise
 
-    def _structure(self, shape: Shape, value: Any, path: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise _unexpected(value, path)
-        self._note_unknown(value.keys() - shape.members.keys(), path)
-        prefix = f"{path}." if path else ""
-        return {
-            name: self.read(member, value[name], prefix + name)
-            for name, member in shape.members.items()
-            if value.get(name) is not None
-        }
-
-    def _list(self, shape: Shape, value: Any, path: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise _unexpected(value, path, "Expected list or null")
-        return [self.read(shape.member, item, f"{path}[{place}]") for place, item in enumerate(value)]
-
-    def _map(self, shape: Shape, value: Any, path: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise _unexpected(value, path, "Expected map or null")
-        return {_encodable(key, path): self.read(shape.value, item, f"{path}[...]") for key, item in value.items()}
-
-    def _note_unknown(self, names: set[str], path: str) -> None:
-        room = UNKNOWN_NAMED - len(self.unknown)
-        self.unknown.extend(f"{path}.{name[:64]}" if path else name[:64] for name in sorted(names)[:room])
+    def _note_unknown(self, names: set[str]) -> None:
+        self.unknown.extend(name[:64] for name in sorted(names)[: UNKNOWN_NAMED - len(self.unknown)])
 
 
-def _string(_: Shape, value: Any, path: str) -> str:
+def _enough(shape: Shape) -> int | None:
+    return None if shape.maximum is None else int(shape.maximum) + 1
+
+
+def _string(_: Shape, value: Any) -> str:
     if not isinstance(value, str):
-        raise _inconvertible(value, "a String", path)
-    return _encodable(value, path)
+        raise _inconvertible(value, "a String")
+    return _encodable(value)
 
 
-def _blob(_: Shape, value: Any, path: str) -> bytes:
+def _blob(_: Shape, value: Any) -> bytes:
     if not isinstance(value, str):
-        raise _inconvertible(value, "a Blob", path)
+        raise _inconvertible(value, "a Blob")
     try:
         return a2b_base64(value, strict_mode=True)
-    except (Base64Error, ValueError):
-        raise SerializationError("Invalid Base64", reason=f"{path} is not base64 (RFC 4648, with padding).") from None
+    except ValueError:
+        raise Mistyped("Invalid Base64", "is not base64 (RFC 4648, with padding)") from None
 
 
-def _boolean(_: Shape, value: Any, path: str) -> bool:
+def _boolean(_: Shape, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise _inconvertible(value, "a Boolean", path)
+        raise _inconvertible(value, "a Boolean")
     return value
 
 
-def _integer(shape: Shape, value: Any, path: str) -> int:
-    return value if type(value) is int else int(_number(shape, value, path))
+def _integer(shape: Shape, value: Any) -> int:
+    return value if type(value) is int else int(_number(shape, value))
 
 
-def _number(shape: Shape, value: Any, path: str) -> float:
+def _number(shape: Shape, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _inconvertible(value, NAMES[shape.kind], path)
+        raise _inconvertible(value, NUMBERS[shape.kind])
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if math.isinf(number):
-        raise _inconvertible(value, NAMES[shape.kind], path)
+        raise _inconvertible(value, NUMBERS[shape.kind])
     return number
 
 
-def _encodable(text: str, path: str) -> str:
+def _encodable(text: str) -> str:
     """JSON can spell half a surrogate pair, which no encoding can carry further."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise SerializationError(reason=f"{path} holds half of a surrogate pair.") from None
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise Mistyped(None, "holds half of a surrogate pair") from None
     return text
 
 
-def _inconvertible(value: Any, kind: str, path: str) -> SerializationError:
+def _inconvertible(value: Any, kind: str) -> Mistyped:
     if isinstance(value, list | dict):
-        return _unexpected(value, path)
+        return _unexpected(value, "")
     given = str(value).upper() if isinstance(value, bool) else "STRING" if isinstance(value, str) else "NUMBER"
-    return SerializationError(f"{given}_VALUE can not be converted to {kind}", reason=f"{path} must be {kind}.")
+    return Mistyped(f"{given}_VALUE can not be converted to {kind}", f"must be {kind}")
 
 
-def _unexpected(value: Any, path: str, expected: str = "Expected null") -> SerializationError:
+def _unexpected(value: Any, expected: str) -> Mistyped:
     if isinstance(value, list):
         text = "Start of list found where not expected"
     elif isinstance(value, dict):
         text = "Start of structure or map found where not expected."
     else:
         text = expected
-    return SerializationError(text, reason=f"{path} has the wrong JSON type.")
+    return Mistyped(text, "has the wrong JSON type")

@@ -16,7 +16,7 @@ from openrek.wire.typed import Typing
 
 MOST_ERRORS = 10
 QUOTED_CHARACTERS = 1024
-PLAIN_KINDS = frozenset({"string", "integer", "long", "float", "double", "boolean", "timestamp"})
+PLAIN_KINDS = frozenset({"string", "integer", "long", "float", "double", "boolean"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def validated(model: Model, operation: str, sent: dict[str, Any]) -> tuple[dict[
     """
     typing = Typing(model)
     name = model.operations[operation]
-    request = typing.read(name, sent, "")
+    request = typing.request(name, sent)
     violations = list(islice(_Check(model).structure(model.shapes[name], request, ()), MOST_ERRORS))
     if violations:
         count = f"{len(violations)} validation error{'s' if len(violations) > 1 else ''} detected: "
