@@ -25,11 +25,14 @@ class FaceModel:
         return float32(100.0 / (1.0 + math.exp(-self.slope * (cosine - self.midpoint))))
 
     def lowest_cosine(self, similarity_pct: float) -> float:
-        """A cosine below which no similarity reaches `similarity_pct`; a little low: rounding loses no match."""
-        if similarity_pct <= 0.0:
+        """A cosine below which no similarity reaches `similarity_pct` as float32; a little low: rounding loses none.
+
+        Threshold and similarity are both rounded; near 100 each of them may move by half of 7.6e-6.
+        """
+        lowest_pct = min(similarity_pct - 1e-5, 99.9999)
+        if lowest_pct <= 0.0:
             return -1.0
-        odds = min(similarity_pct, 99.9999) / (100.0 - min(similarity_pct, 99.9999))
-        return max(-1.0, self.midpoint + math.log(odds) / self.slope - 1e-6)
+        return max(-1.0, self.midpoint + math.log(lowest_pct / (100.0 - lowest_pct)) / self.slope - 1e-6)
 
 
 SFACE = FaceModel(version="7.0", name="sface-2021dec", dimensions=128, slope=36.0, midpoint=0.359)
