@@ -1,0 +1,85 @@
+"""Photographs made from photographs: what a wrong pipeline would trip over."""
+
+import io
+import struct
+import zlib
+from collections.abc import Mapping
+
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
+
+ORIENTATION = 0x0112
+UNDO = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
+"""EXIF orientation -> PIL.Image.Transpose that stores an upright picture so that the tag makes it upright again."""
+
+
+def opened(image: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(image)) as picture:
+        return ImageOps.exif_transpose(picture).convert("RGB")
+
+
+def jpeg(picture: Image.Image, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", **{"quality": 95, **options})
+    return buffer.getvalue()
+
+
+def saved(picture: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def mirrored(image: bytes) -> bytes:
+    return jpeg(ImageOps.mirror(opened(image)))
+
+
+def darkened(image: bytes, gain: float = 0.45) -> bytes:
+    return jpeg(ImageEnhance.Brightness(opened(image)).enhance(gain))
+
+
+def blurred(image: bytes, radius_px: float) -> bytes:
+    return jpeg(opened(image).filter(ImageFilter.GaussianBlur(radius_px)))
+
+
+def cropped(image: bytes, box: tuple[float, float, float, float]) -> bytes:
+    """`box`: left, top, right, bottom as ratios."""
+    picture = opened(image)
+    left, top, right, bottom = box
+    edges = (left * picture.width, top * picture.height, right * picture.width, bottom * picture.height)
+    return jpeg(picture.crop(tuple(round(edge) for edge in edges)))
+
+
+def oriented(image: bytes, orientation: int) -> bytes:
+    """The same photo as a camera held otherwise would store it: turned pixels and the EXIF tag that undoes it."""
+    picture = opened(image)
+    if orientation in UNDO:
+        picture = picture.transpose(Image.Transpose(UNDO[orientation]))
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return jpeg(picture, exif=exif)
+
+
+def collage(
+    size: tuple[int, int], pasted: Mapping[str, tuple[bytes, tuple[int, int], int]]
+) -> tuple[bytes, dict[str, tuple[float, float, float, float]]]:
+    """`pasted`: name -> (photo, left-top in px, width in px). Returns the picture and, for each name, the place of the
+    photo in it: left, top, width, height as ratios."""
+    canvas = Image.new("RGB", size, (96, 110, 120))
+    places = {}
+    for name, (image, (left, top), width) in pasted.items():
+        picture = opened(image)
+        height = round(picture.height * width / picture.width)
+        canvas.paste(picture.resize((width, height), Image.Resampling.LANCZOS), (left, top))
+        places[name] = (left / size[0], top / size[1], width / size[0], height / size[1])
+    return jpeg(canvas), places
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises `width` x `height` pixels and holds almost none: a decompression bomb if believed."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"\0" * 1_000_000)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
