@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from openrek.domain.caller import Caller
+from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
+from openrek.runtime.server import listener
 from tests.support.server import stub_server
 
 AWS_JSON = "application/x-amz-json-1.1"
@@ -214,6 +216,21 @@ def test_lengths_that_contradict_each_other_are_refused(server: tuple[str, int])
 def test_a_head_without_end_is_cut_off(server: tuple[str, int]) -> None:
     with pytest.raises((ConnectionResetError, BrokenPipeError)):
         raw(server, b"POST / HTTP/1.1\r\nX: ", *[b"x" * 65536] * 1000)
+
+
+class HastyConnection(BoundedConnection):
+    head_timeout_s = 0.3
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: loc"])
+def test_a_connection_that_asks_nothing_is_closed(sent: bytes) -> None:
+    with stub_server({}, connection=HastyConnection) as server:
+        assert raw(server, sent) == b""
+
+
+def test_answers_are_not_held_back_by_the_network_stack() -> None:
+    with listener("127.0.0.1", 0) as bound:
+        assert bound.proto == socket.IPPROTO_TCP
 
 
 def test_overload_is_answered_with_throttling_and_quick_calls_go_on(server: tuple[str, int], stubs: Stubs) -> None:

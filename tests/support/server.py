@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import pytest
 from botocore.config import Config
 
 from openrek.runtime.adapters import Bound
+from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
 from openrek.runtime.local_app import LocalApp
 from openrek.runtime.server import LocalServer, listener, url_of
@@ -88,11 +88,12 @@ def stub_server(
     examine: Callable[[], Health] = lambda: HEALTHY,
     workers: int = 1,
     queue: int = 2,
+    connection: type[BoundedConnection] = BoundedConnection,
 ) -> Iterator[tuple[str, int]]:
     """Host and port of the real HTTP server over stub operations."""
     app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue)
     bound = listener("127.0.0.1", 0)
-    server = LocalServer(app.asgi)
+    server = LocalServer(app.asgi, connection=connection)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     url = url_of(bound)
     thread.start()
@@ -106,10 +107,3 @@ def stub_server(
         thread.join(timeout=60)
         app.close()
         assert not thread.is_alive()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port

@@ -9,12 +9,12 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_TIMEOUT_S = 15.0
-MAX_HEAD_BYTES = 64 * 1024
-
 
 class BoundedConnection(HttpToolsProtocol):
     """Closes the connection when a request's head is too long or too slow."""
+
+    head_timeout_s = 15.0
+    max_head_bytes = 64 * 1024
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -35,7 +35,7 @@ class BoundedConnection(HttpToolsProtocol):
                 self._start_head_timer()
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._between_requests() and self._head_bytes > MAX_HEAD_BYTES:
+        if self._between_requests() and self._head_bytes > self.max_head_bytes:
             self.transport.abort()
 
     def on_headers_complete(self) -> None:
@@ -47,7 +47,7 @@ class BoundedConnection(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.abort)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self.transport.abort)
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:

@@ -25,12 +25,18 @@ class LocalServer(uvicorn.Server):
     `ready` is called when connections are accepted.
     """
 
-    def __init__(self, app: ASGIApp, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        ready: Callable[[], None] = lambda: None,
+        *,
+        connection: type[BoundedConnection] = BoundedConnection,
+    ) -> None:
         self._ready = ready
         super().__init__(
             uvicorn.Config(
                 app,
-                http=BoundedConnection,
+                http=connection,
                 loop="asyncio",
                 ws="none",
                 lifespan="off",
@@ -71,7 +77,8 @@ def listener(host: str, port: int) -> socket.socket:
             f"openrek does not serve {host}: without access keys it answers only this machine (127.0.0.1)."
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # Named by its protocol, because asyncio turns off Nagle's algorithm only then; else each answer waits 40 ms.
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
