@@ -1,25 +1,16 @@
 """Collections as heads: made, listed and deleted, each in one transaction."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 from openrek.domain.collections import Collection, CollectionEntry
-from openrek.domain.errors import InternalServerError, ResourceAlreadyExists, Throttling, collection_not_found
+from openrek.domain.errors import ResourceAlreadyExists, collection_not_found
 from openrek.domain.models import FaceModel
 from openrek.domain.ports import Page
-from openrek.store.commits import ATTEMPTS, jittered_s
 from openrek.store.heads import Head, head_of
-from openrek.store.items import (
-    ABSENT,
-    ConditionFailed,
-    Contended,
-    Delete,
-    Items,
-    Operation,
-    OutcomeUnknown,
-    Put,
-)
+from openrek.store.items import ABSENT, Delete, Items, Operation, Put
+from openrek.store.sending import Sent, no_answer, send
 from openrek.store.table import DIRECTORY, directory_key, head_key, tags_key, uid_key
 
 
@@ -40,11 +31,11 @@ class StoredCollections:
         operations: list[Operation] = [
             Put(head.key, head.attributes(), expect=ABSENT),
             Put(directory_key(collection_id), line),
-            Put(uid_key(head.uid), {"id": collection_id}, expect=ABSENT),
+            Put(uid_key(head.uid), {"id": collection_id, "created_ms": head.created_ms}, expect=ABSENT),
         ]
         if tags:
             operations.append(Put(tags_key(head.uid), {"tags": dict(tags)}))
-        if not self._settled(operations, lambda: self._head(collection_id, head) is not None):
+        if not self._sent(operations, lambda: self._created(head)):
             raise ResourceAlreadyExists(f"The collection id: {collection_id} already exists")
         return head.collection()
 
@@ -68,31 +59,29 @@ class StoredCollections:
             Delete(head.key, expect=head.same_collection),
             Delete(directory_key(collection_id)),
         ]
-        if not self._settled(operations, lambda: self._head(collection_id, head) is None):
+        if not self._sent(operations, lambda: self._deleted(head)):
             raise collection_not_found(collection_id)
 
-    def _head(self, collection_id: str, head: Head) -> Head | None:
-        """The stored head if it is still that of the very same collection."""
-        found = head_of(collection_id, self._items.get(head_key(collection_id)))
-        return found if found is not None and found.uid == head.uid else None
+    def _sent(self, operations: Sequence[Operation], landed: Callable[[], bool | None]) -> bool:
+        """Whether the transaction took effect; False only if it did not.
 
-    def _settled(self, operations: list[Operation], written: Callable[[], bool]) -> bool:
-        """Whether the transaction took effect; False only if it did not and cannot any more.
-
-        `written` reads whether it did; it is asked only after an outcome that nobody knows.
+        `landed` reads that where the store did not say: None where reading cannot tell.
         """
-        unknown = False
-        for attempt in range(ATTEMPTS):
-            try:
-                self._items.transact(operations)
-                return True
-            except Contended:
-                pass
-            except OutcomeUnknown:
-                unknown = True
-            except ConditionFailed:
-                return unknown and written()
-            self._pause(jittered_s(attempt))
-        if unknown:
-            raise InternalServerError(reason="The store did not say whether it wrote the change; ask again.")
-        raise Throttling(reason="The store is too busy; nothing was written.")
+        sent = send(self._items, operations, pause=self._pause)
+        if sent in (Sent.WRITTEN, Sent.REFUSED):
+            return sent is Sent.WRITTEN
+        found = None if sent is Sent.BUSY else landed()
+        if found is None:
+            raise no_answer(sent)
+        return found
+
+    def _created(self, head: Head) -> bool | None:
+        """Whether `head` was written, told by the line that every creation leaves under its uid."""
+        if self._items.get(uid_key(head.uid)) is not None:
+            return True
+        return None if self._items.get(head.key) is None else False
+
+    def _deleted(self, head: Head) -> bool | None:
+        """Whether `head` is gone; while it is there, an earlier attempt may still remove it."""
+        found = head_of(head.collection_id, self._items.get(head.key))
+        return None if found is not None and found.uid == head.uid else True

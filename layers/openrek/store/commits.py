@@ -4,7 +4,6 @@ Writes of one collection are thereby totally ordered. The loser of a race looks 
 cannot say whether a transaction was written, the log can: entry n+1 carries a number that only its writer knows.
 """
 
-import random
 import secrets
 import threading
 import time
@@ -15,27 +14,15 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import InternalServerError, Throttling
+from openrek.domain.errors import Throttling
 from openrek.store.heads import Head, require_head, same_collection
-from openrek.store.items import (
-    ABSENT,
-    ConditionFailed,
-    Contended,
-    Item,
-    Items,
-    Key,
-    Operation,
-    OutcomeUnknown,
-    Put,
-)
+from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put
 from openrek.store.rows import FaceRow
+from openrek.store.sending import Sent, jittered_s, no_answer, send
 from openrek.store.table import log_key
 
 ATTEMPTS: Final = 40
-RESENDS: Final = 8
-PATIENCE_S: Final = 20.0
-FIRST_PAUSE_S: Final = 0.002
-LONGEST_PAUSE_S: Final = 0.25
+PATIENCE_S: Final = 15.0
 OWN_OPERATIONS: Final = 2
 """The head and the log entry; the rest of a transaction's 100 operations are the change's own."""
 
@@ -82,10 +69,10 @@ class Commits:
                 head = require_head(self._items, collection)
                 try:
                     change = prepare(head)
+                    if not (change.rows or change.deleted or change.writes) or self._land(collection, head, change):
+                        return change.answer
                 except Moved:
-                    continue
-                if not (change.rows or change.deleted or change.writes) or self._land(collection, head, change):
-                    return change.answer
+                    pass
                 if time.monotonic() > give_up_s:
                     break
                 self._pause(jittered_s(attempt))
@@ -118,23 +105,15 @@ class Commits:
             Put(log_key(head.uid, moved.seq), entry_attributes(writer, change), expect=ABSENT),
             *change.writes,
         ]
-        unknown = False
-        for attempt in range(RESENDS):
-            try:
-                self._items.transact(operations, token=writer.hex())
-                return True
-            except Contended:
-                pass
-            except OutcomeUnknown:
-                unknown = True
-            except ConditionFailed:
-                landed = self._landed(collection, head, writer)
-                if landed is not None or not unknown:
-                    return landed or False
-            self._pause(jittered_s(attempt))
-        if not unknown:
-            return False
-        raise InternalServerError(reason="The store did not say whether it wrote the change; ask again to find out.")
+        sent = send(self._items, operations, pause=self._pause, token=writer.hex())
+        if sent is Sent.BUSY:
+            raise no_answer(sent)
+        if sent in (Sent.WRITTEN, Sent.REFUSED):
+            return sent is Sent.WRITTEN
+        landed = self._landed(collection, head, writer)
+        if landed is None:
+            raise no_answer(sent)
+        return landed
 
     def _landed(self, collection: Collection, head: Head, writer: bytes) -> bool | None:
         """True: entry n+1 is ours. False: it is another's, so ours can never land. None: there is none yet.
@@ -152,8 +131,3 @@ def entry_attributes(writer: bytes, change: Change[Any]) -> Mapping[str, Any]:
         "rows": [row.attributes() for row in change.rows],
         "deleted": [face_id.bytes for face_id in change.deleted],
     }
-
-
-def jittered_s(attempt: int) -> float:
-    """Exponential backoff with full jitter, seconds."""
-    return random.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))  # noqa: S311 (not a secret)

@@ -40,14 +40,23 @@ class Progress:
 
 
 class Deletions:
-    def __init__(self, items: Items, commits: Commits, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        items: Items,
+        commits: Commits,
+        *,
+        faces_per_commit: int = FACES_PER_COMMIT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._items = items
+        self._faces_per_commit = min(faces_per_commit, FACES_PER_COMMIT)
         self._commits = commits
         self._clock = clock
 
     def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
         """`face_ids` without repeats. Raises ResourceNotFound when the collection is gone."""
-        chunks = [face_ids[start : start + FACES_PER_COMMIT] for start in range(0, len(face_ids), FACES_PER_COMMIT)]
+        size = self._faces_per_commit
+        chunks = [face_ids[start : start + size] for start in range(0, len(face_ids), size)]
         key = plan_key(collection.uid, f"delete/{_hash(face_ids)}") if len(chunks) > 1 else None
         deleted: set[UUID] = set()
         left: dict[UUID, FaceNotDeleted] = {}
@@ -76,7 +85,7 @@ class Deletions:
             gone = [face_id for face_id in open_ids if face_id not in kept]
             writes = self._erasures(head, [item for face_id in gone if (item := faces[face_id])])
             if progress is not None:
-                writes.append(_advance(progress, gone, last=last))
+                writes += _advance(progress, gone, last=last)
             answer = FaceDeletion((*done, *gone), left)
             return Change(answer, deleted=gone, writes=writes, faces=-len(gone))
 
@@ -116,10 +125,11 @@ def _refusal(face_id: UUID, face: Item | None) -> FaceNotDeleted | None:
     return None if owner is None else FaceNotDeleted(face_id, "ASSOCIATED_TO_AN_EXISTING_USER", owner)
 
 
-def _advance(progress: Progress, gone: Sequence[UUID], *, last: bool) -> Operation:
+def _advance(progress: Progress, gone: Sequence[UUID], *, last: bool) -> list[Operation]:
+    """A chunk that deletes nothing leaves nothing to remember."""
     if last:
-        return Delete(progress.key)
-    return Put(progress.key, replace(progress, deleted=(*progress.deleted, *gone)).attributes())
+        return [Delete(progress.key)] if progress.deleted else []
+    return [Put(progress.key, replace(progress, deleted=(*progress.deleted, *gone)).attributes())] if gone else []
 
 
 def _hash(face_ids: Sequence[UUID]) -> str:

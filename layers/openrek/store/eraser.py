@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from openrek.domain.errors import Refusal
 from openrek.store.heads import head_of
 from openrek.store.items import ConditionFailed, Contended, Delete, Item, Items, Key, Operation, OutcomeUnknown
 from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
@@ -16,6 +17,10 @@ from openrek.store.visibility import PENDING
 
 ABANDONED_AFTER_S: Final = 3600.0
 """A call that is still at work can lose its plan to this without harm: it starts over."""
+
+FORGOTTEN_AFTER_S: Final = 3600.0
+"""So long after its creation a collection keeps its line, deleted or not: a creation that was sent twice because nobody
+knew its outcome cannot land once more and bring it back."""
 
 DELETES_PER_TRANSACTION: Final = 100
 
@@ -36,7 +41,7 @@ class Eraser:
             for line in page.rows:
                 try:
                     removed += self._sweep_collection(line)
-                except (Contended, OutcomeUnknown, ConditionFailed, PlanLost):
+                except (Contended, OutcomeUnknown, ConditionFailed, PlanLost, Refusal):
                     continue
             if not page.more:
                 return removed
@@ -49,18 +54,23 @@ class Eraser:
         if head is not None and head.uid == uid:
             return sum(self._sweep_plan(plan) for plan in plans_of(self._items, uid))
         removed = sum(self._erase(owned(uid, kind)) for kind in OWNED)
+        if self._age_s(line.attributes["created_ms"]) < FORGOTTEN_AFTER_S:
+            return removed
         self._items.transact([Delete(line.key)])
-        return removed
+        return removed + 1
 
     def _sweep_plan(self, item: Item) -> int:
         at = item.attributes
-        if at["state"] == PENDING and self._clock() - at["made_ms"] / 1000.0 < ABANDONED_AFTER_S:
+        if at["state"] == PENDING and self._age_s(at["made_ms"]) < ABANDONED_AFTER_S:
             return 0
         if at["kind"] == "delete":
             self._items.transact([Delete(item.key, expect={"id": at["id"]})])
         else:
             self._plans.clear(plan_from(item))
         return 1
+
+    def _age_s(self, made_ms: int) -> float:
+        return self._clock() - made_ms / 1000.0
 
     def _erase(self, partition: str) -> int:
         removed = 0

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID, uuid4
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import ServiceQuotaExceeded, Throttling
+from openrek.domain.errors import Refusal, ServiceQuotaExceeded, Throttling
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, Picture
 from openrek.domain.models import face_model
 from openrek.domain.ports import Page
-from openrek.store.commits import ATTEMPTS, OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
+from openrek.store.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
 from openrek.store.deletions import Deletions
 from openrek.store.duplicates import DuplicateRecord, duplicate_record
 from openrek.store.heads import Head, require_head, same_collection
@@ -19,7 +20,7 @@ from openrek.store.plans import PlanLost, Plans, plan_from
 from openrek.store.rows import FaceRow, face_of
 from openrek.store.table import duplicate_key, face_key, owned
 from openrek.store.vectors import quantise
-from openrek.store.visibility import DONE, committed_seq, visible
+from openrek.store.visibility import ABANDONED, DONE, committed_seq, visible
 
 MAX_FACES: Final = 5_000_000
 """What one function opens in 20 s and holds in memory at 128 dimensions."""
@@ -29,6 +30,7 @@ FACES_PER_COMMIT: Final = MAX_OPERATIONS - OWN_OPERATIONS - 1
 
 FACES_PER_SNAPSHOT: Final = 90
 LISTING_ATTEMPTS: Final = 3
+PLAN_ATTEMPTS: Final = 8
 
 
 class TooManyRows(Exception):
@@ -56,7 +58,7 @@ class StoredFaces:
         self._faces_per_commit = faces_per_commit
         self._commits = Commits(items, pause=pause)
         self._plans = Plans(items, clock=clock, pause=pause)
-        self._deletions = Deletions(items, self._commits, clock=clock)
+        self._deletions = Deletions(items, self._commits, faces_per_commit=faces_per_commit, clock=clock)
 
     def index(
         self,
@@ -68,7 +70,7 @@ class StoredFaces:
         key = duplicate_key(collection.uid, picture)
         draft = Draft(picture, found, embed, face_model(collection.model_version).dimensions)
         draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, before any lock is held
-        for _ in range(ATTEMPTS):
+        for _ in range(PLAN_ATTEMPTS):
             try:
                 return self._commits.commit(collection, lambda head: self._prepare(head, draft))
             except TooManyRows as too_many:
@@ -120,15 +122,15 @@ class StoredFaces:
 
     def _index_by_plan(self, collection: Collection, draft: "Draft", work: TooManyRows) -> Sequence[Face]:
         plan = self._plans.begin(collection, work.record, work.missing)
-        rows = draft.rows(work.missing, plan.face_ids)
-        self._plans.stage(collection, plan, rows, work.record.key.sort)
+        drafted = draft.rows(work.missing, plan.face_ids)
+        rows = self._plans.stage(collection, plan, drafted, work.record.key.sort)
         added = [row.face for row in rows]
 
         def finish(head: Head) -> Change[Sequence[Face]]:
             stored, known = self._commits.read_at(head, [plan.key, work.record.key])
             now = plan_from(stored) if stored is not None else None
             record = duplicate_record(work.record.key, known)
-            if now is None or now.id != plan.id:
+            if now is None or now.id != plan.id or now.state == ABANDONED:
                 raise PlanLost
             if now.state == DONE:
                 return Change(draft.answer(work.record, added))
@@ -140,9 +142,8 @@ class StoredFaces:
             return Change(draft.answer(record, added), rows, writes=writes, faces=len(rows))
 
         answer = self._commits.commit(collection, finish)
-        finished = self._items.get(plan.key)
-        if finished is not None:
-            self._plans.clear(plan_from(finished))
+        with suppress(Refusal):  # what is not settled now is settled by the eraser
+            self._plans.settle(plan)
         return answer
 
     def _check_quota(self, head: Head, added: int) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -47,13 +48,13 @@ class FolderBlobs:
 
     def delete(self, name: str) -> None:
         path = self._path(name)
-        path.unlink(missing_ok=True)
-        if path.parent.is_dir():
+        with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            path.unlink()
             _sync_folder(path.parent)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
-        return iter(sorted(name for name in found if name.startswith(prefix) and not name.startswith(ASIDE)))
+        return iter(sorted(name for name in found if name.startswith(prefix) and NAME.fullmatch(name)))
 
     def _path(self, name: str) -> Path:
         if not NAME.fullmatch(name):

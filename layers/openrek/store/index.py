@@ -7,16 +7,15 @@ nothing else is read; otherwise only the log entries that are new are read and a
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import InternalServerError
+from openrek.domain.errors import InternalServerError, ResourceNotFound
 from openrek.domain.models import face_model
-from openrek.store.heads import Head, require_head
+from openrek.store.heads import require_head
 from openrek.store.items import Items
-from openrek.store.log import LogGap, entries
+from openrek.store.log import Entry, LogGap, entries
 from openrek.store.snapshots import Columns, Snapshot
 
 GAP_ATTEMPTS: Final = 5
@@ -24,12 +23,31 @@ GAP_PAUSE_S: Final = 0.01
 
 
 class OpenCollection:
-    """One collection's columns and its latest snapshot."""
+    """One collection's columns and its latest snapshot. Whoever applies entries holds `refreshing`."""
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, collection: Collection) -> None:
+        self.uid = collection.uid
         self.refreshing = threading.Lock()
-        self.columns = Columns(dimensions)
-        self.latest = self.columns.snapshot(0)
+        self.counted_bytes = 0
+        self._dimensions = face_model(collection.model_version).dimensions
+        self._columns = Columns(self._dimensions)
+        self.latest = self._columns.snapshot(0)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._columns.size_bytes
+
+    def apply(self, page: Sequence[Entry]) -> None:
+        """Applies entries that follow the latest snapshot, and publishes them: all of them or none."""
+        try:
+            self._columns.apply(page)
+            if self._columns.mostly_dead:
+                self._columns = self._columns.living()
+            self.latest = self._columns.snapshot(page[-1].seq)
+        except BaseException:
+            self._columns = Columns(self._dimensions)
+            self.latest = self._columns.snapshot(0)
+            raise
 
 
 class Index:
@@ -38,28 +56,50 @@ class Index:
         self._items = items
         self._max_bytes = max_bytes
         self._pause = pause
-        self._open: OrderedDict[UUID, OpenCollection] = OrderedDict()
+        self._open: OrderedDict[str, OpenCollection] = OrderedDict()
+        self._open_bytes = 0
         self._opening = threading.Lock()
 
     def current(self, collection: Collection) -> Snapshot:
         """The collection with every change acknowledged before this call. Raises ResourceNotFound when it is gone."""
-        kept = self._kept(collection)
-        latest = kept.latest
-        head = require_head(self._items, collection)
-        return latest if latest.seq == head.seq else self._refreshed(collection, kept)
+        try:
+            head = require_head(self._items, collection)
+            kept = self._kept(collection)
+            latest = kept.latest
+            return latest if latest.seq >= head.seq else self._refreshed(collection, kept)
+        except ResourceNotFound:
+            self._forget(collection)
+            raise
 
     def _kept(self, collection: Collection) -> OpenCollection:
         with self._opening:
-            kept = self._open.get(collection.uid)
-            if kept is None:
-                kept = self._open[collection.uid] = OpenCollection(face_model(collection.model_version).dimensions)
-            self._open.move_to_end(collection.uid)
-            while len(self._open) > 1 and self._size_bytes() > self._max_bytes:
-                self._open.popitem(last=False)
+            kept = self._open.get(collection.collection_id)
+            if kept is None or kept.uid != collection.uid:  # a re-created collection takes the place of the old one
+                self._drop(collection.collection_id)
+                kept = self._open[collection.collection_id] = OpenCollection(collection)
+            self._open.move_to_end(collection.collection_id)
             return kept
 
-    def _size_bytes(self) -> int:
-        return sum(kept.columns.size_bytes for kept in self._open.values())
+    def _make_room(self, collection_id: str, kept: OpenCollection) -> None:
+        """Counts what `kept` has grown to, and drops others."""
+        with self._opening:
+            if self._open.get(collection_id) is kept:
+                self._open_bytes += kept.size_bytes - kept.counted_bytes
+                kept.counted_bytes = kept.size_bytes
+            while self._open_bytes > self._max_bytes and len(self._open) > 1:
+                oldest = next(name for name in self._open if name != collection_id)
+                self._drop(oldest)
+
+    def _forget(self, collection: Collection) -> None:
+        with self._opening:
+            kept = self._open.get(collection.collection_id)
+            if kept is not None and kept.uid == collection.uid:
+                self._drop(collection.collection_id)
+
+    def _drop(self, collection_id: str) -> None:
+        kept = self._open.pop(collection_id, None)
+        if kept is not None:
+            self._open_bytes -= kept.counted_bytes
 
     def _refreshed(self, collection: Collection, kept: OpenCollection) -> Snapshot:
         """Waits for a refresh under way, but trusts none: the head is read anew after it."""
@@ -67,19 +107,10 @@ class Index:
             for _ in range(GAP_ATTEMPTS):
                 head = require_head(self._items, collection)
                 try:
-                    return self._apply(kept, head)
+                    for page in entries(self._items, head.uid, after=kept.latest.seq, through=head.seq):
+                        kept.apply(page)
+                    self._make_room(collection.collection_id, kept)
+                    return kept.latest
                 except LogGap:
                     self._pause(GAP_PAUSE_S)
         raise InternalServerError(reason="The change log of the collection has a hole.")
-
-    def _apply(self, kept: OpenCollection, head: Head) -> Snapshot:
-        """What was applied is published even if a gap follows, so that no entry is applied twice."""
-        if kept.latest.seq < head.seq:
-            applied = kept.latest.seq
-            try:
-                for entry in entries(self._items, head.uid, after=applied, through=head.seq):
-                    kept.columns.apply(entry)
-                    applied = entry.seq
-            finally:
-                kept.latest = kept.columns.snapshot(applied)
-        return kept.latest

@@ -7,6 +7,7 @@ one, and no other, can be among the k best. Those few are scored again from the 
 every sum is exact, so that each machine, thread count and BLAS gives the same scores and the same order.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ Int8Matrix: TypeAlias = NDArray[np.int8]
 Float32Vector: TypeAlias = NDArray[np.float32]
 
 MAX_DIMENSIONS: Final = 1040
-"""127 * 127 * 1040 < 2**24, and 127 * 2**40 * sqrt(1040) < 2**53: both sums stay exact."""
+"""127 * 127 * 1040 < 2**24, and 127 * 2 * 2**40 * sqrt(1040) < 2**53: both sums stay exact."""
 
+LONGEST_QUERY: Final = 2.0
 FIXED_POINT: Final = 2.0**40
 ROWS_PER_SLICE: Final = 1 << 18
 ROWS_PER_GROUP: Final = 64
-FALLBACK_ROWS: Final = 4096
+ROWS_PER_PART: Final = 4096
+"""As many are widened from int8 to a float at a time."""
+
 ROUNDING: Final = 1e-6
 """More than float32's rounding of (integer * scale) * s for scores up to 2."""
 
@@ -64,8 +68,8 @@ def simsimd_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> Non
 def numpy_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
     """The same integers without simsimd: float32 sums of integers below 2**24 are exact in any order."""
     probe = query[0].astype(np.float32)
-    for start in range(0, len(rows), FALLBACK_ROWS):
-        part = rows[start : start + FALLBACK_ROWS]
+    for start in range(0, len(rows), ROWS_PER_PART):
+        part = rows[start : start + ROWS_PER_PART]
         np.matmul(part.astype(np.float32), probe, out=out[start : start + len(part)])
 
 
@@ -80,7 +84,7 @@ def nearest(
 ) -> Hits:
     """The `limit` living rows with the highest query . (scale * vector), none below `lowest`; ties by id, ascending.
 
-    `query` is float32 [d], finite and not zero; d is the blocks' and at most 1040. Raises ValueError otherwise.
+    `query` is float32 [d], not zero and at most 2 long; d is the blocks' and at most 1040. Raises ValueError otherwise.
     """
     probe = Probe(query)
     slices = [
@@ -94,7 +98,7 @@ def nearest(
         number, start, stop = part
         return _scan_slice(probe, blocks[number], start, stop, scanned[number], scan)
 
-    shares = _pool(threads).map(run, slices) if threads > 1 and len(slices) > 1 else map(run, slices)
+    shares = _pool(threads, os.getpid()).map(run, slices) if threads > 1 and len(slices) > 1 else map(run, slices)
     group_maxima = np.concatenate([np.empty(0, np.float32), *shares])
     margin = probe.margin(max((block.longest for block in blocks), default=0.0))
     cut = max(_kth(group_maxima, limit) - 2.0 * margin, lowest / probe.scale - margin)
@@ -108,13 +112,13 @@ class Probe:
     def __init__(self, query: Float32Vector) -> None:
         exact = query.astype(np.float64)
         peak = float(np.abs(exact).max(initial=0.0))
-        if not (np.isfinite(exact).all() and peak > 0.0 and len(exact) <= MAX_DIMENSIONS):
-            raise ValueError("a query must be finite, not zero, and of at most 1040 dimensions")
+        self._norm = float(np.linalg.norm(exact))
+        if not (peak > 0.0 and self._norm <= LONGEST_QUERY and len(exact) <= MAX_DIMENSIONS):
+            raise ValueError("a query must not be zero, not be longer than 2, and have at most 1040 dimensions")
         self.scale = peak / 127.0
         self.int8 = np.rint(exact / self.scale).astype(np.int8).reshape(1, -1)
         self.fixed = np.rint(exact * FIXED_POINT)
         self._rest = float(np.linalg.norm(exact - self.scale * self.int8[0]))
-        self._norm = float(np.linalg.norm(exact))
 
     def margin(self, longest: float) -> float:
         """How far a scanned score (in units of `scale`) may be from the true one."""
@@ -163,10 +167,13 @@ def _rescored(
 
 def _exact(probe: Probe, block: Block, rows: NDArray[np.intp]) -> NDArray[np.float64]:
     """query . (scale * vector) in float64; the sum is of integers below 2**53, so it does not depend on its order."""
-    sums = block.vectors[rows].astype(np.float64) @ probe.fixed
+    sums = np.empty(len(rows))
+    for start in range(0, len(rows), ROWS_PER_PART):
+        part = rows[start : start + ROWS_PER_PART]
+        np.matmul(block.vectors[part].astype(np.float64), probe.fixed, out=sums[start : start + len(part)])
     return sums / FIXED_POINT * block.scales[rows].astype(np.float64)
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:  # noqa: ARG001 (threads do not survive a fork)
     return ThreadPoolExecutor(threads, thread_name_prefix="kernel")

@@ -1,6 +1,6 @@
 """The change log of a collection, read back: entry n is what the commit that made the head n did."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,20 +21,17 @@ class LogGap(Exception):
     """An entry that the head promised is not there."""
 
 
-def entries(items: Items, uid: UUID, *, after: int, through: int) -> Iterator[Entry]:
-    """Entries after+1 .. through, each once, in order. Raises LogGap when one is missing."""
+def entries(items: Items, uid: UUID, *, after: int, through: int) -> Iterator[Sequence[Entry]]:
+    """Entries after+1 .. through, each once, in order, a page at a time. Raises LogGap when one is missing."""
     expected = after + 1
     last = log_key(uid, through)
     while expected <= through:
         page = items.query(last.partition, after=log_key(uid, expected - 1).sort, through=last.sort)
-        for item in page.rows:
-            entry = _entry(item)
-            if entry.seq != expected:
-                raise LogGap(expected)
-            yield entry
-            expected += 1
-        if not page.more and expected <= through:
+        found = [_entry(item) for item in page.rows]
+        if not found or [entry.seq for entry in found] != list(range(expected, expected + len(found))):
             raise LogGap(expected)
+        yield found
+        expected += len(found)
 
 
 def _entry(item: Item) -> Entry:

@@ -6,10 +6,13 @@ import hashlib
 import hmac
 import secrets
 import threading
+import time
+from collections.abc import Callable
 from typing import Final
 
 from openrek.domain.errors import InvalidPaginationToken
-from openrek.store.items import ABSENT, ConditionFailed, Contended, Items, OutcomeUnknown, Put
+from openrek.store.items import ABSENT, Item, Items, Put
+from openrek.store.sending import no_answer, send
 from openrek.store.table import deployment_key
 
 MAC_BYTES: Final = 16
@@ -20,8 +23,10 @@ class SealedPageTokens:
     """Token = base64url(HMAC-SHA256(secret, place 0x00 cursor)[:16] + cursor): 198 characters at most for a cursor
     of 129 (the longest there is, an over-long collection id's)."""
 
-    def __init__(self, items: Items) -> None:
+    def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`pause` takes seconds."""
         self._items = items
+        self._pause = pause
         self._once = threading.Lock()
         self._secret: bytes | None = None
 
@@ -44,13 +49,17 @@ class SealedPageTokens:
 
     def _shared_secret(self) -> bytes:
         with self._once:
-            while self._secret is None:
-                found = self._items.get(SECRET_KEY)
-                if found is not None:
-                    self._secret = found.attributes["secret"]
-                    break
-                try:
-                    self._items.transact([Put(SECRET_KEY, {"secret": secrets.token_bytes(32)}, expect=ABSENT)])
-                except (ConditionFailed, Contended, OutcomeUnknown):
-                    continue
+            if self._secret is None:
+                found = self._items.get(SECRET_KEY) or self._first_secret()
+                self._secret = found.attributes["secret"]
             return self._secret
+
+    def _first_secret(self) -> Item:
+        """The deployment's secret, made here or by whoever was first."""
+        sent = send(
+            self._items, [Put(SECRET_KEY, {"secret": secrets.token_bytes(32)}, expect=ABSENT)], pause=self._pause
+        )
+        found = self._items.get(SECRET_KEY)
+        if found is None:
+            raise no_answer(sent)
+        return found

@@ -18,25 +18,12 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import InternalServerError
 from openrek.domain.faces import DetectedFace
-from openrek.store.commits import RESENDS, jittered_s
 from openrek.store.duplicates import DuplicateRecord
 from openrek.store.heads import require_head
-from openrek.store.items import (
-    ABSENT,
-    Check,
-    ConditionFailed,
-    Contended,
-    Delete,
-    Item,
-    Items,
-    Key,
-    Operation,
-    OutcomeUnknown,
-    Put,
-)
-from openrek.store.rows import FaceRow, geometry
+from openrek.store.items import ABSENT, Check, Delete, Item, Items, Key, Operation, Put
+from openrek.store.rows import FaceRow, face_row, geometry
+from openrek.store.sending import RESENDS, Sent, no_answer, send
 from openrek.store.table import face_key, head_key, owned, plan_key
 from openrek.store.visibility import ABANDONED, DONE, PENDING
 
@@ -110,8 +97,10 @@ class Plans:
             self.clear(plan)
         raise PlanLost
 
-    def stage(self, collection: Collection, plan: Plan, rows: Sequence[FaceRow], picture: str) -> None:
-        """Write the face items, invisibly. Raises PlanLost, or ResourceNotFound when the collection is gone."""
+    def stage(self, collection: Collection, plan: Plan, rows: Sequence[FaceRow], picture: str) -> list[FaceRow]:
+        """Write the face items, invisibly, and return the rows as they are stored: whoever staged a face first gave
+        its vector. Raises PlanLost, or ResourceNotFound when the collection is gone.
+        """
         for start in range(0, len(rows), FACES_PER_CHUNK):
             keys = {face_key(collection.uid, row.face.face_id): row for row in rows[start : start + FACES_PER_CHUNK]}
             staged = self._items.read(list(keys))
@@ -124,10 +113,21 @@ class Plans:
                 self._write(collection, [Check(plan.key, plan.is_pending), *writes])
         # A chunk that lost a race to the same plan's other caller is as good as ours; one that lost to anything else
         # shows here.
+        stored: list[FaceRow] = []
         for start in range(0, len(rows), FACES_PER_CHUNK):
-            keys = {face_key(collection.uid, row.face.face_id): row for row in rows[start : start + FACES_PER_CHUNK]}
-            if any(item is None for item in self._items.read(list(keys))):
-                raise PlanLost
+            found = self._items.read(
+                [face_key(collection.uid, i) for i in plan.face_ids[start : start + FACES_PER_CHUNK]]
+            )
+            stored += [face_row(item.attributes) for item in found if item is not None]
+        if len(stored) != len(rows):
+            raise PlanLost
+        return stored
+
+    def settle(self, plan: Plan) -> None:
+        """Clear the plan if it is done; a later plan for the same work is left alone."""
+        found = self._items.get(plan.key)
+        if found is not None and found.attributes["id"] == plan.id and found.attributes["state"] == DONE:
+            self.clear(plan_from(found))
 
     def clear(self, plan: Plan) -> None:
         """Settle a done plan; erase what is left of any other."""
@@ -161,15 +161,10 @@ class Plans:
 
     def _tried(self, operations: Sequence[Operation]) -> bool:
         """Whether the transaction is known to be written. Each one here may safely be sent twice."""
-        for attempt in range(RESENDS):
-            try:
-                self._items.transact(operations)
-                return True
-            except (Contended, OutcomeUnknown):
-                self._pause(jittered_s(attempt))
-            except ConditionFailed:
-                return False
-        raise InternalServerError(reason="The store did not say whether it wrote a step of the call; ask again.")
+        sent = send(self._items, operations, pause=self._pause)
+        if sent in (Sent.BUSY, Sent.UNKNOWN):
+            raise no_answer(sent)
+        return sent is Sent.WRITTEN
 
 
 def work_hash(record: DuplicateRecord, missing: Sequence[DetectedFace]) -> str:

@@ -1,5 +1,6 @@
 """Searches of one collection: the freshest snapshot, the kernel, and faces for its rows."""
 
+import math
 import os
 from collections.abc import Sequence
 from uuid import UUID
@@ -31,9 +32,10 @@ class StoredSearch:
     ) -> Sequence[FaceMatch]:
         snapshot = self._index.current(collection)
         query = np.frombuffer(probe, np.float32)
-        hits = nearest(query, [snapshot.block], limit=limit, lowest=lowest_cosine, threads=self._threads)
+        lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
+        hits = nearest(query, [snapshot.block], limit=limit, lowest=lowest, threads=self._threads)
         return [
-            FaceMatch(snapshot.face(row), score)
+            FaceMatch(snapshot.face(row), max(-1.0, min(1.0, score)))
             for row, score in zip(hits.row.tolist(), hits.score.tolist(), strict=True)
         ]
 

@@ -1,7 +1,8 @@
 """A collection in memory: columns that only grow, and immutable snapshots of them that searches use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from openrek.domain.faces import BoundingBox, Face
 from openrek.store.items import Attributes
 from openrek.store.kernel import Block
 from openrek.store.log import Entry
-from openrek.store.rows import GEOMETRY, SCALE
 
 FIRST_CAPACITY = 256
 
@@ -29,19 +29,20 @@ class Snapshot:
 class Columns:
     """Rows in the order in which they were logged; a row that was replaced or deleted stays, dead.
 
-    Not for several threads: its owner applies entries one at a time. Snapshots share the columns without a lock,
+    Not for several threads: its owner applies entries one page at a time. Snapshots share the columns without a lock,
     because a row that a snapshot covers is never written again and `dead` is copied before it changes.
     """
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, dimensions: int, capacity: int = FIRST_CAPACITY) -> None:
         self._dimensions = dimensions
         self._count = 0
-        self._vectors = np.empty((FIRST_CAPACITY, dimensions), np.int8)
-        self._scales = np.empty(FIRST_CAPACITY, np.float32)
-        self._ids = np.empty((FIRST_CAPACITY, 16), np.uint8)
-        self._images = np.empty((FIRST_CAPACITY, 16), np.uint8)
-        self._geometry = np.empty((FIRST_CAPACITY, 5), np.float32)
+        self._vectors = np.empty((capacity, dimensions), np.int8)
+        self._scales = np.empty(capacity, np.float32)
+        self._ids = np.empty((capacity, 16), np.uint8)
+        self._images = np.empty((capacity, 16), np.uint8)
+        self._geometry = np.empty((capacity, 5), np.float32)
         self._dead: NDArray[np.bool_] | None = None
+        self._dead_count = 0
         self._external: list[str | None] = []
         self._owners: list[str | None] = []
         self._row_of: dict[bytes, int] = {}
@@ -50,20 +51,42 @@ class Columns:
     @property
     def size_bytes(self) -> int:
         """About what the columns take, text and lookup included."""
-        arrays = (self._vectors, self._scales, self._ids, self._images, self._geometry)
-        return sum(array.nbytes for array in arrays) + 250 * self._count
+        return sum(column.nbytes for column in self._arrays()) + 250 * self._count
 
-    def apply(self, entry: Entry) -> None:
+    @property
+    def mostly_dead(self) -> bool:
+        return self._dead_count > FIRST_CAPACITY and self._dead_count > self._count // 2
+
+    def apply(self, entries: Sequence[Entry]) -> None:
         """A row replaces one of the same id; a deletion affects only rows of earlier entries."""
-        named = {row["id"] for row in entry.rows} | set(entry.deleted)
-        self._bury([face_id for face_id in named if face_id in self._row_of])
-        for row in entry.rows:
-            self._append(row)
+        fresh: list[Attributes] = []
+        buried: list[int] = []
+        for entry in entries:
+            named = [row["id"] for row in entry.rows]
+            buried += [self._row_of.pop(face_id) for face_id in (*named, *entry.deleted) if face_id in self._row_of]
+            self._row_of.update(zip(named, count(self._count + len(fresh)), strict=False))
+            fresh += entry.rows
+        if fresh:
+            self._append(fresh)
+        if buried:
+            self._bury(buried)
+
+    def living(self) -> "Columns":
+        """The same without the dead rows, so that deleted vectors leave memory, and scans do not pass over them."""
+        alive = np.arange(self._count) if self._dead is None else np.flatnonzero(~self._dead[: self._count])
+        found = Columns(self._dimensions, max(FIRST_CAPACITY, len(alive)))
+        for column, kept in zip(found._arrays(), self._arrays(), strict=True):
+            np.take(kept, alive, axis=0, out=column[: len(alive)])
+        found._external = [self._external[row] for row in alive.tolist()]
+        found._owners = [self._owners[row] for row in alive.tolist()]
+        found._row_of = {face_id.tobytes(): row for row, face_id in enumerate(found._ids[: len(alive)])}
+        found._count, found._longest = len(alive), self._longest
+        return found
 
     def snapshot(self, seq: int) -> Snapshot:
-        count = self._count
-        dead = None if self._dead is None else self._dead[:count]
-        block = Block(self._vectors[:count], self._scales[:count], self._ids[:count], dead, self._longest)
+        rows = self._count
+        dead = None if self._dead is None else self._dead[:rows]
+        block = Block(self._vectors[:rows], self._scales[:rows], self._ids[:rows], dead, self._longest)
         images, places, external, owners = self._images, self._geometry, self._external, self._owners
 
         def face(row: int) -> Face:
@@ -79,32 +102,36 @@ class Columns:
 
         return Snapshot(seq, block, face)
 
-    def _append(self, row: Attributes) -> None:
-        if self._count == len(self._scales):
-            self._grow()
-        at = self._count
-        vector = np.frombuffer(row["vector"], np.int8)
-        scale = SCALE.unpack(row["scale"])[0]
-        self._vectors[at] = vector
-        self._scales[at] = scale
-        self._ids[at] = np.frombuffer(row["id"], np.uint8)
-        self._images[at] = np.frombuffer(row["image"], np.uint8)
-        self._geometry[at] = GEOMETRY.unpack(row["geometry"])
-        self._external.append(row.get("external"))
-        self._owners.append(row.get("owner"))
-        self._row_of[row["id"]] = at
-        self._longest = max(self._longest, scale * float(np.linalg.norm(vector.astype(np.float64))))
-        self._count += 1
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        return self._vectors, self._scales, self._ids, self._images, self._geometry
 
-    def _bury(self, face_ids: list[bytes]) -> None:
-        if not face_ids:
-            return
+    def _append(self, rows: Sequence[Attributes]) -> None:
+        start, stop = self._count, self._count + len(rows)
+        while stop > len(self._scales):
+            self._grow()
+
+        def column(name: str, kind: type[np.generic] | str) -> NDArray[Any]:
+            return np.frombuffer(b"".join([row[name] for row in rows]), kind).reshape(len(rows), -1)
+
+        vectors, scales = column("vector", np.int8), column("scale", "<f4")[:, 0]
+        self._vectors[start:stop] = vectors
+        self._scales[start:stop] = scales
+        self._ids[start:stop] = column("id", np.uint8)
+        self._images[start:stop] = column("image", np.uint8)
+        self._geometry[start:stop] = column("geometry", "<f4")
+        self._external += [row.get("external") for row in rows]
+        self._owners += [row.get("owner") for row in rows]
+        lengths = scales * np.linalg.norm(vectors.astype(np.float64), axis=1)
+        self._longest = max(self._longest, float(lengths.max()))
+        self._count = stop
+
+    def _bury(self, rows: Sequence[int]) -> None:
         dead = np.zeros(len(self._scales), np.bool_)
         if self._dead is not None:
-            dead[: self._count] = self._dead[: self._count]
-        for face_id in face_ids:
-            dead[self._row_of.pop(face_id)] = True
+            dead[: len(self._dead)] = self._dead
+        dead[rows] = True
         self._dead = dead
+        self._dead_count += len(rows)
 
     def _grow(self) -> None:
         def doubled(column: NDArray[Any]) -> NDArray[Any]:

@@ -6,11 +6,13 @@ deleted. Transactions that queue up in one process share one commit (one fsync).
 
 import os
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from weakref import WeakMethod
 
 import apsw
 import msgpack
@@ -35,6 +37,11 @@ from openrek.store.items import (
 
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_MS: Final = 5_000
+OPENING_S: Final = 10.0
+CHECKPOINT_PAGES: Final = 1_000
+CROWDED_PAGES: Final = 8_000
+"""A log of this many pages (32 MB) never found a moment without readers: the next checkpoint makes them wait."""
+
 MIN_SQLITE: Final = 3_051_003
 """Older versions can corrupt a WAL database that several connections write (sqlite.org/wal.html, "WAL-reset bug")."""
 
@@ -44,7 +51,7 @@ class UnusableStore(Exception):
 
 
 class Submission:
-    """One caller's transaction on its way through the shared commit."""
+    """One caller's transaction on its way through the shared commit; `failure` counts once it is `done`."""
 
     __slots__ = ("bodies", "done", "failure", "operations")
 
@@ -63,11 +70,9 @@ class SqliteItems:
         if apsw.SQLITE_VERSION_NUMBER < MIN_SQLITE:
             raise UnusableStore(f"SQLite {apsw.sqlite_lib_version()} is too old to share a database safely.")
         self._path = path
-        self._mine = threading.local()
-        self._open: list[apsw.Connection] = []
-        self._opening = threading.Lock()
-        self._committing = threading.Lock()
-        self._queue: deque[Submission] = deque()
+        self._carried: list[object] = []
+        self._begin()
+        _call_in_forked_child(WeakMethod(self._begin_in_child))
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._prepare()
@@ -110,23 +115,42 @@ class SqliteItems:
         submission = Submission(operations)
         self._queue.append(submission)
         with self._committing:
-            while not submission.done:
+            if not submission.done:
                 self._commit_queued()
+        if not submission.done:
+            raise OutcomeUnknown("the thread that was to commit this transaction was interrupted")
         if submission.failure is not None:
             raise submission.failure
 
     def close(self) -> None:
         with self._opening:
-            for connection in self._open:
+            for connection in self._open.values():
                 connection.close()
             self._open.clear()
 
+    def _begin(self) -> None:
+        """The state of this process."""
+        self._mine = threading.local()
+        self._open: dict[threading.Thread, apsw.Connection] = {}
+        self._opening = threading.Lock()
+        self._committing = threading.Lock()
+        self._queue: deque[Submission] = deque()
+
+    def _begin_in_child(self) -> None:
+        """SQLite forbids to use, or even to close, a connection carried through a fork; and what other threads of the
+        parent were doing, locks they held included, is none of the child's business.
+        """
+        self._carried += self._open.values()
+        self._begin()
+
     def _prepare(self) -> None:
         connection = self._connection()
+        version = connection.pragma("user_version")
+        if version == SCHEMA_VERSION:
+            return
+        if version != 0:
+            raise UnusableStore(f"The store at {self._path} was written by a newer openrek (format {version}).")
         with _immediate(connection):
-            version = connection.pragma("user_version")
-            if version not in (0, SCHEMA_VERSION):
-                raise UnusableStore(f"The store at {self._path} was written by a newer openrek (format {version}).")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS items (partition TEXT NOT NULL, sort TEXT NOT NULL, body BLOB NOT NULL, "
                 "PRIMARY KEY (partition, sort)) WITHOUT ROWID"
@@ -134,43 +158,77 @@ class SqliteItems:
             connection.pragma("user_version", SCHEMA_VERSION)
 
     def _connection(self) -> apsw.Connection:
-        """This thread's own connection; never one that was carried through a fork."""
-        if getattr(self._mine, "process", None) != os.getpid():
-            connection = apsw.Connection(str(self._path))
-            connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-            if connection.pragma("journal_mode", "wal") != "wal":
+        """This thread's own connection."""
+        found: apsw.Connection | None = getattr(self._mine, "connection", None)
+        if found is None:
+            found = apsw.Connection(str(self._path))
+            found.set_busy_timeout(BUSY_TIMEOUT_MS)
+            if _write_ahead(found) != "wal":
                 raise UnusableStore(f"The file system of {self._path} does not support SQLite's write-ahead log.")
-            connection.pragma("synchronous", "FULL")
-            connection.pragma("secure_delete", True)
-            self._mine.connection, self._mine.process = connection, os.getpid()
+            found.pragma("synchronous", "FULL")
+            found.pragma("secure_delete", True)
+            found.set_wal_hook(_checkpoint)
+            self._mine.connection = found
             with self._opening:
-                self._open.append(connection)
-        found: apsw.Connection = self._mine.connection
+                for ended in [thread for thread in self._open if not thread.is_alive()]:
+                    self._open.pop(ended).close()
+                self._open[threading.current_thread()] = found
         return found
 
     def _commit_queued(self) -> None:
         """Commit everything that waits, in one SQLite transaction. The caller holds the commit lock."""
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
-        connection = self._connection()
+        failures: Sequence[Exception | None]
         try:
+            connection = self._connection()
             with _immediate(connection):
-                for submission in batch:
-                    submission.failure = _apply(connection, submission)
+                failures = [_apply(connection, submission) for submission in batch]
         except apsw.BusyError as error:
-            _fail(batch, Contended(str(error)))
-        except BaseException as error:
-            _fail(batch, OutcomeUnknown(str(error)))
-            if not isinstance(error, apsw.Error):
+            failures = [Contended(str(error)) for _ in batch]
+        except apsw.Error as error:
+            failures = [OutcomeUnknown(str(error)) for _ in batch]
+        for submission, failure in zip(batch, failures, strict=True):
+            submission.failure, submission.done = failure, True
+
+
+def _write_ahead(connection: apsw.Connection) -> object:
+    """Turns the write-ahead log on; processes that open a new file at once trip over each other, timeout or not."""
+    give_up_s = time.monotonic() + OPENING_S
+    while True:
+        try:
+            return connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if time.monotonic() > give_up_s:
                 raise
-        finally:
-            for submission in batch:
-                submission.done = True
+            time.sleep(0.01)
+
+
+def _checkpoint(connection: apsw.Connection, database: str, log_pages: int) -> int:
+    """Called after each commit. Readers that never pause would let the log grow without end."""
+    if log_pages >= CHECKPOINT_PAGES:
+        crowded = log_pages >= CROWDED_PAGES
+        with suppress(apsw.BusyError):
+            connection.wal_checkpoint(
+                database, apsw.SQLITE_CHECKPOINT_RESTART if crowded else apsw.SQLITE_CHECKPOINT_PASSIVE
+            )
+    return apsw.SQLITE_OK
+
+
+def _call_in_forked_child(method: WeakMethod[Callable[[], None]]) -> None:
+    """Calls `method` in every later forked child, as long as its object lives."""
+
+    def call() -> None:
+        found = method()
+        if found is not None:
+            found()
+
+    os.register_at_fork(after_in_child=call)
 
 
 @contextmanager
 def _immediate(connection: apsw.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("COMMIT")
     except BaseException:
@@ -196,11 +254,6 @@ def _apply(connection: apsw.Connection, submission: Submission) -> ConditionFail
         elif isinstance(operation, Delete):
             connection.execute("DELETE FROM items WHERE partition = ? AND sort = ?", (key.partition, key.sort))
     return None
-
-
-def _fail(batch: Sequence[Submission], failure: Exception) -> None:
-    for submission in batch:
-        submission.failure = failure
 
 
 def _fetch(connection: apsw.Connection, key: Key) -> Item | None:
