@@ -13,7 +13,7 @@ import numpy
 from numpy.typing import NDArray
 from PIL import Image
 
-from openrek.vision.detect import Floats
+from openrek.vision.arrays import Crop, Floats
 
 SIDE_PX = 112
 TEMPLATE = numpy.array(
@@ -25,16 +25,17 @@ _GRID = (numpy.arange(SIDE_PX)[:, None] * 1j + numpy.arange(SIDE_PX)[None, :]) -
 _FURTHEST_PX = 1e6
 
 
-def aligned(image: Image.Image, points: Floats) -> NDArray[numpy.uint8]:
+def aligned(image: Image.Image, points: Floats) -> Crop:
     """uint8 [112, 112, 3] RGB from an upright RGB picture and float [5, 2] points in its pixels (order of detect)."""
     places, step_px = _sampled_places(points)
     by = max(1, int(step_px))
     left, top, right, bottom = _frame(places, image.size, by)
     region = image.crop((left, top, right, bottom))
-    pixels = numpy.asarray(region.reduce(by) if by > 1 else region)
+    if by > 1:
+        region = region.reduce(by)
     x = (places.real - left + 0.5) / by - 0.5
     y = (places.imag - top + 0.5) / by - 0.5
-    return _sampled(pixels, x, y)
+    return _sampled(region, x, y)
 
 
 def _sampled_places(points: Floats) -> tuple[NDArray[numpy.complex128], float]:
@@ -58,17 +59,20 @@ def _frame(places: NDArray[numpy.complex128], size: tuple[int, int], by: int) ->
     return left, top, right, bottom
 
 
-def _sampled(
-    pixels: NDArray[numpy.uint8], x: NDArray[numpy.float64], y: NDArray[numpy.float64]
-) -> NDArray[numpy.uint8]:
-    """Bilinear samples of uint8 [H, W, 3] at x, y [h, w] -> uint8 [h, w, 3]; places outside take the border's pixel."""
-    height, width = pixels.shape[:2]
+def _sampled(image: Image.Image, x: NDArray[numpy.float64], y: NDArray[numpy.float64]) -> NDArray[numpy.uint8]:
+    """Bilinear samples of an RGB picture at x, y [h, w] -> uint8 [h, w, 3]; places outside take the border's pixel."""
+    width, height = image.size
+    words = numpy.frombuffer(image.tobytes("raw", "RGBX"), numpy.uint32)
     x, y = numpy.clip(x, 0, width - 1), numpy.clip(y, 0, height - 1)
     column, row = numpy.minimum(x.astype(numpy.intp), width - 2), numpy.minimum(y.astype(numpy.intp), height - 2)
-    across, down = ((x - column)[..., None]).astype(numpy.float32), ((y - row)[..., None]).astype(numpy.float32)
-    flat = pixels.reshape(-1, 3)
+    across, down = (x - column).astype(numpy.float32)[..., None], (y - row).astype(numpy.float32)[..., None]
     corner = row * width + column
-    upper = flat[corner] * (1 - across) + flat[corner + 1] * across
-    lower = flat[corner + width] * (1 - across) + flat[corner + width + 1] * across
-    blended: NDArray[numpy.float32] = upper * (1 - down) + lower * down + 0.5
-    return blended.astype(numpy.uint8)
+
+    def at(place: NDArray[numpy.intp]) -> Floats:
+        return words.take(place, mode="clip").view(numpy.uint8).reshape(*place.shape, 4).astype(numpy.float32)
+
+    upper, lower = at(corner), at(corner + width)
+    upper += (at(corner + 1) - upper) * across
+    lower += (at(corner + width + 1) - lower) * across
+    upper += (lower - upper) * down
+    return (upper[..., :3] + numpy.float32(0.5)).astype(numpy.uint8)

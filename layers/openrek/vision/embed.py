@@ -6,13 +6,13 @@ Source: Zhong et al., "SFace: Sigmoid-Constrained Hypersphere Loss" (2021); the 
 from array import array
 
 import numpy
-from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from openrek.domain.faces import Embedding
+from openrek.vision.arrays import Crop
 
 
-def embed(session: InferenceSession, crop: NDArray[numpy.uint8]) -> Embedding:
+def embed(session: InferenceSession, crop: Crop) -> Embedding:
     """uint8 [112, 112, 3] RGB -> float32 [128], unit length."""
     tensor = numpy.ascontiguousarray(crop.transpose(2, 0, 1)[None], numpy.float32)
     (vectors,) = session.run(["fc1"], {"data": tensor})

@@ -19,7 +19,7 @@ import numpy
 
 from openrek.domain.faces import Pose, float32
 from openrek.vision.align import TEMPLATE
-from openrek.vision.detect import Floats
+from openrek.vision.arrays import Floats
 
 _HALF_EYES = float(TEMPLATE[1, 0] - TEMPLATE[0, 0]) / 2
 _EYES_Y = float(TEMPLATE[:2, 1].mean())

@@ -9,9 +9,9 @@
 import math
 
 import numpy
-from numpy.typing import NDArray
 
 from openrek.domain.faces import Quality, float32
+from openrek.vision.arrays import Crop
 
 _MIDDLE = slice(20, 92)
 _LUMA = numpy.array([0.299, 0.587, 0.114], numpy.float32)
@@ -19,7 +19,7 @@ _DETAIL_AT_HALF = 0.05
 _NOISE_FLOOR = 2.0
 
 
-def quality(crop: NDArray[numpy.uint8]) -> Quality:
+def quality(crop: Crop) -> Quality:
     """From uint8 [112, 112, 3] RGB."""
     luma = crop[_MIDDLE, _MIDDLE].astype(numpy.float32) @ _LUMA
     around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]

@@ -5,15 +5,15 @@ from pathlib import Path
 from threading import Lock
 
 import numpy
-from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, float32
 from openrek.domain.models import SFACE, FaceModel
 from openrek.vision import zoo
 from openrek.vision.align import aligned
+from openrek.vision.arrays import Crop, Floats
 from openrek.vision.decode import Upright, decode
-from openrek.vision.detect import Floats, detect
+from openrek.vision.detect import detect
 from openrek.vision.embed import embed
 from openrek.vision.pose import pose
 from openrek.vision.quality import quality
@@ -40,11 +40,14 @@ class FaceReader:
 
     def read(self, image: bytes) -> "FacePhoto":
         """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small); WeightsError."""
-        upright = decode(image)
+        return self.read_upright(decode(image))
+
+    def read_upright(self, upright: Upright) -> "FacePhoto":
+        """`read` without the decoding. Raises WeightsError."""
         found = detect(self.session("yunet"), upright.image)
         areas = found.boxes[:, 2] * found.boxes[:, 3]
         largest_first = numpy.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
-        crops: dict[tuple[Landmark, ...], NDArray[numpy.uint8]] = {}
+        crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
             crop = aligned(upright.image, found.points[index])
@@ -68,7 +71,7 @@ class FacePhoto:
         self,
         reader: FaceReader,
         faces: tuple[DetectedFace, ...],
-        crops: dict[tuple[Landmark, ...], NDArray[numpy.uint8]],
+        crops: dict[tuple[Landmark, ...], Crop],
     ) -> None:
         self._reader = reader
         self._faces = faces
@@ -82,7 +85,7 @@ class FacePhoto:
         return embed(self._reader.session("sface"), self._crops[face.landmarks])
 
 
-def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: NDArray[numpy.uint8]) -> DetectedFace:
+def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Crop) -> DetectedFace:
     width, height = upright.image.size
     left, top, across, down = (float(side) for side in box)
     landmarks = tuple(

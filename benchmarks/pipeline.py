@@ -1,0 +1,243 @@
+"""How long a photo takes, next to the plain way: OpenCV's FaceDetectorYN + FaceRecognizerSF on the untouched graphs.
+
+    python benchmarks/pipeline.py [--rounds 15] [--opencv5]
+
+Both get the same decoded pixels, the same detector input size and one thread each, and detect, align and embed every
+face. The engines take turns, and the figure is the least CPU time of all rounds, because other work on the machine only
+ever adds to it. openrek also searches a second time for large faces and measures pose and quality; OpenCV does not.
+"""
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from openrek.vision import build_weights, detect
+from openrek.vision.decode import decode
+from openrek.vision.reader import FaceReader
+from tests.support import photos as photo_packages
+from tests.support.originals import originals
+
+WEIGHTS = Path(sys.prefix) / "share/openrek/weights"
+
+
+class PlainOpenCv:
+    """detect + align + embed as OpenCV's own samples do it."""
+
+    def __init__(self, threads: int) -> None:
+        cv2.setNumThreads(threads)
+        graphs = originals()
+        self._detector = cv2.FaceDetectorYN.create(str(graphs / "yunet-2023mar.onnx"), "", (320, 320), 0.7, 0.3, 5000)
+        self._embedder = cv2.FaceRecognizerSF.create(str(graphs / "sface-2021dec.onnx"), "")
+
+    def __call__(self, bgr: Any, size: tuple[int, int]) -> int:
+        small = bgr if bgr.shape[1::-1] == size else cv2.resize(bgr, size)
+        self._detector.setInputSize(size)
+        found = self._detector.detect(small)[1]
+        faces = numpy.zeros((0, 15), numpy.float32) if found is None else found
+        for face in faces:
+            scaled = face.copy()
+            scaled[:14] *= bgr.shape[1] / size[0]
+            self._embedder.feature(self._embedder.alignCrop(bgr, scaled))
+        return len(faces)
+
+
+def pictures() -> dict[str, bytes]:
+    """Portraits as they are, a group of eight at full HD, and a 12-megapixel photo."""
+    photos = photo_packages.load()
+    portraits = [Image.open(io.BytesIO(photos[name])).convert("RGB") for name in ("obama.jpg", "biden.jpg")]
+    group = Image.new("RGB", (1920, 1080), "grey")
+    for place in range(8):
+        portrait = portraits[place % 2].resize((300, 375))
+        group.paste(portrait, (place % 4 * 470 + 60, place // 4 * 520 + 80))
+    large = Image.open(io.BytesIO(photos["obama3.jpg"])).convert("RGB").resize((3024, 4032))
+    return {
+        "512x512 portrait": photos["astronaut.png"],
+        "910x1137 portrait": photos["obama.jpg"],
+        "1434x2333 portrait": photos["obama3.jpg"],
+        "1920x1080, 8 faces": jpeg(group),
+        "3024x4032 portrait": jpeg(large),
+    }
+
+
+def jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
+def cpu_ms(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1000
+
+
+def wall_ms(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) * 1000
+
+
+def least(works: dict[str, Callable[[], object]], rounds: int, clock: Callable[..., float]) -> dict[str, float]:
+    """The least of `rounds` turns of each, in turns; two turns to warm up."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds + 2):
+        for name, work in works.items():
+            times[name].append(clock(work))
+    return {name: min(turns[2:]) for name, turns in times.items()}
+
+
+def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Callable[[], object]]:
+    """What is timed of one picture."""
+    upright = decode(image)
+    bgr = numpy.ascontiguousarray(numpy.asarray(upright.image)[:, :, ::-1])
+    size = detect.searched_size(upright.image.size)
+    photo = reader.read_upright(upright)
+    tensors = detect.tensors(upright.image)
+    crop = numpy.zeros((1, 3, 112, 112), numpy.float32)
+    yunet, sface = reader.session("yunet"), reader.session("sface")
+
+    def detect_and_embed() -> None:
+        found = reader.read_upright(upright)
+        for face in found.faces:
+            found.embed(face)
+
+    def bare() -> None:
+        for tensor in tensors:
+            yunet.run(None, {"input": tensor})
+        for _ in photo.faces:
+            sface.run(None, {"data": crop})
+
+    return {
+        "decode": lambda: decode(image),
+        "detect": lambda: reader.read_upright(upright),
+        "embed": lambda: [photo.embed(face) for face in photo.faces],
+        "call": detect_and_embed,
+        "bare": bare,
+        "opencv": lambda: plain(bgr, size),
+    }
+
+
+def clients(reader: FaceReader, image: bytes, count: int, calls: int) -> float:
+    """Images per second with `count` threads that read and embed at the same time."""
+
+    def call(_: int) -> None:
+        photo = reader.read(image)
+        for face in photo.faces:
+            photo.embed(face)
+
+    with ThreadPoolExecutor(count) as pool:
+        return calls / (wall_ms(lambda: list(pool.map(call, range(calls)))) / 1000)
+
+
+def peak_mb(engine: str, image: bytes) -> dict[str, float]:
+    """Peak resident memory of a fresh process that reads `image` three times, and of one that only imports."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(image)
+        file.flush()
+        done = subprocess.run(
+            [sys.executable, __file__, "--child", engine, file.name], capture_output=True, text=True, check=True
+        )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def resident_peak_mb() -> float:
+    """Linux's VmHWM: unlike ru_maxrss it starts anew with the program."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def child(engine: str, path: str) -> None:
+    image = Path(path).read_bytes()
+    imported = resident_peak_mb()
+    if engine == "openrek":
+        clients(FaceReader(WEIGHTS), image, 1, 3)
+    else:
+        upright = decode(image)
+        bgr = numpy.ascontiguousarray(numpy.asarray(upright.image)[:, :, ::-1])
+        plain = PlainOpenCv(1)
+        for _ in range(3):
+            plain(bgr, detect.searched_size(upright.image.size))
+    print(json.dumps({"imported": imported, "peak": resident_peak_mb()}))
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |")
+
+
+def header(*cells: str) -> None:
+    print()
+    row(*cells)
+    row(*["---"] * len(cells))
+
+
+def report(rounds: int) -> None:
+    build_weights.build(WEIGHTS, print)
+    images = pictures()
+    print(f"OpenCV {cv2.__version__}, CPU time of one thread in ms, least of {rounds} rounds")
+    reader, plain = FaceReader(WEIGHTS), PlainOpenCv(1)
+    header(
+        "picture", "OpenCV / openrek", "call / bare inferences", "call", "OpenCV", "bare", "decode", "detect", "embed"
+    )
+    for name, image in images.items():
+        ms = least(parts(reader, plain, image), rounds, cpu_ms)
+        row(name, ms["opencv"] / ms["call"], ms["call"] / ms["bare"], *(ms[part] for part in
+            ("call", "opencv", "bare", "decode", "detect", "embed")))  # fmt: skip
+
+    reader, plain = FaceReader(WEIGHTS, threads=2), PlainOpenCv(2)
+    header("picture, two threads, wall time", "OpenCV / openrek", "call", "OpenCV", "whole call with decoding")
+    for name, image in images.items():
+        works = parts(reader, plain, image)
+        ms = least({part: works[part] for part in ("decode", "call", "opencv")}, rounds, wall_ms)
+        row(name, ms["opencv"] / ms["call"], ms["call"], ms["opencv"], ms["decode"] + ms["call"])
+
+    reader = FaceReader(WEIGHTS)
+    header("clients (threads)", "images/s, 910x1137 portrait, decoding included")
+    for count in (1, 2, 4, 8):
+        row(count, max(clients(reader, images["910x1137 portrait"], count, 24) for _ in range(2)))
+
+    header("picture", "openrek peak MB", "OpenCV peak MB (decoded by Pillow too)", "after imports MB")
+    for name in ("910x1137 portrait", "3024x4032 portrait"):
+        ours, theirs = peak_mb("openrek", images[name]), peak_mb("opencv", images[name])
+        row(name, ours["peak"], theirs["peak"], ours["imported"])
+
+
+def with_opencv5(rounds: int) -> None:
+    """The same report with OpenCV 5 in a throw-away folder in front of the installed one."""
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
+        subprocess.run([*pip, "--pre", "opencv-python-headless>=5,<6"], check=True)
+        code = f"import sys; sys.path.insert(0, {folder!r}); sys.argv = ['pipeline', '--rounds', '{rounds}']; "
+        code += f"import runpy; runpy.run_path({__file__!r}, run_name='__main__')"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    arguments.add_argument("--rounds", type=int, default=15)
+    arguments.add_argument("--opencv5", action="store_true", help="report OpenCV 5 too")
+    arguments.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    given = arguments.parse_args()
+    if given.child:
+        child(*given.child)
+        return
+    report(given.rounds)
+    if given.opencv5:
+        with_opencv5(given.rounds)
+
+
+if __name__ == "__main__":
+    main()
