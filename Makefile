@@ -13,12 +13,10 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --no-header --no-ann
 
 .PHONY: run demo test check docs lock
 
-run: $(VENV)/.runtime
-	@$(BIN)/openrek weights
+run: $(VENV)/.weights
 	@exec $(BIN)/openrek serve --port $(PORT) --data data
 
-demo: $(VENV)/.runtime
-	@$(BIN)/openrek weights
+demo: $(VENV)/.weights
 	@exec $(BIN)/python -m demo
 
 test: $(VENV)/.dev
@@ -56,3 +54,7 @@ $(VENV)/.dev: requirements.txt pyproject.toml $(VENV)/.made
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps --editable .
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.weights: layers/weights/manifest.toml $(VENV)/.runtime
+	$(BIN)/openrek weights
+	@touch $@
