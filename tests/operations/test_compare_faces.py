@@ -65,11 +65,12 @@ def test_the_target_is_not_read_when_the_source_shows_no_face(world: World) -> N
     assert world.reader.reads == 1
 
 
-def test_both_images_must_be_there_before_the_model_runs(world: World) -> None:
+def test_both_images_must_be_given_before_either_is_fetched(world: World) -> None:
+    stored = {"S3Object": {"Bucket": "photos", "Name": "ann.jpg"}}
     for images in (
-        {"SourceImage": {"Bytes": b"ann"}, "TargetImage": {}},
-        {"SourceImage": {"S3Object": {"Bucket": "b", "Name": "n"}, "Bytes": b"ann"}, "TargetImage": {"Bytes": b"ann"}},
+        {"SourceImage": stored, "TargetImage": {}},
+        {"SourceImage": {**stored, "Bytes": b"ann"}, "TargetImage": {"Bytes": b"ann"}},
     ):
         with pytest.raises(InvalidParameter):
             world.do("CompareFaces", **images)
-    assert world.reader.reads == 0
+    assert world.buckets.reads == world.reader.reads == 0

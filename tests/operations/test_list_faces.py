@@ -54,6 +54,7 @@ def test_the_filter_returns_those_that_exist_in_pages_of_their_own(world: World)
     assert listed(world, FaceIds=[UNKNOWN]) == ([], None)
     first, token = listed(world, FaceIds=wanted, MaxResults=2)
     assert first == [ids[0], ids[2]]
+    assert listed(world, FaceIds=wanted, MaxResults=2, NextToken=token) == ([ids[3]], None)
     world.do("DeleteFaces", CollectionId="staff", FaceIds=[ids[2]])
     assert listed(world, FaceIds=wanted, MaxResults=2, NextToken=token) == ([ids[3]], None)
 

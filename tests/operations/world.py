@@ -103,8 +103,10 @@ class NamingReader:
 @dataclass
 class DictBuckets:
     objects: dict[tuple[str, str, str | None], bytes] = field(default_factory=dict)
+    reads: int = 0
 
     def read(self, bucket: str, name: str, version: str | None) -> bytes:
+        self.reads += 1
         if (bucket, name, version) not in self.objects:
             raise InvalidS3Object
         return self.objects[bucket, name, version]

@@ -75,6 +75,7 @@ def test_the_whole_text_reads_as_awss() -> None:
     [
         ("DescribeCollection", {"CollectionId": None}, [("null", "collectionId", NULL)]),
         ("DescribeCollection", {"CollectionId": "a" * 256}, [(f"'{'a' * 256}'", "collectionId", at_most(255))]),
+        ("DescribeCollection", {"CollectionId": "!" * 256}, [(f"'{'!' * 256}'", "collectionId", at_most(255))]),
         ("DescribeCollection", {"CollectionId": "../x"}, [("'../x'", "collectionId", ID_PATTERN)]),
         ("DescribeCollection", {"CollectionId": "x\n"}, [("'x\n'", "collectionId", ID_PATTERN)]),
         (
