@@ -8,11 +8,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
-from weakref import WeakMethod
 
 import apsw
 import msgpack
@@ -45,6 +44,9 @@ CROWDED_PAGES: Final = 8_000
 MIN_SQLITE: Final = 3_051_003
 """Older versions can corrupt a WAL database that several connections write (sqlite.org/wal.html, "WAL-reset bug")."""
 
+_opened_by: Final[dict[Path, int]] = {}
+"""The process that opened a file, by its path; forked children inherit it."""
+
 
 class UnusableStore(Exception):
     """The data folder cannot be used; the text is one sentence for the person who started us."""
@@ -65,14 +67,20 @@ class Submission:
 
 
 class SqliteItems:
-    def __init__(self, path: Path) -> None:
-        """Opens or creates the database file. Raises UnusableStore."""
+    def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
+        """Opens or creates the database file. `busy_timeout_ms`: how long to wait for another process's commit.
+
+        Raises UnusableStore.
+        """
         if apsw.SQLITE_VERSION_NUMBER < MIN_SQLITE:
             raise UnusableStore(f"SQLite {apsw.sqlite_lib_version()} is too old to share a database safely.")
-        self._path = path
-        self._carried: list[object] = []
-        self._begin()
-        _call_in_forked_child(WeakMethod(self._begin_in_child))
+        self._path = path.absolute()
+        self._busy_timeout_ms = busy_timeout_ms
+        self._mine = threading.local()
+        self._open: dict[threading.Thread, apsw.Connection] = {}
+        self._opening = threading.Lock()
+        self._committing = threading.Lock()
+        self._queue: deque[Submission] = deque()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._prepare()
@@ -111,6 +119,7 @@ class SqliteItems:
         return ItemPage(tuple(rows), more=False)
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:  # noqa: ARG002
+        self._refuse_forked()
         check_limits(operations)
         submission = Submission(operations)
         self._queue.append(submission)
@@ -128,20 +137,12 @@ class SqliteItems:
                 connection.close()
             self._open.clear()
 
-    def _begin(self) -> None:
-        """The state of this process."""
-        self._mine = threading.local()
-        self._open: dict[threading.Thread, apsw.Connection] = {}
-        self._opening = threading.Lock()
-        self._committing = threading.Lock()
-        self._queue: deque[Submission] = deque()
-
-    def _begin_in_child(self) -> None:
-        """SQLite forbids to use, or even to close, a connection carried through a fork; and what other threads of the
-        parent were doing, locks they held included, is none of the child's business.
+    def _refuse_forked(self) -> None:
+        """Raises UnusableStore in a child of the process that opened the file. SQLite's locks are its process's own,
+        but its memory of them is forked along: a child that used the file, or even closed it, could corrupt it.
         """
-        self._carried += self._open.values()
-        self._begin()
+        if _opened_by.setdefault(self._path, os.getpid()) != os.getpid():
+            raise UnusableStore(f"The store at {self._path} was opened before a fork; start processes with spawn.")
 
     def _prepare(self) -> None:
         connection = self._connection()
@@ -159,10 +160,11 @@ class SqliteItems:
 
     def _connection(self) -> apsw.Connection:
         """This thread's own connection."""
+        self._refuse_forked()
         found: apsw.Connection | None = getattr(self._mine, "connection", None)
         if found is None:
             found = apsw.Connection(str(self._path))
-            found.set_busy_timeout(BUSY_TIMEOUT_MS)
+            found.set_busy_timeout(self._busy_timeout_ms)
             if _write_ahead(found) != "wal":
                 raise UnusableStore(f"The file system of {self._path} does not support SQLite's write-ahead log.")
             found.pragma("synchronous", "FULL")
@@ -212,17 +214,6 @@ def _checkpoint(connection: apsw.Connection, database: str, log_pages: int) -> i
                 database, apsw.SQLITE_CHECKPOINT_RESTART if crowded else apsw.SQLITE_CHECKPOINT_PASSIVE
             )
     return apsw.SQLITE_OK
-
-
-def _call_in_forked_child(method: WeakMethod[Callable[[], None]]) -> None:
-    """Calls `method` in every later forked child, as long as its object lives."""
-
-    def call() -> None:
-        found = method()
-        if found is not None:
-            found()
-
-    os.register_at_fork(after_in_child=call)
 
 
 @contextmanager

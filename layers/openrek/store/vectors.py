@@ -14,9 +14,9 @@ def quantise(embedding: Embedding) -> tuple[bytes, float]:
     no direction (all zero, or not finite).
     """
     peak = max((abs(x) for x in embedding), default=0.0)
-    if not (math.isfinite(peak) and peak > 0.0 and all(map(math.isfinite, embedding))):
-        raise ValueError("an embedding must be finite and not zero")
     scale = float(struct.unpack("<f", struct.pack("<f", peak / 127.0))[0])
+    if not (scale > 0.0 and all(map(math.isfinite, embedding))):
+        raise ValueError("an embedding must be finite and not zero")
     return array("b", (max(-127, min(127, round(x / scale))) for x in embedding)).tobytes(), scale
 
 

@@ -1,0 +1,266 @@
+"""`nearest` against brute force in exact arithmetic, on data made to break bounds, ties and slices."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from openrek.store import kernel
+from openrek.store.kernel import Block, Hits, Scan, nearest, numpy_scan, simsimd_scan
+
+Vectors = NDArray[np.int8]
+
+
+def block(
+    vectors: Vectors, scales: NDArray[np.float32], ids: NDArray[np.uint8], dead: NDArray[np.bool_] | None
+) -> Block:
+    norms = scales.astype(np.float64) * np.linalg.norm(vectors.astype(np.float64), axis=1)
+    return Block(vectors, scales, ids, dead, float(norms.max(initial=0.0)))
+
+
+def exact_score(query: NDArray[np.float32], vector: Vectors, scale: np.float32) -> float:
+    """In integers: the query rounded to multiples of 2**-40, as nearest documents."""
+    fixed = [int(x) for x in np.rint(query.astype(np.float64) * 2.0**40)]
+    total = sum(a * int(b) for a, b in zip(fixed, vector, strict=True))
+    return float(Fraction(total, 2**40)) * float(scale)
+
+
+def brute_force(
+    query: NDArray[np.float32], blocks: Sequence[Block], limit: int, lowest: float
+) -> list[tuple[bytes, int, int, float]]:
+    found = [
+        (found.ids[row].tobytes(), number, row, exact_score(query, found.vectors[row], found.scales[row]))
+        for number, found in enumerate(blocks)
+        for row in range(len(found.scales))
+        if found.dead is None or not found.dead[row]
+    ]
+    found = [hit for hit in found if hit[3] >= lowest]
+    return sorted(found, key=lambda hit: (-hit[3], hit[0]))[:limit]
+
+
+def as_list(hits: Hits, blocks: Sequence[Block]) -> list[tuple[bytes, int, int, float]]:
+    places = zip(hits.block.tolist(), hits.row.tolist(), hits.score.tolist(), strict=True)
+    return [(blocks[number].ids[row].tobytes(), number, row, score) for number, row, score in places]
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> tuple[NDArray[np.float32], list[Block], int, float]:
+    chance = np.random.default_rng(draw(st.integers(0, 2**32)))
+    dimensions = draw(st.sampled_from([1, 2, 3, 31, 64, 65, 127, 128, 129, 512, 1040]))
+    query = chance.standard_normal(dimensions)
+    shape = draw(st.sampled_from(["random", "sparse", "equal", "one", "tiny rest"]))
+    if shape == "sparse":
+        query *= chance.random(dimensions) < 0.1
+        query[0] = 1.0
+    elif shape == "equal":
+        query = np.sign(query)
+    elif shape == "one":
+        query[1:] = 0.0
+    elif shape == "tiny rest":
+        query[1:] *= 1e-9
+    query = (query / np.linalg.norm(query)).astype(np.float32)
+
+    blocks = []
+    kind = draw(st.sampled_from(["random", "clustered", "same", "aligned", "opposite"]))
+    scale_kind = draw(st.sampled_from(["like real ones", "wild", "smallest"]))
+    aligned = np.clip(np.rint(query / np.abs(query).max() * 127), -127, 127)
+    number = 0
+    for rows in draw(st.lists(st.sampled_from([0, 1, 2, 63, 64, 65, 130, 300]), min_size=0, max_size=3)):
+        base = {
+            "random": chance.integers(-127, 128, (rows, dimensions)),
+            "clustered": np.clip(aligned * 0.7 + chance.integers(-2, 3, (rows, dimensions)), -127, 127),
+            "same": np.tile(chance.integers(-127, 128, dimensions), (rows, 1)),
+            "aligned": np.clip(aligned + chance.integers(-1, 2, (rows, dimensions)), -127, 127),
+            "opposite": np.tile(-aligned, (rows, 1)),
+        }[kind]
+        vectors = np.ascontiguousarray(base.astype(np.int8))
+        norms = np.maximum(np.linalg.norm(vectors.astype(np.float64), axis=1), 1.0)
+        if scale_kind == "like real ones":
+            scales = (1.0 / norms).astype(np.float32)
+        elif scale_kind == "wild":
+            scales = (10.0 ** chance.uniform(-30, 0, rows) / norms).astype(np.float32)
+        else:
+            scales = np.full(rows, np.float32(1e-45))
+        ids = np.zeros((rows, 16), np.uint8)
+        for row in range(rows):
+            ids[row] = np.frombuffer(
+                int(chance.integers(1, 2**62)).to_bytes(8, "big") + number.to_bytes(8, "big"), np.uint8
+            )
+            number += 1
+        dead = draw(st.sampled_from([None, 0.0, 0.3, 1.0]))
+        blocks.append(block(vectors, scales, ids, None if dead is None else chance.random(rows) < dead))
+    limit = draw(st.sampled_from([1, 2, 5, 64, 100, 4096]))
+    lowest = draw(st.sampled_from([-np.inf, -1.0, 0.0, 1e-3, 0.3, 0.7, 0.999, 1.0, 1.1]))
+    return query, blocks, limit, lowest
+
+
+@settings(max_examples=200, deadline=None)
+@given(searches())
+def test_nearest_is_brute_force(search: tuple[NDArray[np.float32], list[Block], int, float]) -> None:
+    query, blocks, limit, lowest = search
+
+    hits = nearest(query, blocks, limit=limit, lowest=lowest)
+
+    assert as_list(hits, blocks) == brute_force(query, blocks, limit, lowest)
+
+
+@settings(max_examples=60, deadline=None)
+@given(searches())
+def test_nearest_is_float64_brute_force_but_for_its_rounding(
+    search: tuple[NDArray[np.float32], list[Block], int, float],
+) -> None:
+    query, blocks, limit, _ = search
+    scores = np.concatenate(
+        [np.empty(0)]
+        + [
+            (found.vectors.astype(np.float64) @ query.astype(np.float64) * found.scales)[
+                slice(None) if found.dead is None else ~found.dead
+            ]
+            for found in blocks
+        ]
+    )
+
+    hits = nearest(query, blocks, limit=limit, lowest=-np.inf)
+
+    assert np.allclose(hits.score, -np.sort(-scores)[:limit], rtol=0, atol=2e-11)
+
+
+@settings(max_examples=60, deadline=None)
+@given(searches())
+def test_every_scan_gives_the_same_bits(search: tuple[NDArray[np.float32], list[Block], int, float]) -> None:
+    query, blocks, limit, lowest = search
+
+    first = nearest(query, blocks, limit=limit, lowest=lowest, scan=simsimd_scan)
+    second = nearest(query, blocks, limit=limit, lowest=lowest, scan=numpy_scan)
+
+    assert as_list(first, blocks) == as_list(second, blocks)
+    assert first.score.tobytes() == second.score.tobytes()
+
+
+@pytest.mark.parametrize("scan", [simsimd_scan, numpy_scan])
+@pytest.mark.parametrize("dimensions", [1, 7, 64, 127, 128, 513, 1040])
+def test_scans_are_exact_at_the_extremes(scan: Scan, dimensions: int) -> None:
+    chance = np.random.default_rng(dimensions)
+    rows = chance.integers(-127, 128, (70, dimensions), dtype=np.int8)
+    rows[0], rows[1] = 127, -127
+    rows[2] = np.where(np.arange(dimensions) % 2, 127, -127)
+    for query in (rows[0], rows[1], rows[2], rows[3]):
+        out = np.empty(70, np.float32)
+        scan(np.ascontiguousarray(query.reshape(1, -1)), rows, out)
+        assert out.astype(np.int64).tolist() == (rows.astype(np.int64) @ query.astype(np.int64)).tolist()
+
+
+def test_thread_counts_and_slices_give_the_same_bits() -> None:
+    """More rows than one slice holds, in clusters: thousands are within the bound of the last place."""
+    chance = np.random.default_rng(7)
+    rows = kernel.ROWS_PER_SLICE + 5_000
+    centre = chance.integers(-100, 101, 16)
+    vectors = np.clip(centre + chance.integers(-1, 2, (rows, 16)), -127, 127).astype(np.int8)
+    scales = np.full(rows, np.float32(1 / 300))
+    ids = np.frombuffer(chance.bytes(rows * 16), np.uint8).reshape(rows, 16)
+    dead = chance.random(rows) < 0.2
+    blocks = [block(vectors, scales, ids, dead), block(vectors[:1000], scales[:1000], ids[:1000] ^ 1, None)]
+    query = (centre / np.linalg.norm(centre)).astype(np.float32)
+
+    found = [
+        nearest(query, blocks, limit=100, lowest=0.0, threads=threads, scan=scan)
+        for threads, scan in ((1, simsimd_scan), (2, simsimd_scan), (5, simsimd_scan), (2, numpy_scan))
+    ]
+
+    assert len({(hits.block.tobytes(), hits.row.tobytes(), hits.score.tobytes()) for hits in found}) == 1
+    exact = [
+        (vectors.astype(np.float64) @ np.rint(query.astype(np.float64) * 2.0**40) / 2.0**40 * scales.astype(np.float64))
+    ]
+    living = np.concatenate([np.where(dead, -np.inf, exact[0]), exact[0][:1000]])
+    assert found[0].score.tolist() == (-np.sort(-living))[:100].tolist()
+
+
+def test_equal_scores_are_in_the_order_of_their_ids() -> None:
+    chance = np.random.default_rng(3)
+    vectors = np.tile(chance.integers(-127, 128, 8).astype(np.int8), (500, 1))
+    ids = np.frombuffer(chance.bytes(500 * 16), np.uint8).reshape(500, 16).copy()
+    ids[:, :8] = 200  # only the last eight bytes differ, and some have their highest bit set
+    blocks = [block(vectors, np.full(500, np.float32(0.01)), ids, None)]
+    query = vectors[0].astype(np.float32) / np.float32(np.linalg.norm(vectors[0].astype(np.float64)))
+
+    hits = nearest(query, blocks, limit=10, lowest=-1.0)
+
+    assert [row[0] for row in as_list(hits, blocks)] == sorted(row.tobytes() for row in ids)[:10]
+
+
+def worst_pair(chance: np.random.Generator, dimensions: int) -> tuple[NDArray[np.float32], Vectors]:
+    """A query whose rounding rest is as long as can be, and two rows: the one that the scan misjudges most against the
+    query, and one that it sees a little better although it is worse.
+    """
+    steps = chance.integers(-126, 126, dimensions) + 0.5 - 1e-4 * chance.random(dimensions)
+    steps[0] = 127.0
+    query = (steps / np.linalg.norm(steps)).astype(np.float32)
+    exact = query.astype(np.float64)
+    scale = np.abs(exact).max() / 127.0
+    rest = exact - scale * np.rint(exact / scale)
+    towards = np.clip(np.rint(rest / np.abs(rest).max() * 127), -127, 127)
+    return query, np.stack([towards, -towards]).astype(np.int8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([2, 16, 128, 1040]), st.integers(1, 3))
+def test_the_bound_holds_for_rows_along_the_rounding_rest(seed: int, dimensions: int, limit: int) -> None:
+    """Rows parallel and opposite to e = q - s qi: their scanned scores are off by just ||e|| ||row||."""
+    chance = np.random.default_rng(seed)
+    query, pair = worst_pair(chance, dimensions)
+    mixed = [
+        np.clip(np.rint(pair[0] * share + chance.integers(-3, 4, dimensions)), -127, 127)
+        for share in chance.uniform(-1, 1, 198)
+    ]
+    vectors = np.concatenate([pair, np.array(mixed)]).astype(np.int8)
+    scales = (1.0 / np.maximum(np.linalg.norm(vectors.astype(np.float64), axis=1), 1.0)).astype(np.float32)
+    ids = np.frombuffer(chance.bytes(len(vectors) * 16), np.uint8).reshape(-1, 16)
+    blocks = [block(vectors, scales, ids, None)]
+
+    hits = nearest(query, blocks, limit=limit, lowest=-np.inf)
+
+    assert as_list(hits, blocks) == brute_force(query, blocks, limit, -np.inf)
+
+
+@settings(max_examples=100, deadline=None)
+@given(searches())
+def test_the_bound_is_a_bound(search: tuple[NDArray[np.float32], list[Block], int, float]) -> None:
+    """No scanned score is further from the true one than `margin` says."""
+    query, blocks, _, _ = search
+    probe = kernel.Probe(query)
+    for found in blocks:
+        scanned = np.empty(len(found.scales), np.float32)
+        if len(scanned):
+            simsimd_scan(probe.int8, found.vectors, scanned)
+        scanned *= found.scales
+        true = found.vectors.astype(np.float64) @ query.astype(np.float64) * found.scales.astype(np.float64)
+        assert (
+            np.abs(scanned.astype(np.float64) * probe.scale - true) <= probe.margin(found.longest) * probe.scale
+        ).all()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [np.zeros(4), np.array([np.nan, 1.0]), np.array([np.inf]), np.full(1041, 0.03), np.array([2.1, 0.0]), np.empty(0)],
+    ids=["zero", "nan", "inf", "too many", "too long", "empty"],
+)
+def test_queries_that_cannot_be_searched(query: NDArray[np.float64]) -> None:
+    with pytest.raises(ValueError, match="a query must"):
+        nearest(query.astype(np.float32), [], limit=1, lowest=0.0)
+
+
+def test_sums_are_exact_up_to_the_longest_query() -> None:
+    """The largest sums that can occur: a query of length 2 against rows of all 127, at 1040 dimensions."""
+    query = np.full(1040, 1.999 / np.sqrt(1040), np.float32)
+    vectors = np.full((3, 1040), 127, np.int8)
+    vectors[1, 0], vectors[2, -1] = 126, 125
+    ids = np.arange(48, dtype=np.uint8).reshape(3, 16)
+    blocks = [block(vectors, np.full(3, np.float32(1e-3)), ids, None)]
+
+    hits = nearest(query, blocks, limit=3, lowest=-np.inf)
+
+    assert as_list(hits, blocks) == brute_force(query, blocks, 3, -np.inf)
