@@ -1,13 +1,13 @@
 """Bytes of a JPEG or PNG -> upright RGB pixels, with every limit checked before memory is spent.
 
-* JPEG of 4800 px and more is decoded at 1/2, of 9600 px and more at 1/4 (libjpeg's scaled decoding); a PNG of that size
-  is averaged down by the same factor, band by band. The longest side that is left, at least 2400 px, is almost twice
-  what the detector sees, so a face that it finds at 60 px still gives the embedding its full 112 px.
+* JPEG of 4000 px and more is decoded at 1/2, of 8000 px and more at 1/4 (libjpeg's scaled decoding); a PNG of that size
+  is averaged down by the same factor, band by band. The longest side that is left, at least 2000 px, is 1.6 times what
+  the detector sees: a face that it finds at 30 px still has 47 px, from where on more pixels hardly change a match.
 * EXIF orientation is applied to JPEG only, as Rekognition does. ICC profiles and gamma are ignored.
 * Transparent pixels are laid on white. 16-bit samples keep their high byte. CMYK is converted without a profile.
 * An animated PNG gives its default image.
 
-Peak memory is 4 bytes a pixel of the decoded picture plus a few bands: at most 92 MB for a JPEG, 400 MB for a PNG of
+Peak memory is 4 bytes a pixel of the decoded picture plus a few bands: at most 64 MB for a JPEG, 400 MB for a PNG of
 10,000 x 10,000 (its format must be decoded whole). A progressive JPEG needs 2 bytes a sample on top, before scaling.
 """
 
@@ -24,7 +24,7 @@ from openrek.vision.headers import Header, read_header
 
 SMALLEST_SIDE_PX = 80
 LARGEST_SIDE_PX = 10_000
-LEAST_LONGEST_SIDE_PX = 2400
+LEAST_LONGEST_SIDE_PX = 2000
 _BAND_PX = 512
 
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError)

@@ -1,8 +1,9 @@
 """YuNet: upright pixels -> boxes, scores and five points. Decoding equals OpenCV's FaceDetectorYN.
 
 A picture is searched twice: finely, at a longest side of 1280 px (enlarged up to four times to get there, because faces
-of 20 px are often missed and faces of 80 px hardly ever), and coarsely, at a quarter of that and a sixteenth of the
-cost, because YuNet misses faces that are higher than some 500 px, such as a portrait that fills the picture.
+of 20 px are often missed and faces of 80 px hardly ever; from 1025 px on enlarging finds next to nothing more), and
+coarsely, at a quarter of that and a sixteenth of the cost, because YuNet misses faces that are higher than some 500 px,
+such as a portrait that fills the picture.
 
 Source: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector" (2023), and opencv_zoo's reference code.
 """
@@ -18,6 +19,7 @@ from openrek.vision.arrays import Floats
 from openrek.vision.resample import enlarged_tensor, reduced, to_tensor
 
 LONGEST_SIDE_PX = 1280
+LEAST_ENLARGEMENT = 1.25
 LARGEST_ENLARGEMENT = 4
 LEAST_SCORE = 0.7
 LARGEST_OVERLAP = 0.3
@@ -54,6 +56,8 @@ def detect(session: InferenceSession, image: Image.Image) -> Found:
 def searched_size(size: tuple[int, int]) -> tuple[int, int]:
     """Width and height at which a picture of `size` is searched finely."""
     zoom = min(LONGEST_SIDE_PX / max(size), LARGEST_ENLARGEMENT)
+    if 1 < zoom < LEAST_ENLARGEMENT:
+        return size
     return max(1, round(size[0] * zoom)), max(1, round(size[1] * zoom))
 
 
