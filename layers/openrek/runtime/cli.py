@@ -21,7 +21,11 @@ ENDPOINT_HELP = "Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="openrek")
 def main() -> None:
-    """Amazon Rekognition's image APIs on your own machine."""
+    """Amazon Rekognition's image APIs on your own machine.
+
+    `index` and `search` work with every endpoint of these APIs, AWS's own included
+    (--endpoint-url https://rekognition.eu-west-1.amazonaws.com).
+    """
 
 
 @main.command()

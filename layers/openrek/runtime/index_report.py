@@ -40,9 +40,13 @@ def run(
     with closing(Journal(journals, rekognition.meta.endpoint_url, identity)) as journal, _bar(console) as progress:
         task = progress.add_task("Indexing", total=len(planned.photos))
         indexer = Indexer(rekognition, collection_id, journal, again=again)
-        for outcome in run_parallel(indexer.index, planned.photos, jobs):
-            outcomes.append(outcome)
-            progress.advance(task)
+        try:
+            for outcome in run_parallel(indexer.index, planned.photos, jobs):
+                outcomes.append(outcome)
+                progress.advance(task)
+        except KeyboardInterrupt:
+            console.print("Interrupted; the same command goes on from here.")
+            raise
     _summary(console, outcomes, folder)
     return sum(outcome.fate is Fate.FAILED for outcome in outcomes)
 
