@@ -41,6 +41,7 @@ from openrek.domain.faces import (
 )
 from openrek.domain.models import SFACE, FaceModel
 from openrek.domain.ports import Page
+from openrek.runtime.adapters import needs
 from openrek.runtime.offered import OFFERED
 
 SERVICE = botocore.session.get_session().get_service_model("rekognition")
@@ -238,11 +239,7 @@ class World:
 
     def do(self, name: str, **request: Any) -> dict[str, Any]:
         operation = OFFERED[name]
-        kinds = operation.__kwdefaults__ or {}
-        assert not kinds
-        code = operation.__code__
-        needs = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-        response = operation(request, **{need: getattr(self, need) for need in needs})
+        response = operation(request, **{need: getattr(self, need) for need in needs(operation)})
         assert_fits(SERVICE.operation_model(name).output_shape, response, name)
         return response
 
