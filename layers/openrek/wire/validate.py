@@ -28,7 +28,7 @@ class Violation:
 
 
 def validated(model: Model, operation: str, sent: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The request with typed values (blobs as bytes), and the paths of members that were ignored.
+    """The request with typed values (blobs as bytes), and the names of members that were ignored.
 
     Raises SerializationError for a wrong type, ValidationError for a broken constraint.
     """
