@@ -60,7 +60,7 @@ def _empty(size: tuple[int, int]) -> Floats:
 
 
 def _unpack(image: Image.Image, planes: Floats) -> None:
-    """RGB picture -> float32 [3, H, W], blue first. Four bytes a pixel are how Pillow holds it: the cheapest way out."""
+    """RGB picture -> float32 [3, H, W], blue first. Pillow holds four bytes a pixel: the cheapest form to take out."""
     pixels = numpy.frombuffer(image.tobytes("raw", "RGBX"), numpy.uint8).reshape(image.height, image.width, 4)
     for start in range(0, image.height, _BAND_PX):
         band = slice(start, start + _BAND_PX)

@@ -1,0 +1,270 @@
+"""Decoding: every kind of JPEG and PNG, every limit, and nothing but refusals for anything else."""
+
+import io
+import struct
+import time
+import zlib
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, PngImagePlugin
+
+from openrek.domain.errors import ImageTooLarge, InvalidImageFormat, InvalidParameter, Refusal
+from openrek.vision.decode import decode
+from tests.support import variants
+
+
+def scene(mode: str = "RGB", size: tuple[int, int] = (160, 120)) -> Image.Image:
+    """Four quarters: red, green, blue, white, so that a turned or mirrored picture is told from an upright one."""
+    picture = Image.new("RGB", size, "white")
+    half = size[0] // 2, size[1] // 2
+    for place, colour in (((0, 0), "red"), ((half[0], 0), "green"), ((0, half[1]), "blue")):
+        picture.paste(colour, (*place, place[0] + half[0], place[1] + half[1]))
+    return picture.convert(mode)
+
+
+def saved(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, kind, **options)
+    return out.getvalue()
+
+
+def pixels(image: bytes) -> numpy.ndarray:
+    return numpy.asarray(decode(image).image).astype(int)
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+RGB = numpy.asarray(scene()).astype(int)
+GREY = numpy.asarray(scene("L").convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "I;16"])
+def test_png_of_every_mode_gives_its_colours(mode: str) -> None:
+    if mode == "I;16":
+        image = saved(Image.fromarray(numpy.asarray(scene("L")).astype(numpy.uint16) * 257))
+    else:
+        drawn = {"P": scene().quantize(8), "RGB": scene(), "RGBA": scene("RGBA")}
+        image = saved(drawn.get(mode) or scene("L").convert(mode))
+
+    expected = {"1": numpy.asarray(scene("L").convert("1").convert("RGB")).astype(int)}.get(
+        mode, RGB if mode in {"RGB", "RGBA", "P"} else GREY
+    )
+    assert numpy.abs(pixels(image) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("bits", "colour_type", "row"), [
+    (16, 2, b"\xff\xff\x00\x00\x80\x00" * 80), (16, 6, b"\xff\xff\x00\x00\x80\x00\xff\xff" * 80),
+    (16, 0, b"\x80\xff" * 80), (2, 0, b"\xaa" * 20), (4, 0, b"\xaa" * 40),
+])  # fmt: skip
+def test_png_of_rare_depths(bits: int, colour_type: int, row: bytes) -> None:
+    header = struct.pack(">IIBBBBB", 80, 80, bits, colour_type, 0, 0, 0)
+    rows = zlib.compress((b"\0" + row) * 80)
+    image = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+    found = pixels(image)[40, 40].tolist()
+
+    expected = {2: [255, 0, 128], 6: [255, 0, 128], 0: [0x80 if bits == 16 else 0xAA] * 3}[colour_type]
+    assert found == expected
+
+
+@pytest.mark.parametrize("kind", ["alpha", "palette", "colour key"])
+def test_transparent_pixels_are_laid_on_white(kind: str) -> None:
+    picture = scene("RGBA" if kind == "alpha" else "RGB")
+    options: dict[str, object] = {}
+    if kind == "alpha":
+        picture.putalpha(Image.new("L", picture.size, 0))
+    elif kind == "palette":
+        picture = picture.quantize(8)
+        options["transparency"] = bytes(8)
+    else:
+        options["transparency"] = (255, 0, 0)
+
+    found = pixels(saved(picture, **options))
+
+    assert found[5, 5].tolist() == [255, 255, 255]
+    assert (found[5, 155].tolist() == [255, 255, 255]) == (kind != "colour key")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}])
+def test_jpeg_of_every_kind(options: dict[str, object]) -> None:
+    assert numpy.abs(pixels(saved(scene(), "JPEG", quality=98, **options)) - RGB)[20:40, 20:60].max() <= 6
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_jpeg_in_grey_and_for_print(mode: str) -> None:
+    image = saved(scene("L" if mode == "L" else "CMYK"), "JPEG", quality=98)
+
+    found = pixels(image)
+
+    assert found.shape == (120, 160, 3)
+    assert numpy.abs(found - (GREY if mode == "L" else RGB))[20:40, 20:60].max() <= 6
+
+
+def test_icc_profiles_and_comments_change_nothing() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    plain, tagged = saved(scene(), "JPEG"), saved(scene(), "JPEG", icc_profile=profile, comment=b"x" * 60_000)
+
+    assert numpy.array_equal(pixels(plain), pixels(tagged))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_jpeg_is_turned_upright_and_png_is_not(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    upright = decode(variants.oriented(saved(scene()), orientation))
+    png = decode(saved(scene(), exif=exif))
+
+    assert (upright.width_px, upright.height_px) == upright.image.size == (160, 120)
+    assert numpy.abs(numpy.asarray(upright.image).astype(int) - RGB)[20:40, 20:60].max() <= 6
+    assert numpy.array_equal(numpy.asarray(png.image).astype(int), RGB)
+
+
+@pytest.mark.parametrize("exif", [b"", b"II*\0", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"garbage" * 9,
+    b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09\0\0\0",
+    b"II*\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x06\0\0\0",
+])  # fmt: skip
+def test_odd_exif_is_no_orientation(exif: bytes) -> None:
+    plain = saved(scene(), "JPEG")
+    segment = b"\xff\xe1" + (len(exif) + 8).to_bytes(2, "big") + b"Exif\0\0" + exif
+
+    assert decode(plain[:2] + segment + plain[2:]).image.size == (160, 120)
+
+
+def test_a_phones_second_picture_is_ignored() -> None:
+    other = Image.new("RGB", (160, 120), "black")
+    image = saved(scene(), "MPO", save_all=True, append_images=[other])
+    assert b"MPF\0" in image
+
+    assert numpy.array_equal(pixels(image), pixels(saved(scene(), "JPEG")))
+
+
+def test_animated_png_gives_its_first_picture() -> None:
+    image = saved(scene(), save_all=True, append_images=[Image.new("RGB", (160, 120))])
+    assert b"acTL" in image
+
+    assert numpy.array_equal(pixels(image), RGB)
+
+
+def test_compressed_text_is_never_unpacked() -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("bomb", "0" * 80_000_000, zip=True)
+
+    assert numpy.array_equal(pixels(saved(scene(), pnginfo=text)), RGB)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF", "ICO", "PPM"])
+def test_other_kinds_are_refused(kind: str) -> None:
+    with pytest.raises(InvalidImageFormat) as refusal:
+        decode(saved(scene(), kind))
+
+    assert str(refusal.value) == "Request has invalid image format"
+
+
+@pytest.mark.parametrize(
+    "image", [b"", b"\xff\xd8", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"ftypheic" * 40, b"<svg/>"]
+)
+def test_what_is_no_image_is_refused(image: bytes) -> None:
+    with pytest.raises(InvalidImageFormat):
+        decode(image)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.8, 0.97])
+def test_truncated_files_are_refused(photos: dict[str, bytes], kind: str, share: float) -> None:
+    image = photos["astronaut.png" if kind == "PNG" else "obama.jpg"]
+
+    with pytest.raises(InvalidImageFormat):
+        decode(image[: int(len(image) * share)])
+
+
+@pytest.mark.parametrize("size", [(79, 200), (200, 79), (1, 1)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_too_small_is_refused(size: tuple[int, int], kind: str) -> None:
+    with pytest.raises(InvalidParameter) as refusal:
+        decode(saved(Image.new("RGB", size), kind))
+
+    assert str(refusal.value) == "Request has invalid parameters"
+    assert refusal.value.reason == f"The image is {size[0]} x {size[1]} pixels; each side needs at least 80."
+
+
+@pytest.mark.parametrize("size", [(30_000, 30_000), (10_001, 80), (80, 2**31 - 1)])
+def test_too_large_is_refused_before_any_pixel(size: tuple[int, int]) -> None:
+    bomb = variants.png_header(*size)
+    started = time.process_time()
+
+    with pytest.raises(ImageTooLarge) as refusal:
+        decode(bomb)
+
+    assert time.process_time() - started < 0.1
+    expected = f"Input image dimensions {size[0]} x {size[1]} exceed maximum dimension size of 10000 pixels"
+    assert str(refusal.value) == expected
+
+
+def test_a_png_that_promises_more_than_it_holds_is_refused() -> None:
+    with pytest.raises(InvalidImageFormat):
+        decode(variants.png_header(3000, 3000))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize(("longest", "left"), [(3999, 3999), (4000, 2000), (8001, 2001), (10_000, 2500)])
+def test_large_pictures_are_scaled_while_decoding(kind: str, longest: int, left: int) -> None:
+    upright = decode(saved(scene(size=(longest, 400)), kind))
+
+    assert (upright.width_px, upright.height_px) == (longest, 400)
+    assert upright.image.width == left
+    found = numpy.asarray(upright.image).astype(int)
+    height, width = found.shape[:2]
+    assert numpy.abs(found[height // 4, width // 4] - (255, 0, 0)).max() <= 6
+    assert numpy.abs(found[height * 3 // 4, width // 4] - (0, 0, 255)).max() <= 6
+    assert numpy.abs(found[height * 3 // 4, width * 3 // 4] - (255, 255, 255)).max() <= 6
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "L"])
+def test_large_png_of_other_modes(mode: str) -> None:
+    found = pixels(saved(scene(mode, size=(4100, 1300))))
+
+    assert found.shape == (650, 2050, 3)
+    assert found[620, 2000].tolist() == [255, 255, 255]
+
+
+SAMPLES = [
+    saved(scene(), "JPEG"), saved(scene(), "JPEG", progressive=True), saved(scene("CMYK"), "JPEG"), saved(scene()),
+    saved(scene("RGBA")), saved(scene("P")), saved(scene("1")), variants.oriented(saved(scene()), 6),
+]  # fmt: skip
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_whatever_the_bytes_only_refusals_are_raised(data: st.DataObject) -> None:
+    image = bytearray(data.draw(st.sampled_from(SAMPLES)))
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(image) - 1))
+        change = data.draw(st.sampled_from(["byte", "cut", "repeat", "insert"]))
+        if change == "byte":
+            image[place] = data.draw(st.integers(0, 255))
+        elif change == "cut":
+            del image[place : place + data.draw(st.integers(1, 40))]
+        elif change == "repeat":
+            image[place:place] = image[place : place + data.draw(st.integers(1, 400))]
+        else:
+            image[place:place] = data.draw(st.binary(max_size=20))
+        if not image:
+            return
+    try:
+        upright = decode(bytes(image))
+    except Refusal:
+        return
+    assert upright.image.mode == "RGB"
+
+
+@given(st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"]), st.binary(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_arbitrary_bytes_are_refused(start: bytes, rest: bytes) -> None:
+    with pytest.raises(Refusal):
+        decode(start + rest)
