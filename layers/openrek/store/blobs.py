@@ -1,7 +1,10 @@
 """The Blobs port: large immutable byte strings under unique names. Nothing here knows what they hold."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from mmap import mmap
+from typing import Protocol, TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview | mmap
 
 
 class BlobExists(Exception):
@@ -21,6 +24,10 @@ class Blobs(Protocol):
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
         """The whole blob, or `length` bytes of it from `start`; less at its end. Raises BlobMissing."""
+        ...
+
+    def open(self, name: str) -> Buffer:
+        """The whole blob as one read-only buffer, without a copy where that can be. Raises BlobMissing."""
         ...
 
     def delete(self, name: str) -> None:

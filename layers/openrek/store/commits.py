@@ -16,7 +16,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Throttling
 from openrek.store.heads import Head, require_head, same_collection
-from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put
+from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put, item_size_bytes
 from openrek.store.rows import FaceRow
 from openrek.store.sending import Sent, jittered_s, no_answer, send
 from openrek.store.table import log_key
@@ -99,12 +99,10 @@ class Commits:
     def _land(self, collection: Collection, head: Head, change: Change[Any]) -> bool:
         """Whether the change was committed; False only when it was not and never will be."""
         writer = secrets.token_bytes(16)
-        moved = head.advanced(faces=change.faces, users=change.users)
-        operations: list[Operation] = [
-            Put(head.key, moved.attributes(), expect=head.unmoved),
-            Put(log_key(head.uid, moved.seq), entry_attributes(writer, change), expect=ABSENT),
-            *change.writes,
-        ]
+        entry = Put(log_key(head.uid, head.seq + 1), entry_attributes(writer, change), expect=ABSENT)
+        entry_bytes = item_size_bytes(entry.key, entry.attributes)
+        moved = head.advanced(faces=change.faces, users=change.users, entry_bytes=entry_bytes)
+        operations: list[Operation] = [Put(head.key, moved.attributes(), expect=head.unmoved), entry, *change.writes]
         sent = send(self._items, operations, pause=self._pause, token=writer.hex())
         if sent is Sent.BUSY:
             raise no_answer(sent)
@@ -116,13 +114,16 @@ class Commits:
         return landed
 
     def _landed(self, collection: Collection, head: Head, writer: bytes) -> bool | None:
-        """True: entry n+1 is ours. False: it is another's, so ours can never land. None: there is none yet.
+        """True: entry n+1 is ours. False: it is another's, or a compaction came first, so ours can never land. None:
+        there is no entry n+1 yet, or it is compacted away.
 
         Raises ResourceNotFound when the collection is gone.
         """
         found, entry = self._items.read([head.key, log_key(head.uid, head.seq + 1)])
-        same_collection(collection, found)
-        return None if entry is None else entry.attributes["writer"] == writer
+        now = same_collection(collection, found)
+        if entry is not None:
+            return bool(entry.attributes["writer"] == writer)
+        return False if now.seq == head.seq and now.version != head.version else None
 
 
 def entry_attributes(writer: bytes, change: Change[Any]) -> Mapping[str, Any]:

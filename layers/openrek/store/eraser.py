@@ -9,10 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from openrek.domain.errors import Refusal
+from openrek.store.blobs import Blobs
 from openrek.store.heads import head_of
 from openrek.store.items import ConditionFailed, Contended, Delete, Item, Items, Key, Operation, OutcomeUnknown
+from openrek.store.manifests import uid_of
 from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
-from openrek.store.table import OWNED, UIDS, head_key, owned
+from openrek.store.table import OWNED, UIDS, head_key, owned, uid_key
 from openrek.store.visibility import PENDING
 
 ABANDONED_AFTER_S: Final = 3600.0
@@ -26,14 +28,15 @@ DELETES_PER_TRANSACTION: Final = 100
 
 
 class Eraser:
-    def __init__(self, items: Items, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, items: Items, blobs: Blobs, *, clock: Callable[[], float] = time.time) -> None:
         """`clock` gives epoch seconds."""
         self._items = items
+        self._blobs = blobs
         self._clock = clock
         self._plans = Plans(items, clock=clock)
 
     def sweep(self) -> int:
-        """One pass over all collections; returns how many items it removed. Busy stores are left to the next pass."""
+        """One pass; returns how many items and blobs it removed. Busy stores are left to the next pass."""
         removed = 0
         cursor = ""
         while True:
@@ -44,7 +47,7 @@ class Eraser:
                 except (Contended, OutcomeUnknown, ConditionFailed, PlanLost, Refusal):
                     continue
             if not page.more:
-                return removed
+                return removed + self._sweep_blobs()
             cursor = page.rows[-1].key.sort
 
     def _sweep_collection(self, line: Item) -> int:
@@ -53,11 +56,22 @@ class Eraser:
         head = head_of(collection_id, self._items.get(head_key(collection_id)))
         if head is not None and head.uid == uid:
             return sum(self._sweep_plan(plan) for plan in plans_of(self._items, uid))
-        removed = sum(self._erase(owned(uid, kind)) for kind in OWNED)
+        removed = sum(self._erase(owned(uid, kind)) for kind in OWNED) + self._erase_blobs(uid)
         if self._age_s(line.attributes["created_ms"]) < FORGOTTEN_AFTER_S:
             return removed
         self._items.transact([Delete(line.key)])
         return removed + 1
+
+    def _sweep_blobs(self) -> int:
+        """Blobs whose uid has no line any more: a compactor was suspended while its collection was erased."""
+        uids = {uid_of(name) for name in self._blobs.names()}
+        return sum(self._erase_blobs(uid) for uid in uids if self._items.get(uid_key(uid)) is None)
+
+    def _erase_blobs(self, uid: UUID) -> int:
+        names = list(self._blobs.names(f"{uid.hex}/"))
+        for name in names:
+            self._blobs.delete(name)
+        return len(names)
 
     def _sweep_plan(self, item: Item) -> int:
         at = item.attributes

@@ -1,23 +1,28 @@
 """Blobs as files of one folder: write aside, fsync, link into place, fsync the folder."""
 
+import mmap
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from openrek.store.blobs import BlobExists, BlobMissing
+from openrek.store.blobs import BlobExists, BlobMissing, Buffer
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 ASIDE: Final = ".aside"
+STALE_AFTER_S: Final = 3600.0
+"""A `put` still under way would fail, not lose anything."""
 
 
 class FolderBlobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         (folder / ASIDE).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._clear_aside()
 
     def put(self, name: str, content: bytes) -> None:
         target = self._path(name)
@@ -46,6 +51,14 @@ class FolderBlobs:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise BlobMissing(name) from None
 
+    def open(self, name: str) -> Buffer:
+        """Mapped, not read: pages come in as they are used, and stay readable after the blob is deleted."""
+        try:
+            with self._path(name).open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise BlobMissing(name) from None
+
     def delete(self, name: str) -> None:
         path = self._path(name)
         with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -55,6 +68,13 @@ class FolderBlobs:
     def names(self, prefix: str = "") -> Iterator[str]:
         found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
         return iter(sorted(name for name in found if name.startswith(prefix) and NAME.fullmatch(name)))
+
+    def _clear_aside(self) -> None:
+        """Remove what a process that was killed in `put` left: it holds vectors, and nobody will name it."""
+        for aside in (self._folder / ASIDE).iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - aside.stat().st_mtime > STALE_AFTER_S:
+                    aside.unlink()
 
     def _path(self, name: str) -> Path:
         if not NAME.fullmatch(name):

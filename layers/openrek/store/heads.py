@@ -11,7 +11,12 @@ from openrek.store.table import head_key
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`seq` counts the committed changes; log entry n is the change that made it n."""
+    """`seq` counts the committed changes; log entry n is the change that made it n.
+
+    `manifest` names the blob that lists the segments (empty before the first), `version` counts the manifests, `nonce`
+    tells whose swap made it the current one. Its segments hold the changes up to `compacted_through`; the entries after
+    that take `log_bytes`.
+    """
 
     collection_id: str
     uid: UUID
@@ -20,6 +25,11 @@ class Head:
     users: int
     model: str
     created_ms: int
+    manifest: str = ""
+    version: int = 0
+    nonce: bytes = b""
+    compacted_through: int = 0
+    log_bytes: int = 0
 
     @property
     def key(self) -> Key:
@@ -27,16 +37,23 @@ class Head:
 
     @property
     def unmoved(self) -> Attributes:
-        """The condition that nothing was written to this collection since."""
-        return {"uid": self.uid.bytes, "seq": self.seq}
+        """The condition that nothing was written to this collection, and nothing compacted, since."""
+        return {"uid": self.uid.bytes, "seq": self.seq, "version": self.version}
 
     @property
     def same_collection(self) -> Attributes:
         """The condition that the collection was not deleted since."""
         return {"uid": self.uid.bytes}
 
-    def advanced(self, *, faces: int, users: int) -> "Head":
-        return replace(self, seq=self.seq + 1, faces=self.faces + faces, users=self.users + users)
+    def advanced(self, *, faces: int, users: int, entry_bytes: int) -> "Head":
+        """The head after one more change, whose log entry takes `entry_bytes`."""
+        return replace(
+            self,
+            seq=self.seq + 1,
+            faces=self.faces + faces,
+            users=self.users + users,
+            log_bytes=self.log_bytes + entry_bytes,
+        )
 
     def attributes(self) -> Attributes:
         return {
@@ -46,6 +63,11 @@ class Head:
             "users": self.users,
             "model": self.model,
             "created_ms": self.created_ms,
+            "manifest": self.manifest,
+            "version": self.version,
+            "nonce": self.nonce,
+            "compacted_through": self.compacted_through,
+            "log_bytes": self.log_bytes,
         }
 
     def collection(self) -> Collection:
@@ -58,10 +80,7 @@ class Head:
 def head_of(collection_id: str, item: Item | None) -> Head | None:
     if item is None:
         return None
-    at = item.attributes
-    return Head(
-        collection_id, UUID(bytes=at["uid"]), at["seq"], at["faces"], at["users"], at["model"], at["created_ms"]
-    )
+    return Head(**{**item.attributes, "uid": UUID(bytes=item.attributes["uid"])}, collection_id=collection_id)
 
 
 def require_head(items: Items, collection: Collection) -> Head:

@@ -1,59 +1,100 @@
 """Collections in memory, each as fresh as the request that asks.
 
 A search begins with one consistent read of the head. If nothing moved, the snapshot in memory is the collection, and
-nothing else is read; otherwise only the log entries that are new are read and applied.
+nothing else is read; otherwise only the log entries that are new are read and applied. Segments are read when a
+collection is opened, and when the log that leads from here to now is compacted away.
 """
 
+import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError, ResourceNotFound
 from openrek.domain.models import face_model
-from openrek.store.heads import require_head
+from openrek.store import segments
+from openrek.store.blobs import BlobMissing, Blobs
+from openrek.store.compaction import current_manifest
+from openrek.store.heads import Head, require_head
 from openrek.store.items import Items
 from openrek.store.log import Entry, LogGap, entries
-from openrek.store.snapshots import Columns, Snapshot
+from openrek.store.manifests import SegmentRef
+from openrek.store.segments import Segment
+from openrek.store.snapshots import Held, Memory, Snapshot
+from openrek.store.tombstones import decode_tombstones
 
-GAP_ATTEMPTS: Final = 5
-GAP_PAUSE_S: Final = 0.01
+REFRESH_ATTEMPTS: Final = 6
+REFRESH_PAUSE_S: Final = 0.01
+YOUNG_ROWS: Final = 20_000
+"""With more rows than this outside of segments, a newer manifest is worth reading."""
 
 
 class OpenCollection:
-    """One collection's columns and its latest snapshot. Whoever applies entries holds `refreshing`."""
+    """One collection's memory and its latest snapshot. Whoever changes them holds `refreshing`."""
 
     def __init__(self, collection: Collection) -> None:
         self.uid = collection.uid
         self.refreshing = threading.Lock()
         self.counted_bytes = 0
+        self.version = 0
         self._dimensions = face_model(collection.model_version).dimensions
-        self._columns = Columns(self._dimensions)
-        self.latest = self._columns.snapshot(0)
+        self._memory = Memory(self._dimensions)
+        self.latest = self._memory.snapshot()
 
     @property
     def size_bytes(self) -> int:
-        return self._columns.size_bytes
+        return self._memory.size_bytes
+
+    @property
+    def segments(self) -> dict[str, Segment]:
+        return self._memory.segments
+
+    def outdated(self, head: Head) -> bool:
+        """Whether the log no longer leads from here to `head`, or leads there at needless cost."""
+        if self.version == head.version:
+            return False
+        return self.latest.seq < head.compacted_through or self._memory.young_rows > YOUNG_ROWS
+
+    def reopen(self, head: Head, held: Sequence[Held]) -> None:
+        """Start anew from the segments that `head` names; what was published stays until the log is applied."""
+        self._memory = Memory(self._dimensions, head.compacted_through, held)
+        self.version = head.version
 
     def apply(self, page: Sequence[Entry]) -> None:
-        """Applies entries that follow the latest snapshot, and publishes them: all of them or none."""
+        """Entries that follow: all of them or, with the memory given up, none."""
         try:
-            self._columns.apply(page)
-            if self._columns.mostly_dead:
-                self._columns = self._columns.living()
-            self.latest = self._columns.snapshot(page[-1].seq)
+            self._memory.apply(page)
         except BaseException:
-            self._columns = Columns(self._dimensions)
-            self.latest = self._columns.snapshot(0)
+            self._memory, self.version = Memory(self._dimensions), 0
+            self.latest = self._memory.snapshot()
             raise
+
+    def publish(self) -> Snapshot:
+        if self._memory.seq >= self.latest.seq:
+            self.latest = self._memory.snapshot()
+        return self.latest
+
+    @property
+    def applied_seq(self) -> int:
+        return self._memory.seq
 
 
 class Index:
-    def __init__(self, items: Items, *, max_bytes: int = 8 << 30, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        items: Items,
+        blobs: Blobs,
+        *,
+        max_bytes: int = 8 << 30,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Keeps the collections used last, up to about `max_bytes`, but always the one in use."""
         self._items = items
+        self._blobs = blobs
         self._max_bytes = max_bytes
         self._pause = pause
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
@@ -70,6 +111,36 @@ class Index:
         except ResourceNotFound:
             self._forget(collection)
             raise
+
+    def _refreshed(self, collection: Collection, kept: OpenCollection) -> Snapshot:
+        """Waits for a refresh under way, but trusts none: the head is read anew after it."""
+        with kept.refreshing:
+            for _ in range(REFRESH_ATTEMPTS):
+                head = require_head(self._items, collection)
+                try:
+                    if kept.outdated(head):
+                        kept.reopen(head, self._read_segments(head, kept.segments))
+                    for page in entries(self._items, head.uid, after=kept.applied_seq, through=head.seq):
+                        kept.apply(page)
+                    self._make_room(collection.collection_id, kept)
+                    return kept.publish()
+                except (LogGap, BlobMissing):  # compacted meanwhile: the head of now names what there is
+                    self._pause(REFRESH_PAUSE_S)
+        raise InternalServerError(reason="The collection names data that is not there; `openrek verify` says more.")
+
+    def _read_segments(self, head: Head, known: dict[str, Segment]) -> list[Held]:
+        """The segments of the head's manifest; those in `known` are not read again."""
+
+        def held(ref: SegmentRef) -> Held:
+            dead = None
+            if ref.tombstones is not None:
+                dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
+            segment = known.get(ref.name) or segments.decode(self._blobs.open(ref.name))
+            return Held(ref.name, segment, dead)
+
+        refs = current_manifest(self._blobs, head).segments
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            return list(pool.map(held, refs))
 
     def _kept(self, collection: Collection) -> OpenCollection:
         with self._opening:
@@ -100,17 +171,3 @@ class Index:
         kept = self._open.pop(collection_id, None)
         if kept is not None:
             self._open_bytes -= kept.counted_bytes
-
-    def _refreshed(self, collection: Collection, kept: OpenCollection) -> Snapshot:
-        """Waits for a refresh under way, but trusts none: the head is read anew after it."""
-        with kept.refreshing:
-            for _ in range(GAP_ATTEMPTS):
-                head = require_head(self._items, collection)
-                try:
-                    for page in entries(self._items, head.uid, after=kept.latest.seq, through=head.seq):
-                        kept.apply(page)
-                    self._make_room(collection.collection_id, kept)
-                    return kept.latest
-                except LogGap:
-                    self._pause(GAP_PAUSE_S)
-        raise InternalServerError(reason="The change log of the collection has a hole.")

@@ -10,6 +10,7 @@ import numpy as np
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InvalidParameter
 from openrek.domain.faces import Embedding, FaceMatch
+from openrek.store.blobs import Blobs
 from openrek.store.heads import same_collection
 from openrek.store.index import Index
 from openrek.store.items import Items
@@ -21,10 +22,10 @@ from openrek.store.visibility import visible
 
 
 class StoredSearch:
-    def __init__(self, items: Items, *, threads: int | None = None) -> None:
+    def __init__(self, items: Items, blobs: Blobs, *, threads: int | None = None) -> None:
         """`threads`: how many scan one large collection; by default as many as there are cores."""
         self._items = items
-        self._index = Index(items)
+        self._index = Index(items, blobs)
         self._threads = threads or os.cpu_count() or 1
 
     def nearest(
@@ -33,10 +34,10 @@ class StoredSearch:
         snapshot = self._index.current(collection)
         query = np.frombuffer(probe, np.float32)
         lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
-        hits = nearest(query, [snapshot.block], limit=limit, lowest=lowest, threads=self._threads)
+        hits = nearest(query, snapshot.blocks, limit=limit, lowest=lowest, threads=self._threads)
         return [
-            FaceMatch(snapshot.face(row), max(-1.0, min(1.0, score)))
-            for row, score in zip(hits.row.tolist(), hits.score.tolist(), strict=True)
+            FaceMatch(snapshot.faces[block](row), max(-1.0, min(1.0, score)))
+            for block, row, score in zip(hits.block.tolist(), hits.row.tolist(), hits.score.tolist(), strict=True)
         ]
 
     def nearest_to_face(

@@ -1,143 +1,90 @@
-"""A collection in memory: columns that only grow, and immutable snapshots of them that searches use."""
+"""A collection in memory: segments as they were read, the rows of the log since then, and who of them is dead.
+
+A snapshot is immutable: any number of threads may search it while the next one is made beside it.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import count
-from typing import Any
-from uuid import UUID
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from openrek.domain.faces import BoundingBox, Face
-from openrek.store.items import Attributes
+from openrek.domain.faces import Face
+from openrek.store.columns import Columns
 from openrek.store.kernel import Block
 from openrek.store.log import Entry
-
-FIRST_CAPACITY = 256
+from openrek.store.segments import Segment
+from openrek.store.tables import Bools, find
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The collection as change `seq` left it. Nothing in it ever changes, so any number of threads may search it."""
+    """The collection as change `seq` left it. `faces[b](row)` is the face of a row of `blocks[b]`."""
 
     seq: int
-    block: Block
-    face: Callable[[int], Face]
+    blocks: tuple[Block, ...]
+    faces: tuple[Callable[[int], Face], ...]
 
 
-class Columns:
-    """Rows in the order in which they were logged; a row that was replaced or deleted stays, dead.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A segment of the manifest `name` came from, in memory; `dead` is replaced, never written to."""
 
-    Not for several threads: its owner applies entries one page at a time. Snapshots share the columns without a lock,
-    because a row that a snapshot covers is never written again and `dead` is copied before it changes.
-    """
+    name: str
+    segment: Segment
+    dead: Bools | None
 
-    def __init__(self, dimensions: int, capacity: int = FIRST_CAPACITY) -> None:
-        self._dimensions = dimensions
-        self._count = 0
-        self._vectors = np.empty((capacity, dimensions), np.int8)
-        self._scales = np.empty(capacity, np.float32)
-        self._ids = np.empty((capacity, 16), np.uint8)
-        self._images = np.empty((capacity, 16), np.uint8)
-        self._geometry = np.empty((capacity, 5), np.float32)
-        self._dead: NDArray[np.bool_] | None = None
-        self._dead_count = 0
-        self._external: list[str | None] = []
-        self._owners: list[str | None] = []
-        self._row_of: dict[bytes, int] = {}
-        self._longest = 0.0
+    def without(self, ids: Sequence[bytes]) -> "Held":
+        rows = find(self.segment.table.ids, ids)
+        rows = rows[rows >= 0]
+        if not len(rows):
+            return self
+        dead = np.zeros(len(self.segment.table), np.bool_) if self.dead is None else self.dead.copy()
+        dead[rows] = True
+        return replace(self, dead=dead)
+
+    def block(self) -> Block:
+        table = self.segment.table
+        return Block(table.vectors, table.scales, table.ids, self.dead, self.segment.longest)
 
     @property
     def size_bytes(self) -> int:
-        """About what the columns take, text and lookup included."""
-        return sum(column.nbytes for column in self._arrays()) + 250 * self._count
+        table = self.segment.table
+        columns = (table.ids, table.seqs, table.images, table.geometry, table.scales, table.vectors)
+        text = table.external.content.nbytes + table.owners.content.nbytes + 8 * len(table)
+        return sum(column.nbytes for column in columns) + text + len(table)
+
+
+class Memory:
+    """Segments up to one change, then the log. Not for several threads: its owner applies entries page by page."""
+
+    def __init__(self, dimensions: int, through: int = 0, held: Sequence[Held] = ()) -> None:
+        self.seq = through
+        self._held = list(held)
+        self._columns = Columns(dimensions)
 
     @property
-    def mostly_dead(self) -> bool:
-        return self._dead_count > FIRST_CAPACITY and self._dead_count > self._count // 2
+    def size_bytes(self) -> int:
+        return self._columns.size_bytes + sum(held.size_bytes for held in self._held)
 
-    def apply(self, entries: Sequence[Entry]) -> None:
-        """A row replaces one of the same id; a deletion affects only rows of earlier entries."""
-        fresh: list[Attributes] = []
-        buried: list[int] = []
-        for entry in entries:
-            named = [row["id"] for row in entry.rows]
-            buried += [self._row_of.pop(face_id) for face_id in (*named, *entry.deleted) if face_id in self._row_of]
-            self._row_of.update(zip(named, count(self._count + len(fresh)), strict=False))
-            fresh += entry.rows
-        if fresh:
-            self._append(fresh)
-        if buried:
-            self._bury(buried)
+    @property
+    def young_rows(self) -> int:
+        """Rows that came by the log and lie in no segment here."""
+        return len(self._columns)
 
-    def living(self) -> "Columns":
-        """The same without the dead rows, so that deleted vectors leave memory, and scans do not pass over them."""
-        alive = np.arange(self._count) if self._dead is None else np.flatnonzero(~self._dead[: self._count])
-        found = Columns(self._dimensions, max(FIRST_CAPACITY, len(alive)))
-        for column, kept in zip(found._arrays(), self._arrays(), strict=True):
-            np.take(kept, alive, axis=0, out=column[: len(alive)])
-        found._external = [self._external[row] for row in alive.tolist()]
-        found._owners = [self._owners[row] for row in alive.tolist()]
-        found._row_of = {face_id.tobytes(): row for row, face_id in enumerate(found._ids[: len(alive)])}
-        found._count, found._longest = len(alive), self._longest
-        return found
+    @property
+    def segments(self) -> dict[str, Segment]:
+        return {held.name: held.segment for held in self._held}
 
-    def snapshot(self, seq: int) -> Snapshot:
-        rows = self._count
-        dead = None if self._dead is None else self._dead[:rows]
-        block = Block(self._vectors[:rows], self._scales[:rows], self._ids[:rows], dead, self._longest)
-        images, places, external, owners = self._images, self._geometry, self._external, self._owners
+    def apply(self, page: Sequence[Entry]) -> None:
+        """Entries seq+1, seq+2, ...: what an entry names is dead wherever it was before."""
+        named = [name for entry in page for name in (*(row["id"] for row in entry.rows), *entry.deleted)]
+        self._held = [held.without(named) for held in self._held]
+        self._columns.apply(page)
+        if self._columns.mostly_dead:
+            self._columns = self._columns.living()
+        self.seq = page[-1].seq
 
-        def face(row: int) -> Face:
-            left, top, width, height, confidence = places[row].tolist()
-            return Face(
-                UUID(bytes=block.ids[row].tobytes()),
-                UUID(bytes=images[row].tobytes()),
-                external[row],
-                BoundingBox(left, top, width, height),
-                confidence,
-                owners[row],
-            )
-
-        return Snapshot(seq, block, face)
-
-    def _arrays(self) -> tuple[NDArray[Any], ...]:
-        return self._vectors, self._scales, self._ids, self._images, self._geometry
-
-    def _append(self, rows: Sequence[Attributes]) -> None:
-        start, stop = self._count, self._count + len(rows)
-        while stop > len(self._scales):
-            self._grow()
-
-        def column(name: str, kind: type[np.generic] | str) -> NDArray[Any]:
-            return np.frombuffer(b"".join([row[name] for row in rows]), kind).reshape(len(rows), -1)
-
-        vectors, scales = column("vector", np.int8), column("scale", "<f4")[:, 0]
-        self._vectors[start:stop] = vectors
-        self._scales[start:stop] = scales
-        self._ids[start:stop] = column("id", np.uint8)
-        self._images[start:stop] = column("image", np.uint8)
-        self._geometry[start:stop] = column("geometry", "<f4")
-        self._external += [row.get("external") for row in rows]
-        self._owners += [row.get("owner") for row in rows]
-        lengths = scales * np.linalg.norm(vectors.astype(np.float64), axis=1)
-        self._longest = max(self._longest, float(lengths.max()))
-        self._count = stop
-
-    def _bury(self, rows: Sequence[int]) -> None:
-        dead = np.zeros(len(self._scales), np.bool_)
-        if self._dead is not None:
-            dead[: len(self._dead)] = self._dead
-        dead[rows] = True
-        self._dead = dead
-        self._dead_count += len(rows)
-
-    def _grow(self) -> None:
-        def doubled(column: NDArray[Any]) -> NDArray[Any]:
-            return np.concatenate([column, np.empty_like(column)])
-
-        self._vectors, self._scales = doubled(self._vectors), doubled(self._scales)
-        self._ids, self._images, self._geometry = doubled(self._ids), doubled(self._images), doubled(self._geometry)
-        if self._dead is not None:
-            self._dead = np.concatenate([self._dead, np.zeros(len(self._dead), np.bool_)])
+    def snapshot(self) -> Snapshot:
+        young, young_face = self._columns.view()
+        blocks = (*(held.block() for held in self._held), young)
+        return Snapshot(self.seq, blocks, (*(held.segment.table.face for held in self._held), young_face))

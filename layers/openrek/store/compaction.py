@@ -1,0 +1,190 @@
+"""Compaction: the log folded into segments, small segments merged, dead rows dropped.
+
+One step reads the head and its manifest, builds new blobs beside the old ones, and swaps the head to a new manifest, on
+the condition that nobody else did. It may run at any time, twice at once, and be killed or suspended anywhere: until
+the swap nothing that it made is named, and after it nothing that it replaced is needed by anyone who reads the head.
+
+    fold      rows of the log become a segment; rows of segments that the log replaced or deleted become tombstones
+    merge     the new segment takes in those of about its own size or less: a row is written again O(log n) times
+    rewrite   a segment with many dead rows, or with dead rows for half a day, loses them
+    swap      head: manifest version v -> v + 1, with a nonce that only this step knows
+    trim      log entries that the manifest covers are deleted, in ascending order
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from openrek.store import manifests, segments
+from openrek.store.blobs import BlobMissing, Blobs
+from openrek.store.folding import Folded, fold
+from openrek.store.heads import Head, head_of
+from openrek.store.items import Delete, Items, Operation
+from openrek.store.log import LogGap
+from openrek.store.manifests import Manifest, SegmentRef, blob_name
+from openrek.store.swaps import swap_manifest
+from openrek.store.table import head_key, log_key, owned
+from openrek.store.tables import Bools, Table, joined
+from openrek.store.tombstones import decode_tombstones, encode_tombstones
+
+FOLD_ENTRIES: Final = 1000
+FOLD_BYTES: Final = 1 << 20
+STEP_BYTES: Final = 256 << 20
+SEGMENT_BYTES: Final = 64 << 20
+DEAD_SHARE: Final = 0.25
+ERASE_AFTER_MS: Final = 12 * 3600 * 1000
+"""Half of the 24 hours in which deleted vectors are promised to be gone."""
+
+TRIM_PER_TRANSACTION: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Aged:
+    """A segment of the manifest, and which of its rows are dead now that the log is folded."""
+
+    ref: SegmentRef
+    dead: Bools
+    dead_count: int
+
+    @property
+    def living_bytes(self) -> int:
+        return self.ref.size_bytes * (self.ref.rows - self.dead_count) // max(1, self.ref.rows)
+
+
+class Compactor:
+    def __init__(
+        self,
+        items: Items,
+        blobs: Blobs,
+        *,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`clock` gives epoch seconds, `pause` takes seconds."""
+        self._items = items
+        self._blobs = blobs
+        self._clock = clock
+        self._pause = pause
+
+    def step(self, collection_id: str, *, everything: bool = False) -> bool:
+        """One step, if one is due; whether it changed anything. `everything`: whatever can be done is due.
+
+        Raises BlobMissing, LogGap, CorruptSegment or CorruptManifest when what the current head names is bad.
+        """
+        head = self._head(collection_id)
+        if head is None:
+            return False
+        try:
+            return self._step(head, everything=everything)
+        except (BlobMissing, LogGap):
+            now = self._head(collection_id)
+            if now is not None and (now.uid, now.version) == (head.uid, head.version):
+                raise
+            return False  # somebody else compacted, and what this step was reading is gone for good reason
+
+    def _step(self, head: Head, *, everything: bool) -> bool:
+        manifest = current_manifest(self._blobs, head)
+        self.trim(head, manifest.through)  # what a compactor that was killed after its swap left
+        folded = fold(self._items, head, after=manifest.through) if self._fold_due(head, manifest, everything) else None
+        aged = [self._age(ref, folded) for ref in manifest.segments]
+        doomed = self._chosen(aged, folded, everything=everything)
+        if folded is None and not doomed:
+            return False
+        through = manifest.through if folded is None else folded.through
+        made = self._build(head, aged, doomed, folded)
+        successor = replace(manifest, version=head.version + 1, through=through, made_ms=self._now_ms(), segments=made)
+        name = blob_name(head.uid, head.version, "manifest")
+        self._blobs.put(name, manifests.encode(successor))
+        won = swap_manifest(self._items, head, name, successor, pause=self._pause)
+        if won:
+            self.trim(head, through)
+        return won
+
+    def trim(self, head: Head, through: int) -> None:
+        """Delete the log entries up to `through`, which a manifest of the collection covers, in ascending order."""
+        partition = owned(head.uid, "log")
+        while rows := self._items.query(
+            partition, through=log_key(head.uid, through).sort, limit=TRIM_PER_TRANSACTION
+        ).rows:
+            deletions: list[Operation] = [Delete(row.key) for row in rows]
+            self._items.transact(deletions)
+
+    def _fold_due(self, head: Head, manifest: Manifest, everything: bool) -> bool:
+        waiting = head.seq - manifest.through
+        idle_ms = self._now_ms() - max(manifest.made_ms, head.created_ms)
+        long = waiting >= FOLD_ENTRIES or head.log_bytes >= FOLD_BYTES
+        return waiting > 0 and (everything or long or idle_ms >= ERASE_AFTER_MS)
+
+    def _age(self, ref: SegmentRef, folded: Folded | None) -> Aged:
+        """The segment's tombstones, with those that the folded log adds."""
+        dead = np.zeros(ref.rows, np.bool_)
+        if ref.tombstones is not None:
+            dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
+        if folded is not None and folded.named:
+            ids, seqs = segments.ids_and_seqs(self._blobs, ref.name)
+            dead[folded.outdated(ids, seqs)] = True
+        return Aged(ref, dead, int(np.count_nonzero(dead)))
+
+    def _chosen(self, aged: Sequence[Aged], folded: Folded | None, *, everything: bool) -> list[Aged]:
+        """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
+        due = [each for each in aged if self._rewrite_due(each, everything=everything)]
+        taken_bytes = 0 if folded is None else folded.size_bytes
+        if folded is not None:
+            for each in sorted(aged, key=lambda each: each.living_bytes):
+                if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:
+                    due.append(each)
+                    taken_bytes += each.living_bytes
+        chosen: list[Aged] = []
+        total_bytes = 0
+        for each in due:
+            if not chosen or total_bytes + each.living_bytes <= STEP_BYTES:
+                chosen.append(each)
+                total_bytes += each.living_bytes
+        return chosen
+
+    def _rewrite_due(self, each: Aged, *, everything: bool) -> bool:
+        old = each.ref.dead > 0 and self._now_ms() - each.ref.dead_since_ms >= ERASE_AFTER_MS
+        return each.dead_count > 0 and (everything or old or each.dead_count >= DEAD_SHARE * each.ref.rows)
+
+    def _build(
+        self, head: Head, aged: Sequence[Aged], doomed: Sequence[Aged], folded: Folded | None
+    ) -> tuple[SegmentRef, ...]:
+        """Write the new blobs; returns the successor's segments."""
+        kept = [self._with_tombstones(head, each) for each in aged if each not in doomed]
+        parts = [self._living(each) for each in doomed]
+        if folded is not None and len(folded.rows):
+            parts.append(folded.rows)
+        rows = joined(parts).sorted() if parts else None
+        if rows is None or not len(rows):
+            return tuple(kept)
+        content = segments.encode(rows)
+        name = blob_name(head.uid, head.version, "segment")
+        self._blobs.put(name, content)
+        return (*kept, SegmentRef(name, len(rows), len(content)))
+
+    def _living(self, each: Aged) -> Table:
+        return segments.decode(self._blobs.open(each.ref.name)).table.take(np.flatnonzero(~each.dead))
+
+    def _with_tombstones(self, head: Head, each: Aged) -> SegmentRef:
+        if each.dead_count == each.ref.dead:
+            return each.ref
+        name = blob_name(head.uid, head.version, "tombstones")
+        self._blobs.put(name, encode_tombstones(each.dead))
+        since_ms = each.ref.dead_since_ms or self._now_ms()
+        return replace(each.ref, tombstones=name, dead=each.dead_count, dead_since_ms=since_ms)
+
+    def _head(self, collection_id: str) -> Head | None:
+        return head_of(collection_id, self._items.get(head_key(collection_id)))
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def current_manifest(blobs: Blobs, head: Head) -> Manifest:
+    """What the head names; the empty manifest before the first. Raises BlobMissing or CorruptManifest."""
+    if not head.manifest:
+        return Manifest(head.uid, version=0, through=0, made_ms=0)
+    return manifests.decode(blobs.get(head.manifest))

@@ -1,0 +1,69 @@
+"""Blobs that nobody names, and never will, are deleted.
+
+A compactor names blobs only in a manifest that follows the one it read, and their names tell which that was. So a blob
+may go if its base version is lower than the current one and the current manifest does not name it: no swap can bring
+it back. On an idle collection the version is moved first.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from uuid import UUID
+
+from openrek.store import manifests
+from openrek.store.blobs import Blobs
+from openrek.store.compaction import current_manifest
+from openrek.store.heads import Head, head_of
+from openrek.store.items import Items
+from openrek.store.manifests import base_version, blob_name
+from openrek.store.swaps import swap_manifest
+from openrek.store.table import head_key
+
+
+class Garbage:
+    def __init__(self, items: Items, blobs: Blobs, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`pause` takes seconds."""
+        self._items = items
+        self._blobs = blobs
+        self._pause = pause
+
+    def collect(self, collection_id: str, *, everything: bool = False) -> int:
+        """Delete what is garbage for sure; returns how many blobs went. `everything`: move the version first if need
+        be, so that what a dead compactor left goes too."""
+        head = self._head(collection_id)
+        if head is None:
+            return 0
+        stored = list(self._blobs.names(f"{head.uid.hex}/"))
+        if everything and self._strangers(head, stored):
+            self._move_version(head)
+        head = self._head(collection_id)  # read after the listing: what is newer than the listing is not in it
+        if head is None:
+            return 0
+        named = current_manifest(self._blobs, head).blobs | {head.manifest}
+        doomed = [
+            name
+            for name in stored
+            if name not in named and _is_of(name, head.uid) and base_version(name) < head.version
+        ]
+        for name in doomed:
+            self._blobs.delete(name)
+        return len(doomed)
+
+    def _strangers(self, head: Head, stored: list[str]) -> bool:
+        """Whether blobs lie there that only a move of the version makes garbage."""
+        named = current_manifest(self._blobs, head).blobs | {head.manifest}
+        return any(name not in named and base_version(name) >= head.version for name in stored)
+
+    def _move_version(self, head: Head) -> None:
+        """The same manifest again, one version on: every swap under way has thereby lost."""
+        successor = replace(current_manifest(self._blobs, head), version=head.version + 1)
+        name = blob_name(head.uid, head.version, "manifest")
+        self._blobs.put(name, manifests.encode(successor))
+        swap_manifest(self._items, head, name, successor, pause=self._pause)
+
+    def _head(self, collection_id: str) -> Head | None:
+        return head_of(collection_id, self._items.get(head_key(collection_id)))
+
+
+def _is_of(name: str, uid: UUID) -> bool:
+    return name.startswith(f"{uid.hex}/")

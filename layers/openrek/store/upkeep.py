@@ -1,0 +1,61 @@
+"""What a store needs from time to time: compaction, trimming, garbage collection, erasure. Safe anywhere, any time."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from openrek.store.blobs import Blobs
+from openrek.store.compaction import Compactor
+from openrek.store.eraser import Eraser
+from openrek.store.garbage import Garbage
+from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
+from openrek.store.table import DIRECTORY
+
+STEPS_PER_SWEEP: Final = 16
+
+
+class Upkeep:
+    def __init__(
+        self,
+        items: Items,
+        blobs: Blobs,
+        *,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`clock` gives epoch seconds, `pause` takes seconds."""
+        self._items = items
+        self._compactor = Compactor(items, blobs, clock=clock, pause=pause)
+        self._garbage = Garbage(items, blobs, pause=pause)
+        self._eraser = Eraser(items, blobs, clock=clock)
+
+    def sweep(self) -> None:
+        """One pass over everything that is due. Busy collections are left to the next pass."""
+        self._pass(everything=False)
+
+    def purge(self) -> None:
+        """Make deletions physical now: nothing that was deleted before the call is left in any item or blob."""
+        self._pass(everything=True)
+
+    def _pass(self, *, everything: bool) -> None:
+        for collection_id in self._collection_ids():
+            try:
+                steps = 0
+                while self._compactor.step(collection_id, everything=everything):
+                    steps += 1
+                    if steps >= STEPS_PER_SWEEP and not everything:
+                        break
+                self._garbage.collect(collection_id, everything=everything)
+            except (Contended, ConditionFailed, OutcomeUnknown):
+                if everything:
+                    raise
+        self._eraser.sweep()
+
+    def _collection_ids(self) -> Iterator[str]:
+        cursor = ""
+        while True:
+            page = self._items.query(DIRECTORY, after=cursor, limit=100)
+            yield from (row.attributes["id"] for row in page.rows)
+            if not page.more:
+                return
+            cursor = page.rows[-1].key.sort
