@@ -5,6 +5,7 @@ import math
 import random
 from array import array
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from openrek.domain.collections import Collection
@@ -62,6 +63,7 @@ class Embedder:
         return vector_of(self._of, face.box)
 
 
+@cache
 def vector_of(of: Picture, box: BoundingBox) -> Embedding:
     return unit((of.sha256.hex(), of.external_image_id, box.left, box.top))
 

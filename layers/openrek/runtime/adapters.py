@@ -15,8 +15,9 @@ from openrek.domain.ports import Buckets, Collections, Faces, PageTokens, Search
 from openrek.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from openrek.store.eraser import Eraser
+    from openrek.store.folder_blobs import FolderBlobs
     from openrek.store.sqlite_items import SqliteItems
+    from openrek.store.upkeep import Upkeep
     from openrek.vision.reader import FaceReader
 
 Part = TypeVar("Part")
@@ -54,6 +55,7 @@ class Adapters:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.items: Once[SqliteItems] = Once(self._items)
+        self.blobs: Once[FolderBlobs] = Once(self._blobs)
         self.reader: Once[FaceReader] = Once(self._reader)
         self.collections: Once[Collections] = Once(self._collections)
         self._parts: dict[str, Once[Any]] = {
@@ -72,10 +74,10 @@ class Adapters:
     def knows(self, name: str) -> bool:
         return name in self._parts
 
-    def eraser(self) -> "Eraser":
-        from openrek.store.eraser import Eraser
+    def upkeep(self) -> "Upkeep":
+        from openrek.store.upkeep import Upkeep
 
-        return Eraser(self.items())
+        return Upkeep(self.items(), self.blobs())
 
     def load_models(self) -> None:
         """Opens every model now rather than at its first use. Raises WeightsError."""
@@ -99,6 +101,11 @@ class Adapters:
 
         return SqliteItems(self._data() / "items.sqlite3")
 
+    def _blobs(self) -> "FolderBlobs":
+        from openrek.store.folder_blobs import FolderBlobs
+
+        return FolderBlobs(self._data() / "blobs")
+
     def _collections(self) -> Collections:
         from openrek.store.collections import StoredCollections
 
@@ -112,7 +119,7 @@ class Adapters:
     def _search(self) -> Search:
         from openrek.store.search import StoredSearch
 
-        return StoredSearch(self.items())
+        return StoredSearch(self.items(), self.blobs())
 
     def _tokens(self) -> PageTokens:
         from openrek.store.page_tokens import SealedPageTokens

@@ -1,4 +1,4 @@
-"""The background thread that erases what deleted collections and abandoned calls left behind."""
+"""The background thread that compacts collections and erases what deletions and abandoned calls left behind."""
 
 import logging
 from collections.abc import Callable
@@ -34,6 +34,6 @@ class Sweeper:
             try:
                 self._sweep()
             except self._tolerate as error:
-                log.warning("erasing is behind, and will be tried again: %s", error)
+                log.warning("upkeep is behind, and will be tried again: %s", error)
             if self._stopping.wait(self._interval_s):
                 return

@@ -28,12 +28,19 @@ DELETES_PER_TRANSACTION: Final = 100
 
 
 class Eraser:
-    def __init__(self, items: Items, blobs: Blobs, *, clock: Callable[[], float] = time.time) -> None:
-        """`clock` gives epoch seconds."""
+    def __init__(
+        self,
+        items: Items,
+        blobs: Blobs,
+        *,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`clock` gives epoch seconds, `pause` takes seconds."""
         self._items = items
         self._blobs = blobs
         self._clock = clock
-        self._plans = Plans(items, clock=clock)
+        self._plans = Plans(items, clock=clock, pause=pause)
 
     def sweep(self) -> int:
         """One pass; returns how many items and blobs it removed. Busy stores are left to the next pass."""

@@ -27,7 +27,7 @@ class Upkeep:
         self._items = items
         self._compactor = Compactor(items, blobs, clock=clock, pause=pause)
         self._garbage = Garbage(items, blobs, pause=pause)
-        self._eraser = Eraser(items, blobs, clock=clock)
+        self._eraser = Eraser(items, blobs, clock=clock, pause=pause)
 
     def sweep(self) -> None:
         """One pass over everything that is due. Busy collections are left to the next pass."""

@@ -1,0 +1,130 @@
+"""A store that fails on command: any Items, with faults at chosen steps.
+
+A step is one call of the port. A client is suspended at a step by letting others run whole operations inside `before`;
+it is killed by raising Killed, which nothing may catch.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+
+from openrek.store.items import (
+    ConditionFailed,
+    Contended,
+    Item,
+    ItemPage,
+    Items,
+    Key,
+    Operation,
+    OutcomeUnknown,
+)
+
+
+class Killed(BaseException):
+    """The client's process ended here."""
+
+
+class Fault(Enum):
+    NONE = auto()
+    CONTENDED = auto()
+    LOST = auto()  # not written, and nobody says so
+    UNSAID = auto()  # written, and nobody says so
+    LATE = auto()  # nobody says; it is written at a later moment, if its conditions hold then
+    KILLED_BEFORE = auto()
+    KILLED_AFTER = auto()
+
+
+class Wire:
+    """Transactions that are still on their way to the store."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._late: list[Sequence[Operation]] = []
+
+    def __len__(self) -> int:
+        return len(self._late)
+
+    def hold(self, operations: Sequence[Operation]) -> None:
+        self._late.append(list(operations))
+
+    def deliver(self, position: int = 0) -> None:
+        if self._late:
+            try:
+                self._items.transact(self._late.pop(position % len(self._late)))
+            except ConditionFailed:
+                return
+
+    def deliver_all(self) -> None:
+        while self._late:
+            self.deliver()
+
+
+def at(step: int, fault: Fault) -> Callable[[int], Fault]:
+    return lambda now: fault if now == step else Fault.NONE
+
+
+def always(fault: Fault) -> Callable[[int], Fault]:
+    return lambda _: fault
+
+
+class FaultyItems:
+    """`choose` names the fault of step 0, 1, ...; `before` is called first and may run other clients, or raise."""
+
+    def __init__(
+        self,
+        items: Items,
+        choose: Callable[[int], Fault] = lambda _: Fault.NONE,
+        *,
+        wire: Wire | None = None,
+        before: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._items = items
+        self.choose = choose
+        self.before = before
+        self._wire = wire or Wire(items)
+        self.steps = 0
+
+    def get(self, key: Key) -> Item | None:
+        self._reading()
+        return self._items.get(key)
+
+    def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
+        self._reading()
+        return self._items.read(keys)
+
+    def query(
+        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
+    ) -> ItemPage:
+        self._reading()
+        return self._items.query(partition, after=after, through=through, limit=limit, reverse=reverse)
+
+    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
+        fault = self._step()
+        if fault is Fault.CONTENDED:
+            raise Contended
+        if fault is Fault.LOST:
+            raise OutcomeUnknown
+        if fault is Fault.LATE:
+            self._wire.hold(operations)
+            raise OutcomeUnknown
+        try:
+            self._items.transact(operations, token=token)
+        finally:
+            if fault is Fault.KILLED_AFTER:
+                raise Killed
+        if fault is Fault.UNSAID:
+            raise OutcomeUnknown
+
+    def close(self) -> None:
+        self._items.close()
+
+    def _reading(self) -> None:
+        if self._step() is Fault.KILLED_AFTER:
+            raise Killed
+
+    def _step(self) -> Fault:
+        step, self.steps = self.steps, self.steps + 1
+        self.before(step)
+        fault = self.choose(step)
+        if fault is Fault.KILLED_BEFORE:
+            raise Killed
+        return fault

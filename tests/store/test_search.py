@@ -1,0 +1,343 @@
+"""Search through its port: exact, fresh across processes, and no longer in memory than it must be."""
+
+import gc
+import threading
+import weakref
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import InternalServerError, InvalidParameter, ResourceNotFound
+from openrek.domain.faces import Embedding, Face, FaceMatch
+from openrek.domain.models import SFACE
+from openrek.store.collections import StoredCollections
+from openrek.store.faces import StoredFaces
+from openrek.store.index import Index
+from openrek.store.items import Delete, Items, Key, Put
+from openrek.store.search import StoredSearch
+from openrek.store.table import face_key, log_key
+from openrek.store.vectors import dequantise, quantise
+from tests.store.faults import FaultyItems
+from tests.store.synthetic import Embedder, ids, new_collection, no_pause, open_items, picture, slots, unit, vector_of
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> Iterator[Items]:
+    opened = open_items(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def collection(items: Items) -> Collection:
+    return new_collection(items)
+
+
+def index(items: Items, collection: Collection, number: int, faces: int = 5) -> Sequence[Face]:
+    of = picture(number)
+    return StoredFaces(items).index(collection, of, slots(faces), Embedder(of))
+
+
+def stored(face: Face, number: int) -> Embedding:
+    return dequantise(*quantise(vector_of(picture(number), face.box)))
+
+
+def by_hand(probe: Embedding, stored_rows: dict[Face, Embedding]) -> list[tuple[float, str]]:
+    query = np.array(probe, np.float64)
+    scores = [(float(np.array(row, np.float64) @ query), str(face.face_id)) for face, row in stored_rows.items()]
+    return sorted(scores, key=lambda hit: (-hit[0], hit[1]))
+
+
+def test_the_order_is_that_of_brute_force(items: Items, collection: Collection) -> None:
+    rows = {face: stored(face, n) for n in range(20) for face in index(items, collection, n)}
+    probe = unit("probe")
+    expected = by_hand(probe, rows)
+
+    found = StoredSearch(items).nearest(collection, probe, limit=30, lowest_cosine=-1.0)
+
+    assert [str(match.face.face_id) for match in found] == [face_id for _, face_id in expected[:30]]
+    assert [match.cosine for match in found] == pytest.approx([score for score, _ in expected[:30]], abs=1e-6)
+    assert {match.face for match in found} <= set(rows)
+    above = StoredSearch(items).nearest(collection, probe, limit=100, lowest_cosine=0.05)
+    assert len(above) == sum(score >= 0.05 for score, _ in expected)
+
+
+def test_an_empty_collection(items: Items, collection: Collection) -> None:
+    assert StoredSearch(items).nearest(collection, unit(1), limit=5, lowest_cosine=-1.0) == []
+
+
+def test_every_process_sees_every_write_at_once(items: Items, collection: Collection) -> None:
+    searches = [StoredSearch(items) for _ in range(3)]
+    everything: set[str] = set()
+    for n in range(12):
+        added = ids(index(items, collection, n, 3))
+        everything |= set(added)
+        StoredFaces(items).delete(collection, [UUID(added[n % 3])])
+        everything -= {added[n % 3]}
+        search = searches[n % 3]
+        found = search.nearest(collection, unit(n), limit=100, lowest_cosine=-1.0)
+        assert {str(match.face.face_id) for match in found} == everything
+
+
+def test_a_search_by_face_leaves_that_face_out(items: Items, collection: Collection) -> None:
+    rows = {face: stored(face, n) for n in range(4) for face in index(items, collection, n)}
+    face, probe = next(iter(rows.items()))
+
+    found = StoredSearch(items).nearest_to_face(collection, face.face_id, limit=7, lowest_cosine=-1.0)
+
+    expected = [hit for hit in by_hand(probe, rows) if hit[1] != str(face.face_id)][:7]
+    assert [str(match.face.face_id) for match in found] == [face_id for _, face_id in expected]
+
+
+def test_equal_vectors_come_in_the_order_of_their_ids(items: Items, collection: Collection) -> None:
+    same = vector_of(picture(1), slots(1)[0].box)
+    faces = [StoredFaces(items).index(collection, picture(n), slots(1), lambda _: same)[0] for n in range(6)]
+    expected = sorted(ids(faces))
+
+    assert names(StoredSearch(items).nearest(collection, same, limit=4, lowest_cosine=0.0)) == expected[:4]
+    for face in faces:
+        found = StoredSearch(items).nearest_to_face(collection, face.face_id, limit=3, lowest_cosine=0.0)
+        assert names(found) == [name for name in expected if name != str(face.face_id)][:3]
+
+
+def names(found: Sequence[FaceMatch]) -> list[str]:
+    return [str(match.face.face_id) for match in found]
+
+
+def test_a_face_that_is_not_there(items: Items, collection: Collection) -> None:
+    other = new_collection(items, "others")
+    elsewhere = index(items, other, 1)[0].face_id
+    gone = index(items, collection, 1)[0].face_id
+    StoredFaces(items).delete(collection, [gone])
+
+    for face_id in (uuid4(), elsewhere, gone):
+        with pytest.raises(InvalidParameter, match=r"^faceId was not found in the collection\.$"):
+            StoredSearch(items).nearest_to_face(collection, face_id, limit=5, lowest_cosine=-1.0)
+
+
+def test_cosines_stay_between_minus_one_and_one(items: Items, collection: Collection) -> None:
+    """A rounded row may be a little longer than 1; and the opposite of a face is still a match at threshold 0."""
+    worst = None
+    for n in count():
+        vector, scale = quantise(unit(n))
+        if sum((x * scale) ** 2 for x in array("b", vector)) > 1.0005:
+            worst = unit(n)
+            break
+    faces = StoredFaces(items).index(collection, picture(1), slots(1), lambda _: worst)
+    opposite = array("f", (-x for x in worst))
+
+    assert [match.cosine for match in StoredSearch(items).nearest(collection, worst, limit=1, lowest_cosine=0.9)] == [
+        1.0
+    ]
+    found = StoredSearch(items).nearest(collection, opposite, limit=1, lowest_cosine=-1.0)
+    assert [(match.face, match.cosine) for match in found] == [(faces[0], -1.0)]
+
+
+def test_threads_share_one_refresh_and_all_see_the_write(items: Items, collection: Collection) -> None:
+    search = StoredSearch(items)
+    problems: list[object] = []
+
+    def look(expected: set[str]) -> None:
+        found = search.nearest(collection, unit(1), limit=1000, lowest_cosine=-1.0)
+        if not expected <= set(names(found)):
+            problems.append(found)
+
+    acknowledged: set[str] = set()
+    for n in range(15):
+        acknowledged |= set(ids(index(items, collection, n, 2)))
+        threads = [threading.Thread(target=look, args=(set(acknowledged),)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert problems == []
+
+
+def test_a_write_during_a_refresh_is_not_missed_by_who_asks_after_it(items: Items, collection: Collection) -> None:
+    """The first searcher stands still in the middle of its refresh, with an old head in hand."""
+    index(items, collection, 0)
+    late: list[str] = []
+    shared = FaultyItems(items)
+    search = StoredSearch(shared)
+
+    def write(step: int) -> None:
+        if step == 2 and not late:
+            late.extend(ids(index(items, collection, 1)))
+
+    shared.before = write
+    search.nearest(collection, unit(1), limit=1000, lowest_cosine=-1.0)
+
+    assert set(late) <= set(names(search.nearest(collection, unit(1), limit=1000, lowest_cosine=-1.0)))
+
+
+# What the index keeps in memory
+
+
+def vectors_of(found: Index, collection: Collection) -> "weakref.ref[object]":
+    vectors = found.current(collection).block.vectors
+    return weakref.ref(vectors.base if vectors.base is not None else vectors)
+
+
+def test_a_warm_search_reads_one_item(items: Items, collection: Collection) -> None:
+    index(items, collection, 1)
+    counted = FaultyItems(items)
+    search = StoredSearch(counted)
+    search.nearest(collection, unit(1), limit=1, lowest_cosine=-1.0)
+    before = counted.steps
+
+    search.nearest(collection, unit(2), limit=1, lowest_cosine=-1.0)
+
+    assert counted.steps == before + 1
+
+
+def test_a_collection_found_gone_leaves_memory(items: Items, collection: Collection) -> None:
+    index(items, collection, 1)
+    found = Index(items)
+    kept = vectors_of(found, collection)
+    StoredCollections(items).delete("people")
+    with pytest.raises(ResourceNotFound):
+        found.current(collection)
+    gc.collect()
+
+    assert kept() is None
+
+
+def test_a_re_created_collection_takes_the_place_of_the_old_one(items: Items, collection: Collection) -> None:
+    index(items, collection, 1)
+    found = Index(items)
+    kept = vectors_of(found, collection)
+    StoredCollections(items).delete("people")
+    again = StoredCollections(items).create("people", SFACE, {})
+    assert found.current(again).seq == 0
+    gc.collect()
+
+    assert kept() is None
+    with pytest.raises(ResourceNotFound):
+        found.current(collection)
+    assert found.current(again).seq == 0
+
+
+def test_the_collections_used_last_stay_in_memory(items: Items) -> None:
+    made = [new_collection(items, f"c{n}") for n in range(4)]
+    for each in made:
+        index(items, each, 1)
+    found = Index(items, max_bytes=150_000)  # three of about 50,000
+    kept = [vectors_of(found, each) for each in made[:2]]
+    found.current(made[0])
+    kept += [vectors_of(found, each) for each in made[2:]]
+    gc.collect()
+
+    assert [each() is not None for each in kept].count(True) <= 3
+    assert kept[0]() is not None
+    assert kept[1]() is None
+    assert kept[3]() is not None
+
+
+def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collection: Collection) -> None:
+    found = Index(items)
+    everyone = [face for n in range(10) for face in index(items, collection, n, 97)]
+    assert len(found.current(collection).block.scales) == 970
+
+    StoredFaces(items).delete(collection, [face.face_id for face in everyone[:600]])
+    block = found.current(collection).block
+
+    assert len(block.scales) < 600
+    assert block.dead is None or not block.dead.any() or block.dead.sum() < 300
+    alive = {
+        UUID(bytes=block.ids[n].tobytes()) for n in range(len(block.scales)) if block.dead is None or not block.dead[n]
+    }
+    assert alive == {face.face_id for face in everyone[600:]}
+    expected = StoredSearch(items).nearest(collection, unit(1), limit=50, lowest_cosine=-1.0)
+    face = found.current(collection).face
+    ids_of = {UUID(bytes=block.ids[n].tobytes()): n for n in range(len(block.scales))}
+    assert [face(ids_of[match.face.face_id]) for match in expected] == [match.face for match in expected]
+    more = index(items, collection, 50, 5)
+    assert {match.face for match in _all(items, found, collection)} == {*everyone[600:], *more}
+
+
+def _all(items: Items, found: Index, collection: Collection) -> list[FaceMatch]:
+    snapshot = found.current(collection)
+    dead = snapshot.block.dead
+    rows = [row for row in range(len(snapshot.block.scales)) if dead is None or not dead[row]]
+    return [FaceMatch(snapshot.face(row), 0.0) for row in rows]
+
+
+def test_a_snapshot_never_changes(items: Items, collection: Collection) -> None:
+    found = Index(items)
+    first = index(items, collection, 0, 50)
+    old = found.current(collection)
+    was = (old.block.vectors.copy(), old.block.ids.copy(), [old.face(row) for row in range(50)])
+
+    for n in range(1, 12):
+        faces = index(items, collection, n, 50)
+        StoredFaces(items).delete(collection, [face.face_id for face in (*first[n : n + 1], *faces[:40])])
+        found.current(collection)
+
+    assert old.block.dead is None
+    assert (old.block.vectors == was[0]).all()
+    assert (old.block.ids == was[1]).all()
+    assert [old.face(row) for row in range(50)] == was[2]
+
+
+def test_a_hole_in_the_log_is_said_and_not_searched(items: Items, collection: Collection) -> None:
+    for n in range(5):
+        index(items, collection, n)
+    missing = items.get(log_key(collection.uid, 3))
+    assert missing is not None
+    found = Index(items, pause=no_pause)
+    items.transact([Delete(missing.key)])
+
+    with pytest.raises(InternalServerError):
+        found.current(collection)
+
+    items.transact([Put(missing.key, missing.attributes)])
+    assert found.current(collection).seq == 5
+    assert len(found.current(collection).block.scales) == 25
+
+
+def test_an_entry_that_cannot_be_applied_is_not_half_applied(items: Items, collection: Collection) -> None:
+    index(items, collection, 0)
+    found = Index(items)
+    found.current(collection)
+    index(items, collection, 1)
+    entry = items.get(log_key(collection.uid, 2))
+    assert entry is not None
+    rows = [dict(row) for row in entry.attributes["rows"]]
+    rows[-1]["vector"] = b"short"
+    items.transact([Put(entry.key, {**entry.attributes, "rows": rows})])
+    with pytest.raises(ValueError, match="broadcast|reshape|shape|size"):
+        found.current(collection)
+
+    items.transact([Put(entry.key, entry.attributes)])
+
+    assert len(found.current(collection).block.scales) == 10
+
+
+def test_a_row_logged_again_replaces_the_former(items: Items, collection: Collection) -> None:
+    """As a change of a face's owner will do: in another entry, and beside a deletion of the same id in its own."""
+    face = index(items, collection, 0, 1)[0]
+    entry = items.get(log_key(collection.uid, 1))
+    head = items.get(Key("collection/people", "head"))
+    assert entry is not None
+    assert head is not None
+    row = entry.attributes["rows"][0]
+    for seq, deleted in ((2, []), (3, [row["id"]])):
+        changed = {**row, "owner": f"user{seq}"}
+        items.transact(
+            [
+                Put(log_key(collection.uid, seq), {**entry.attributes, "rows": [changed], "deleted": deleted}),
+                Put(head.key, {**head.attributes, "seq": seq}),
+            ]
+        )
+    items.get(face_key(collection.uid, face.face_id))
+
+    found = StoredSearch(items).nearest(collection, unit(1), limit=10, lowest_cosine=-1.0)
+
+    assert [match.face for match in found] == [replace(face, user_id="user3")]
