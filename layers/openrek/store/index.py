@@ -110,10 +110,11 @@ class Index:
         try:
             head = require_head(self._items, collection)
             kept = self._kept(collection)
-            if kept.version != head.version and kept.reopening.acquire(blocking=False):
-                self._later(partial(self._reopen, collection, kept))
             latest = kept.latest
-            return latest if latest.seq >= head.seq else self._refreshed(collection, kept)
+            snapshot = latest if latest.seq >= head.seq else self._refreshed(collection, kept)
+            if kept.version < head.version and kept.reopening.acquire(blocking=False):
+                self._later(partial(self._reopen, collection, kept))
+            return snapshot
         except ResourceNotFound:
             self._forget(collection)
             raise
