@@ -17,7 +17,7 @@ from openrek.domain.errors import (
     ServiceQuotaExceeded,
     Throttling,
 )
-from openrek.domain.faces import Face, FaceNotDeleted, Picture
+from openrek.domain.faces import DetectedFace, Embedding, Face, FaceNotDeleted, Picture
 from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
 from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
@@ -615,6 +615,24 @@ def test_a_face_deleted_in_the_middle_of_a_repetition(items: Items, collection: 
         check_collection(items, collection)
         if faulty.steps <= step:
             break
+
+
+@pytest.mark.parametrize("step", range(1, 4))
+def test_nobody_waits_while_a_face_is_embedded(items: Items, collection: Collection, step: int) -> None:
+    """Even if faces turn out to be missing late: embedding one, another call of the same process can commit."""
+    of = picture(0)
+    kept = index(items, collection, of, 3)
+    gone = [face.face_id for face in kept]
+    faulty = FaultyItems(items, before=lambda now: now == step and faces_over(items).delete(collection, gone) and None)
+    over = faces_over(faulty)
+
+    def embed(face: DetectedFace) -> Embedding:
+        other = picture(100 + round(face.box.left * 10))
+        over.index(collection, other, slots(1), Embedder(other))
+        return vector_of(of, face.box)
+
+    assert len(over.index(collection, of, slots(3), embed)) == 3
+    check_collection(items, collection)
 
 
 def test_a_deletion_killed_in_the_middle_answers_for_both_when_retried(items: Items, collection: Collection) -> None:
