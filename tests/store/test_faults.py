@@ -88,13 +88,22 @@ class TwoProcesses(RuleBasedStateMachine):
         call=st.one_of(indexing, indexing, deletions, small, looks),
         faults=st.one_of(st.just({}), faults),
         step=st.integers(0, 20),
+        doubt=st.sampled_from([Fault.NONE, Fault.NONE, Fault.LOST, Fault.UNSAID, Fault.LATE]),
         others=st.lists(st.one_of(calls, special), max_size=3),
     )
     def suspend(
-        self, who: int, call: tuple[Any, ...], faults: dict[int, Fault], step: int, others: list[tuple[Any, ...]]
+        self,
+        who: int,
+        call: tuple[Any, ...],
+        faults: dict[int, Fault],
+        step: int,
+        doubt: Fault,
+        others: list[tuple[Any, ...]],
     ) -> None:
-        """The client stands still before its call's `step`, while the other process makes whole calls."""
-        self.run(who, call, faults, step, others)
+        """The client stands still before its call's `step`, perhaps not knowing what became of the step before, while
+        the other process makes whole calls.
+        """
+        self.run(who, call, {**faults, step - 1: doubt}, step, others)
 
     @rule(who=st.integers(0, 1), call=st.one_of(indexing, deletions, small), fault=silence, step=st.integers(0, 15))
     def silence(self, who: int, call: tuple[Any, ...], fault: Fault, step: int) -> None:

@@ -71,7 +71,7 @@ class Process:
     """One process: its own stacks and memory over the shared store."""
 
     def __init__(self, items: Items, wire: Wire, clock: Callable[[], float]) -> None:
-        self.items = FaultyItems(items, wire=wire)
+        self.items = FaultyItems(items, wire=wire, most_rows=3)
         self._clock = clock
         self.open()
 
