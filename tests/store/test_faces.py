@@ -543,7 +543,7 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
 
         assert {face.face_id for face in faces.named(collection, sorted(pending | known))} == known
         assert faces.delete(collection, sorted(pending)).deleted == ()
-        assert StoredCollections(items).require("people").face_count == len(listed(items, collection))
+        assert StoredCollections(items).require(collection.collection_id).face_count == len(listed(items, collection))
         probe = vector_of(of, slots(1)[0].box)
         matches = StoredSearch(items).nearest(collection, probe, limit=number, lowest_cosine=0.9)
         assert len(matches) == (1 if known else 0)
@@ -559,9 +559,9 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
         Eraser(items, clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
         assert marked_faces(items, collection) == []
         check_collection(items, collection)
-        faces.delete(collection, [face.face_id for face in again])
         if killed:
             of = next(pictures)
+            collection = new_collection(items, f"people {of.image_id}")
     assert {known for known, _ in outcomes} == {0, number}
     assert per_commit != SMALL or any(pending for _, pending in outcomes)
 
@@ -660,6 +660,29 @@ def test_two_calls_for_one_picture_at_once(items: Items, collection: Collection,
         if not others:
             break
     assert step > 8
+
+
+def test_faces_deleted_as_soon_as_they_are_seen_stay_deleted(items: Items, collection: Collection) -> None:
+    """Another client deletes what it sees of a larger call, at each step of that call in turn."""
+    deleted = 0
+    for step in count():
+        seen: list[UUID] = []
+
+        def delete(now: int, when: int = step, gone: list[UUID] = seen) -> None:
+            if now == when:
+                gone.extend(face.face_id for face in listed(items, collection))
+                faces_over(items).delete(collection, gone)
+
+        faulty = FaultyItems(items, before=delete)
+        faces = index(faulty, collection, picture(0), per_commit=SMALL)
+        left = listed(items, collection)
+        assert {face.face_id for face in left} == {face.face_id for face in faces} - set(seen)
+        check_collection(items, collection)
+        faces_over(items).delete(collection, [face.face_id for face in left])
+        deleted += len(seen)
+        if faulty.steps <= step:
+            break
+    assert deleted >= FACES
 
 
 def test_a_face_deleted_in_the_middle_of_a_repetition(items: Items, collection: Collection) -> None:
