@@ -150,6 +150,8 @@ class TwoProcesses(RuleBasedStateMachine):
     ) -> None:
         process, other = self.processes[who], self.processes[1 - who]
         operation = self.operation(call)
+        if isinstance(operation, Remove):
+            operation.doubtful = not {Fault.LOST, Fault.UNSAID, Fault.LATE}.isdisjoint(faults.values())
         meanwhile: list[Event] = []
 
         def before(now: int) -> None:
