@@ -46,7 +46,7 @@ class Model:
 
     uid: UUID | None = None
     faces: dict[Place, UUID] = field(default_factory=dict)
-    given: set[UUID] = field(default_factory=set)
+    given: dict[UUID, None] = field(default_factory=dict)
     struck: dict[frozenset[UUID], set[UUID]] = field(default_factory=dict)
     """What larger deletions of the same ids did so far: a repetition may answer for them too."""
 
@@ -71,7 +71,7 @@ class Process:
     """One process: its own stacks and memory over the shared store."""
 
     def __init__(self, items: Items, wire: Wire, clock: Callable[[], float]) -> None:
-        self.items = FaultyItems(items, wire=wire)
+        self.items = FaultyItems(items, wire=wire, most_rows=3)
         self._clock = clock
         self.open()
 
@@ -131,6 +131,9 @@ class Create(Operation):
 
 
 class Remove(Operation):
+    doubtful = False
+    """The store did not say: of two deletions at once, both may then have been the one."""
+
     def run(self, process: Process) -> Any:
         try:
             process.collections.delete(self.collection)
@@ -143,7 +146,7 @@ class Remove(Operation):
             return self._gone()
 
         def apply(models: dict[str, Model]) -> None:
-            require(models[self.collection].uid is not None, "deleted what was not there")
+            require(models[self.collection].uid is not None or self.doubtful, "deleted what was not there")
             models[self.collection] = Model()
 
         return [Event(f"{self} -> {answer}", apply, optional=answer == UNKNOWN)]
@@ -185,7 +188,7 @@ class Index(Operation):
                 if known is None or known.int == 0:
                     require(face.face_id not in model.given, "an id given twice")
                     model.faces[place] = face.face_id
-                    model.given.add(face.face_id)
+                    model.given[face.face_id] = None
                 require(model.faces[place] == face.face_id, "another id")
 
         if answer == UNKNOWN:
@@ -344,7 +347,7 @@ class World:
         problems: list[str] = []
         for candidate in self.candidates:
             for places in combinations_with_replacement(range(len(others) + 1), len(suspended)):
-                for happened in _choices(suspended):
+                for happened in _choices([*suspended, *others]):
                     models = deepcopy(candidate)
                     try:
                         _replay(models, suspended, happened, places, others)
@@ -384,11 +387,11 @@ class World:
                 return False
             if any(face_id.int and seen[place] != face_id for place, face_id in model.faces.items()):
                 return False
-            for place, face_id in seen.items():
-                if model.faces[place].int == 0 and face_id in model.given:
+            for place in sorted(seen, key=repr):
+                if model.faces[place].int == 0 and seen[place] in model.given:
                     return False
-                model.faces[place] = face_id
-                model.given.add(face_id)
+                model.faces[place] = seen[place]
+                model.given[seen[place]] = None
             check_collection(self._items, found)
         return True
 
@@ -411,9 +414,10 @@ def _replay(
     places: Sequence[int],
     others: Sequence[Event],
 ) -> None:
+    mine, theirs = happened[: len(suspended)], happened[len(suspended) :]
     for position in range(len(others) + 1):
-        for event, place, real in zip(suspended, places, happened, strict=True):
+        for event, place, real in zip(suspended, places, mine, strict=True):
             if place == position and real:
                 event.apply(models)
-        if position < len(others):
+        if position < len(others) and theirs[position]:
             others[position].apply(models)
