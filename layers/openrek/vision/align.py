@@ -22,13 +22,12 @@ TEMPLATE = numpy.array(
 _TARGET = TEMPLATE @ (1, 1j)
 _TARGET_MEAN = _TARGET.mean()
 _GRID = (numpy.arange(SIDE_PX)[:, None] * 1j + numpy.arange(SIDE_PX)[None, :]) - _TARGET_MEAN
-_FURTHEST_PX = 1e6
 
 
 def aligned(image: Image.Image, points: Floats) -> Crop:
     """uint8 [112, 112, 3] RGB from an upright RGB picture and float [5, 2] points in its pixels (order of detect)."""
     places, step_px = _sampled_places(points)
-    by = max(1, int(step_px))
+    by = max(1, min(int(step_px), max(image.size) // 32))
     left, top, right, bottom = _frame(places, image.size, by)
     region = image.crop((left, top, right, bottom))
     if by > 1:
@@ -45,7 +44,7 @@ def _sampled_places(points: Floats) -> tuple[NDArray[numpy.complex128], float]:
     offsets = source - mean
     turn = (offsets.conj() @ (_TARGET - _TARGET_MEAN)) / max(float(numpy.sum(numpy.abs(offsets) ** 2)), 1e-9)
     places = mean + _GRID / (turn if abs(turn) > 1e-6 else 1e-6)
-    return places, min(1 / max(abs(turn), 1e-6), _FURTHEST_PX)
+    return places, 1 / max(abs(turn), 1e-6)
 
 
 def _frame(places: NDArray[numpy.complex128], size: tuple[int, int], by: int) -> tuple[int, int, int, int]:
