@@ -2,7 +2,8 @@
 
 A search begins with one consistent read of the head. If nothing moved, the snapshot in memory is the collection, and
 nothing else is read; otherwise only the log entries that are new are read and applied. Segments are read when a
-collection is opened, and when the log that leads from here to now is compacted away.
+collection is opened, when the log that leads from here to now is compacted away, and in the background after any other
+compaction, so that dead rows leave memory and deleted files are let go.
 """
 
 import os
@@ -11,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from openrek.domain.collections import Collection
@@ -29,8 +31,6 @@ from openrek.store.tombstones import decode_tombstones
 
 REFRESH_ATTEMPTS: Final = 6
 REFRESH_PAUSE_S: Final = 0.01
-YOUNG_ROWS: Final = 20_000
-"""With more rows than this outside of segments, a newer manifest is worth reading."""
 
 
 class OpenCollection:
@@ -39,6 +39,7 @@ class OpenCollection:
     def __init__(self, collection: Collection) -> None:
         self.uid = collection.uid
         self.refreshing = threading.Lock()
+        self.reopening = threading.Lock()
         self.counted_bytes = 0
         self.version = 0
         self._dimensions = face_model(collection.model_version).dimensions
@@ -52,12 +53,6 @@ class OpenCollection:
     @property
     def segments(self) -> dict[str, Segment]:
         return self._memory.segments
-
-    def outdated(self, head: Head) -> bool:
-        """Whether the log no longer leads from here to `head`, or leads there at needless cost."""
-        if self.version == head.version:
-            return False
-        return self.latest.seq < head.compacted_through or self._memory.young_rows > YOUNG_ROWS
 
     def reopen(self, head: Head, held: Sequence[Held]) -> None:
         """Start anew from the segments that `head` names; what was published stays until the log is applied."""
@@ -83,6 +78,10 @@ class OpenCollection:
         return self._memory.seq
 
 
+def in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="openrek-reopen", daemon=True).start()
+
+
 class Index:
     def __init__(
         self,
@@ -91,12 +90,17 @@ class Index:
         *,
         max_bytes: int = 8 << 30,
         pause: Callable[[float], None] = time.sleep,
+        later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
-        """Keeps the collections used last, up to about `max_bytes`, but always the one in use."""
+        """Keeps the collections used last, up to about `max_bytes`, but always the one in use.
+
+        `later` runs what may wait (reading the segments that a compaction made).
+        """
         self._items = items
         self._blobs = blobs
         self._max_bytes = max_bytes
         self._pause = pause
+        self._later = later
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
         self._open_bytes = 0
         self._opening = threading.Lock()
@@ -107,7 +111,10 @@ class Index:
             head = require_head(self._items, collection)
             kept = self._kept(collection)
             latest = kept.latest
-            return latest if latest.seq >= head.seq else self._refreshed(collection, kept)
+            snapshot = latest if latest.seq >= head.seq else self._refreshed(collection, kept)
+            if kept.version < head.version and kept.reopening.acquire(blocking=False):
+                self._later(partial(self._reopen, collection, kept))
+            return snapshot
         except ResourceNotFound:
             self._forget(collection)
             raise
@@ -118,15 +125,33 @@ class Index:
             for _ in range(REFRESH_ATTEMPTS):
                 head = require_head(self._items, collection)
                 try:
-                    if kept.outdated(head):
+                    if kept.applied_seq < head.compacted_through:
                         kept.reopen(head, self._read_segments(head, kept.segments))
-                    for page in entries(self._items, head.uid, after=kept.applied_seq, through=head.seq):
-                        kept.apply(page)
-                    self._make_room(collection.collection_id, kept)
-                    return kept.publish()
+                    return self._caught_up(collection, kept, head)
                 except (LogGap, BlobMissing):  # compacted meanwhile: the head of now names what there is
                     self._pause(REFRESH_PAUSE_S)
         raise InternalServerError(reason="The collection names data that is not there; `openrek verify` says more.")
+
+    def _caught_up(self, collection: Collection, kept: OpenCollection, head: Head) -> Snapshot:
+        """Applies the log up to `head`. The caller holds `refreshing`. Raises LogGap."""
+        for page in entries(self._items, head.uid, after=kept.applied_seq, through=head.seq):
+            kept.apply(page)
+        self._make_room(collection.collection_id, kept)
+        return kept.publish()
+
+    def _reopen(self, collection: Collection, kept: OpenCollection) -> None:
+        """Turn to the segments of the current manifest; searches go on meanwhile. The caller has taken `reopening`."""
+        try:
+            head = require_head(self._items, collection)
+            held = self._read_segments(head, kept.segments)
+            with kept.refreshing:
+                if kept.version < head.version:
+                    kept.reopen(head, held)
+                    self._caught_up(collection, kept, require_head(self._items, collection))
+        except (LogGap, BlobMissing, ResourceNotFound):
+            pass  # compacted again, or gone: the next search sees to it
+        finally:
+            kept.reopening.release()
 
     def _read_segments(self, head: Head, known: dict[str, Segment]) -> list[Held]:
         """The segments of the head's manifest; those in `known` are not read again."""
