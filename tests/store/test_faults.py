@@ -60,6 +60,10 @@ small = st.one_of(
 )
 calls = st.one_of(indexing, indexing, deletions, deletions, looks, small)
 
+special = st.sampled_from([("again",), ("replace",), ("later",), ("deliver",)])
+"""What the other process also does meanwhile: the very same call; delete the collection and make it again; let an hour
+pass and sweep; see a delayed transaction land."""
+
 
 class TwoProcesses(RuleBasedStateMachine):
     @initialize()
@@ -84,7 +88,7 @@ class TwoProcesses(RuleBasedStateMachine):
         call=st.one_of(indexing, indexing, deletions, small, looks),
         faults=st.one_of(st.just({}), faults),
         step=st.integers(0, 20),
-        others=st.lists(st.one_of(calls, st.just(("again",)), st.just(("later",)), st.just(("deliver",))), max_size=3),
+        others=st.lists(st.one_of(calls, special), max_size=3),
     )
     def suspend(
         self, who: int, call: tuple[Any, ...], faults: dict[int, Fault], step: int, others: list[tuple[Any, ...]]
@@ -152,8 +156,9 @@ class TwoProcesses(RuleBasedStateMachine):
                         self.now_s += 1.1 * ABANDONED_AFTER_S
                         attempt(Sweep("a"), other)
                 else:
-                    second = self.operation(call if each == ("again",) else each)
-                    meanwhile.extend(second.events(attempt(second, other)))
+                    again = {"again": [call], "replace": [("remove", call[1]), ("create", call[1])]}
+                    for second in map(self.operation, again.get(each[0], [each])):
+                        meanwhile.extend(second.events(attempt(second, other)))
 
         process.items.steps = 0
         process.items.choose = lambda now: faults.get(now, Fault.NONE)

@@ -344,7 +344,7 @@ class World:
         problems: list[str] = []
         for candidate in self.candidates:
             for places in combinations_with_replacement(range(len(others) + 1), len(suspended)):
-                for happened in _choices(suspended):
+                for happened in _choices([*suspended, *others]):
                     models = deepcopy(candidate)
                     try:
                         _replay(models, suspended, happened, places, others)
@@ -411,9 +411,10 @@ def _replay(
     places: Sequence[int],
     others: Sequence[Event],
 ) -> None:
+    mine, theirs = happened[: len(suspended)], happened[len(suspended) :]
     for position in range(len(others) + 1):
-        for event, place, real in zip(suspended, places, happened, strict=True):
+        for event, place, real in zip(suspended, places, mine, strict=True):
             if place == position and real:
                 event.apply(models)
-        if position < len(others):
+        if position < len(others) and theirs[position]:
             others[position].apply(models)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from openrek.vision import detect
 from openrek.vision.reader import FaceReader
-from openrek.vision.resample import enlarged_tensor, reduced, to_tensor
+from openrek.vision.resample import enlarged_tensor, reduced, reduced_tensors, to_tensor
 from tests.support.originals import originals
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text("utf-8"))
@@ -142,3 +142,14 @@ def test_reducing_keeps_places_and_means(photos: dict[str, bytes], size: tuple[i
     expected = numpy.asarray(picture.resize(size, Image.Resampling.BOX)).astype(float)
     assert small.mean(axis=(0, 1)) == pytest.approx(expected.mean(axis=(0, 1)), abs=1)
     assert numpy.sqrt(((small - expected) ** 2).mean()) < 8
+
+
+@pytest.mark.parametrize("size", [(600, 400), (599, 399), (301, 200)])
+def test_going_band_by_band_changes_nothing(photos: dict[str, bytes], size: tuple[int, int]) -> None:
+    picture = opened(photos["coffee.png"])
+
+    fine, coarse = reduced_tensors(picture, size, 4)
+
+    assert fine.shape == to_tensor(reduced(picture, size)).shape
+    assert numpy.abs(fine - to_tensor(reduced(picture, size))).mean() < 0.1
+    assert numpy.abs(coarse - to_tensor(reduced(picture, size).reduce(4))).mean() < 0.1

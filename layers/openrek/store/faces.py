@@ -70,8 +70,8 @@ class StoredFaces:
     ) -> Sequence[Face]:
         key = duplicate_key(collection.uid, picture)
         draft = Draft(picture, found, embed, face_model(collection.model_version).dimensions)
-        draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, before any lock is held
         for _ in range(PLAN_ATTEMPTS):
+            draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, while no lock is held
             with suppress(PlanLost):
                 outcome = self._commits.commit(collection, lambda head: self._prepare(head, draft))
                 return self._index_by_plan(collection, draft, outcome) if isinstance(outcome, Work) else outcome
@@ -108,6 +108,8 @@ class StoredFaces:
             return self._prepare_plan(head, record, missing)
         if not missing:
             return Change(draft.answer(record, ()))
+        if not draft.embedded(missing):
+            raise PlanLost
         rows = draft.rows(missing, [draft.fresh_id(face) for face in missing])
         marks = {"seq": head.seq + 1, "picture": key.sort}
         writes: list[Operation] = [
@@ -206,6 +208,9 @@ class Draft:
     def embed_missing(self, record: DuplicateRecord) -> None:
         for face in self.missing(record):
             self._vector(face)
+
+    def embedded(self, faces: Sequence[DetectedFace]) -> bool:
+        return all(face in self._vectors for face in faces)
 
     def fresh_id(self, face: DetectedFace) -> UUID:
         return self._ids.setdefault(face, uuid4())

@@ -31,7 +31,7 @@ FACES_PER_CHUNK: Final = 50
 
 
 class PlanLost(Exception):
-    """The plan was finished, abandoned or outdated by another call: start over."""
+    """The plan was finished, abandoned or outdated by another call, or what it needs is not ready: start over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,14 +64,15 @@ def _sampled(image: Image.Image, x: NDArray[numpy.float64], y: NDArray[numpy.flo
     words = numpy.frombuffer(image.tobytes("raw", "RGBX"), numpy.uint32)
     x, y = numpy.clip(x, 0, width - 1), numpy.clip(y, 0, height - 1)
     column, row = numpy.minimum(x.astype(numpy.intp), width - 2), numpy.minimum(y.astype(numpy.intp), height - 2)
-    across, down = (x - column).astype(numpy.float32)[..., None], (y - row).astype(numpy.float32)[..., None]
-    corner = row * width + column
+    across, down = (numpy.repeat(share.astype(numpy.float32), 4) for share in (x - column, y - row))
+    corner = (row * width + column).reshape(-1)
 
     def at(place: NDArray[numpy.intp]) -> Floats:
-        return words.take(place, mode="clip").view(numpy.uint8).reshape(*place.shape, 4).astype(numpy.float32)
+        return words.take(place, mode="clip").view(numpy.uint8).astype(numpy.float32)
 
     upper, lower = at(corner), at(corner + width)
     upper += (at(corner + 1) - upper) * across
     lower += (at(corner + width + 1) - lower) * across
     upper += (lower - upper) * down
-    return (upper[..., :3] + numpy.float32(0.5)).astype(numpy.uint8)
+    upper += numpy.float32(0.5)
+    return numpy.ascontiguousarray(upper.astype(numpy.uint8).reshape(*x.shape, 4)[..., :3])

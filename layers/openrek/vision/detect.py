@@ -16,7 +16,7 @@ from onnxruntime import InferenceSession
 from PIL import Image
 
 from openrek.vision.arrays import Floats
-from openrek.vision.resample import enlarged_tensor, reduced, to_tensor
+from openrek.vision.resample import enlarged_tensor, reduced, reduced_tensors, to_tensor
 
 LONGEST_SIDE_PX = 1280
 LEAST_ENLARGEMENT = 1.25
@@ -67,8 +67,7 @@ def tensors(image: Image.Image) -> tuple[Floats, Floats]:
     """What is searched finely and, COARSER times smaller, coarsely."""
     size = searched_size(image.size)
     if size[0] <= image.width:
-        picture = reduced(image, size)
-        return to_tensor(picture), to_tensor(picture.reduce(COARSER))
+        return reduced_tensors(image, size, COARSER)
     small = (-(-size[0] // COARSER), -(-size[1] // COARSER))
     return enlarged_tensor(image, size), to_tensor(reduced(image, small))
 
