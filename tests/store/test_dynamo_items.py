@@ -293,6 +293,17 @@ def test_a_page_that_ends_for_its_size_knows_whether_there_is_more(items: Dynamo
     assert sorts(reverse=True, after="a") == ("dcb", False)
 
 
+def test_a_page_that_is_full_takes_one_request(items: DynamoItems) -> None:
+    items.transact([Put(key, {}) for key in (A, B, C)])
+    meter = Meter()
+    meter.watch(items.client)
+
+    assert items.query("p", limit=2).more
+    assert not items.query("p", limit=3).more
+
+    assert meter.total.requests["Query"] == 2
+
+
 def test_a_check_of_nothing_is_not_sent(items: DynamoItems) -> None:
     meter = Meter()
     meter.watch(items.client)

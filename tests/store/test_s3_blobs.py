@@ -35,6 +35,16 @@ def test_nothing_is_touched_before_the_first_use() -> None:
     S3Blobs("no such bucket")
 
 
+def test_it_finds_its_own_client(aws: LocalAws, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", aws.url)
+    blobs = S3Blobs(bucket)
+    aws.meddle("PUT", swallowed)
+
+    blobs.put("a", CONTENT)
+
+    assert bytes(blobs.open("a")) == CONTENT
+
+
 @pytest.mark.parametrize("fault", [unsaid, swallowed, answered(500, b""), answered(503, b"", done=True)])
 def test_a_put_whose_answer_was_lost_is_known_to_be_ours(aws: LocalAws, blobs: S3Blobs, fault: Any) -> None:
     aws.meddle("PUT", fault)
