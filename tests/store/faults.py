@@ -67,7 +67,10 @@ def always(fault: Fault) -> Callable[[int], Fault]:
 
 
 class FaultyItems:
-    """`choose` names the fault of step 0, 1, ...; `before` is called first and may run other clients, or raise."""
+    """`choose` names the fault of step 0, 1, ...; `before` is called first and may run other clients, or raise.
+
+    `most_rows`: queries give no more at once, as if rows were large.
+    """
 
     def __init__(
         self,
@@ -76,11 +79,13 @@ class FaultyItems:
         *,
         wire: Wire | None = None,
         before: Callable[[int], None] = lambda _: None,
+        most_rows: int = 1000,
     ) -> None:
         self._items = items
         self.choose = choose
         self.before = before
-        self._wire = wire or Wire(items)
+        self._wire = Wire(items) if wire is None else wire
+        self._most_rows = most_rows
         self.steps = 0
 
     def get(self, key: Key) -> Item | None:
@@ -95,7 +100,9 @@ class FaultyItems:
         self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
     ) -> ItemPage:
         self._reading()
-        return self._items.query(partition, after=after, through=through, limit=limit, reverse=reverse)
+        return self._items.query(
+            partition, after=after, through=through, limit=min(limit, self._most_rows), reverse=reverse
+        )
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
         fault = self._step()

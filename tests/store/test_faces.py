@@ -22,8 +22,9 @@ from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
 from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
-from openrek.store.items import Items
+from openrek.store.items import Delete, Items
 from openrek.store.search import StoredSearch
+from openrek.store.table import head_key, log_key
 from tests.store.faults import Fault, FaultyItems, Killed, Wire, always, at
 from tests.store.invariants import check_collection, marked_faces, owned_items, plan_items
 from tests.store.synthetic import Embedder, ids, new_collection, no_pause, open_items, picture, slots, vector_of
@@ -241,21 +242,35 @@ def test_a_listing_is_stable_while_faces_come_and_go(items: Items, collection: C
     assert stay <= set(seen)
 
 
-def test_a_page_never_mixes_two_moments(items: Items, collection: Collection) -> None:
-    """Others commit between any two steps of the listing: what it gives is what the collection held at one of them."""
-    first = set(ids(index(items, collection, picture(0), 3)))
-    states = [first]
+@pytest.mark.parametrize("step", range(12))
+def test_a_page_never_mixes_two_moments(items: Items, collection: Collection, step: int) -> None:
+    """A page that takes several queries; before one of them, others delete a face that was seen, and add some."""
+    before = {face for n in range(4) for face in ids(index(items, collection, picture(n), 3))}
+    states = [before]
 
-    def commit(step: int) -> None:
-        if step % 2 == 1 and step < 9:
-            gone = next(iter(sorted(states[-1])))
+    def commit(now: int) -> None:
+        if now == step:
+            gone = min(before)
             faces_over(items).delete(collection, [UUID(gone)])
-            states.append(states[-1] - {gone})
-            states.append(states[-1] | set(ids(index(items, collection, picture(step), 2))))
+            states.append(before - {gone})
+            states.append(states[-1] | set(ids(index(items, collection, picture(9), 20))))
 
-    page = faces_over(FaultyItems(items, before=commit)).page(collection, None, 100)
+    page = faces_over(FaultyItems(items, before=commit, most_rows=2)).page(collection, None, 100)
 
-    assert set(ids(page.rows)) in states or not states[-1] - set(ids(page.rows)) - set().union(*states)
+    assert set(ids(page.rows)) in states
+
+
+def test_a_listing_under_constant_writes_ends(items: Items, collection: Collection) -> None:
+    before = set(ids(index(items, collection, picture(0), 10)))
+
+    def commit(now: int) -> None:
+        index(items, collection, picture(100 + now), 1)
+
+    faulty = FaultyItems(items, before=commit, most_rows=2)
+    page = faces_over(faulty).page(collection, None, 100)
+
+    assert before <= set(ids(page.rows))
+    assert faulty.steps < 150
 
 
 def test_named_gives_those_that_exist_once_and_in_order(items: Items, collection: Collection) -> None:
@@ -425,6 +440,54 @@ def test_one_fault_at_any_step_changes_no_answer(
             break
 
 
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNSAID, Fault.LATE])
+@pytest.mark.parametrize("per_commit", [97, SMALL], ids=["one commit", "a plan"])
+def test_a_doubt_is_settled_by_reading_although_others_commit_meanwhile(
+    items: Items, collection: Collection, fault: Fault, per_commit: int
+) -> None:
+    """Nobody says what became of a transaction, and before it is sent again, another client takes its place."""
+    for step in count():
+        of, wire = picture(step), Wire(items)
+
+        def commit(now: int, when: int = step) -> None:
+            if now == when + 1:
+                index(items, collection, picture(1000 + when), 2)
+
+        faulty = FaultyItems(items, at(step, fault), wire=wire, before=commit)
+        faces = index(faulty, collection, of, per_commit=per_commit)
+        stored = {face for face in listed(items, collection) if face.image_id == of.image_id}
+        assert stored == set(faces)
+        wire.deliver_all()
+        check_collection(items, collection)
+
+        ran = faulty.steps
+        faulty = FaultyItems(items, at(step, fault), wire=wire, before=commit)
+        asked = [face.face_id for face in faces]
+        assert faces_over(faulty, per_commit=per_commit).delete(collection, asked).deleted == tuple(asked)
+        assert not [face for face in listed(items, collection) if face.image_id == of.image_id]
+        wire.deliver_all()
+        check_collection(items, collection)
+        if step > max(ran, faulty.steps):
+            break
+
+
+def test_a_late_commit_whose_log_entry_was_trimmed_meanwhile_does_not_land(
+    items: Items, collection: Collection
+) -> None:
+    """Only the head tells then that its moment has passed."""
+    wire = Wire(items)
+    index(FaultyItems(items, at(3, Fault.LATE), wire=wire), collection, picture(0), 1)
+    assert len(wire) == 1
+    faces_over(items).delete(collection, [face.face_id for face in index(items, collection, picture(0), 1)])
+    head = items.get(head_key("people"))
+    items.transact([Delete(log_key(collection.uid, seq)) for seq in range(1, 3)])
+
+    wire.deliver_all()
+
+    assert items.get(head_key("people")) == head
+    assert listed(items, collection) == ()
+
+
 @pytest.mark.parametrize(
     ("fault", "refusal"), [(Fault.CONTENDED, Throttling), (Fault.LOST, InternalServerError)], ids=["busy", "silent"]
 )
@@ -480,7 +543,7 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
 
         assert {face.face_id for face in faces.named(collection, sorted(pending | known))} == known
         assert faces.delete(collection, sorted(pending)).deleted == ()
-        assert StoredCollections(items).require("people").face_count == len(listed(items, collection))
+        assert StoredCollections(items).require(collection.collection_id).face_count == len(listed(items, collection))
         probe = vector_of(of, slots(1)[0].box)
         matches = StoredSearch(items).nearest(collection, probe, limit=number, lowest_cosine=0.9)
         assert len(matches) == (1 if known else 0)
@@ -496,9 +559,9 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
         Eraser(items, clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
         assert marked_faces(items, collection) == []
         check_collection(items, collection)
-        faces.delete(collection, [face.face_id for face in again])
         if killed:
             of = next(pictures)
+            collection = new_collection(items, f"people {of.image_id}")
     assert {known for known, _ in outcomes} == {0, number}
     assert per_commit != SMALL or any(pending for _, pending in outcomes)
 
@@ -597,6 +660,29 @@ def test_two_calls_for_one_picture_at_once(items: Items, collection: Collection,
         if not others:
             break
     assert step > 8
+
+
+def test_faces_deleted_as_soon_as_they_are_seen_stay_deleted(items: Items, collection: Collection) -> None:
+    """Another client deletes what it sees of a larger call, at each step of that call in turn."""
+    deleted = 0
+    for step in count():
+        seen: list[UUID] = []
+
+        def delete(now: int, when: int = step, gone: list[UUID] = seen) -> None:
+            if now == when:
+                gone.extend(face.face_id for face in listed(items, collection))
+                faces_over(items).delete(collection, gone)
+
+        faulty = FaultyItems(items, before=delete)
+        faces = index(faulty, collection, picture(0), per_commit=SMALL)
+        left = listed(items, collection)
+        assert {face.face_id for face in left} == {face.face_id for face in faces} - set(seen)
+        check_collection(items, collection)
+        faces_over(items).delete(collection, [face.face_id for face in left])
+        deleted += len(seen)
+        if faulty.steps <= step:
+            break
+    assert deleted >= FACES
 
 
 def test_a_face_deleted_in_the_middle_of_a_repetition(items: Items, collection: Collection) -> None:

@@ -46,7 +46,7 @@ class Model:
 
     uid: UUID | None = None
     faces: dict[Place, UUID] = field(default_factory=dict)
-    given: set[UUID] = field(default_factory=set)
+    given: dict[UUID, None] = field(default_factory=dict)
     struck: dict[frozenset[UUID], set[UUID]] = field(default_factory=dict)
     """What larger deletions of the same ids did so far: a repetition may answer for them too."""
 
@@ -71,7 +71,7 @@ class Process:
     """One process: its own stacks and memory over the shared store."""
 
     def __init__(self, items: Items, wire: Wire, clock: Callable[[], float]) -> None:
-        self.items = FaultyItems(items, wire=wire)
+        self.items = FaultyItems(items, wire=wire, most_rows=3)
         self._clock = clock
         self.open()
 
@@ -185,7 +185,7 @@ class Index(Operation):
                 if known is None or known.int == 0:
                     require(face.face_id not in model.given, "an id given twice")
                     model.faces[place] = face.face_id
-                    model.given.add(face.face_id)
+                    model.given[face.face_id] = None
                 require(model.faces[place] == face.face_id, "another id")
 
         if answer == UNKNOWN:
@@ -384,11 +384,11 @@ class World:
                 return False
             if any(face_id.int and seen[place] != face_id for place, face_id in model.faces.items()):
                 return False
-            for place, face_id in seen.items():
-                if model.faces[place].int == 0 and face_id in model.given:
+            for place in sorted(seen, key=repr):
+                if model.faces[place].int == 0 and seen[place] in model.given:
                     return False
-                model.faces[place] = face_id
-                model.given.add(face_id)
+                model.faces[place] = seen[place]
+                model.given[seen[place]] = None
             check_collection(self._items, found)
         return True
 

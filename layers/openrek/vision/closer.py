@@ -30,7 +30,7 @@ def closer_points(session: InferenceSession, image: Image.Image, box: Floats, po
     """The five points [5, 2] of the face in `box` (left, top, width, height in pixels of `image`) as the second look
     sees them; the given ones when it does not see that face."""
     side = max(1, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
-    if side > 2 * max(image.size):
+    if side > 1.25 * max(image.size):
         return points
     left, top = (round(float(start + length / 2 - side / 2)) for start, length in zip(box[:2], box[2:], strict=True))
     look = image.crop((left, top, left + side, top + side))
