@@ -1,9 +1,9 @@
 """Collections in memory, each as fresh as the request that asks.
 
-A search begins with one consistent read of the head. If nothing moved, the snapshot in memory is the collection, and
-nothing else is read; otherwise only the log entries that are new are read and applied. Segments are read when a
-collection is opened, when the log that leads from here to now is compacted away, and in the background after any other
-compaction, so that dead rows leave memory and deleted files are let go.
+A request begins with one consistent read of the head. If the snapshot in memory is as new as that, a search reads
+nothing else; otherwise only the log entries that are new are read and applied. Segments are read when a collection is
+opened, when the log that leads from here to now is compacted away, and in the background after any other compaction, so
+that dead rows leave memory and deleted files are let go.
 """
 
 import os
@@ -106,15 +106,16 @@ class Index:
         self._opening = threading.Lock()
 
     def current(self, collection: Collection) -> Snapshot:
-        """The collection with every change acknowledged before this call. Raises ResourceNotFound when it is gone."""
+        """The collection with every change that was acknowledged before `collection` was read.
+
+        Raises ResourceNotFound when it is found to be gone.
+        """
+        kept = self._kept(collection)
+        latest = kept.latest
+        if latest.seq >= collection.seq:
+            return latest
         try:
-            head = require_head(self._items, collection)
-            kept = self._kept(collection)
-            latest = kept.latest
-            snapshot = latest if latest.seq >= head.seq else self._refreshed(collection, kept)
-            if kept.version < head.version and kept.reopening.acquire(blocking=False):
-                self._later(partial(self._reopen, collection, kept))
-            return snapshot
+            return self._refreshed(collection, kept)
         except ResourceNotFound:
             self._forget(collection)
             raise
@@ -122,14 +123,20 @@ class Index:
     def _refreshed(self, collection: Collection, kept: OpenCollection) -> Snapshot:
         """Waits for a refresh under way, but trusts none: the head is read anew after it."""
         with kept.refreshing:
-            for _ in range(REFRESH_ATTEMPTS):
-                head = require_head(self._items, collection)
-                try:
-                    if kept.applied_seq < head.compacted_through:
-                        kept.reopen(head, self._read_segments(head, kept.segments))
-                    return self._caught_up(collection, kept, head)
-                except (LogGap, BlobMissing):  # compacted meanwhile: the head of now names what there is
-                    self._pause(REFRESH_PAUSE_S)
+            head, snapshot = self._at_head(collection, kept)
+        if kept.version < head.version and kept.reopening.acquire(blocking=False):
+            self._later(partial(self._reopen, collection, kept))
+        return snapshot
+
+    def _at_head(self, collection: Collection, kept: OpenCollection) -> tuple[Head, Snapshot]:
+        for _ in range(REFRESH_ATTEMPTS):
+            head = require_head(self._items, collection)
+            try:
+                if kept.applied_seq < head.compacted_through:
+                    kept.reopen(head, self._read_segments(head, kept.segments))
+                return head, self._caught_up(collection, kept, head)
+            except (LogGap, BlobMissing):  # compacted meanwhile: the head of now names what there is
+                self._pause(REFRESH_PAUSE_S)
         raise InternalServerError(reason="The collection names data that is not there; `openrek verify` says more.")
 
     def _caught_up(self, collection: Collection, kept: OpenCollection, head: Head) -> Snapshot:

@@ -44,11 +44,11 @@ class StoredSearch:
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
     ) -> Sequence[FaceMatch]:
         head, found = self._items.read([head_key(collection.collection_id), face_key(collection.uid, face_id)])
-        same_collection(collection, head)
+        now = same_collection(collection, head).collection()
         face = visible(self._items, [found])[0]
         if face is None:
             raise InvalidParameter("faceId was not found in the collection.")
         row = face_row(face.attributes)
         probe = dequantise(row.vector, row.scale)
-        matches = self.nearest(collection, probe, limit=limit + 1, lowest_cosine=lowest_cosine)
+        matches = self.nearest(now, probe, limit=limit + 1, lowest_cosine=lowest_cosine)
         return [match for match in matches if match.face.face_id != face_id][:limit]

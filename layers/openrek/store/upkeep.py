@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from openrek.domain.errors import Refusal
 from openrek.store.blobs import Blobs
 from openrek.store.compaction import Compactor
 from openrek.store.eraser import Eraser
@@ -46,7 +47,7 @@ class Upkeep:
                     if steps >= STEPS_PER_SWEEP and not everything:
                         break
                 self._garbage.collect(collection_id, everything=everything)
-            except (Contended, ConditionFailed, OutcomeUnknown):
+            except (Contended, ConditionFailed, OutcomeUnknown, Refusal):
                 if everything:
                     raise
         self._eraser.sweep()
