@@ -1,6 +1,8 @@
 """Faces through their port: indexing and its repetition, plans, listings, deletions, and what a crash leaves."""
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -20,7 +22,7 @@ from openrek.domain.errors import (
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceNotDeleted, Picture
 from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
-from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
+from openrek.store.eraser import ABANDONED_AFTER_S, FORGOTTEN_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
 from openrek.store.items import Delete, Items
 from openrek.store.search import StoredSearch
@@ -623,6 +625,62 @@ def test_a_plan_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, 
         if faulty.steps <= step:
             break
     assert step > 8
+
+
+def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, collection: Collection) -> None:
+    """The sweep dies just after it has marked the plan as abandoned, at each step of the call in turn."""
+
+    def die(_: int) -> None:
+        if any(plan.attributes["state"] == "abandoned" for plan in plan_items(items, collection)):
+            raise Killed
+
+    for step in count():
+        of = picture(step)
+
+        def sweep(now: int, when: int = step) -> None:
+            if now == when:
+                with contextlib.suppress(Killed):
+                    Eraser(FaultyItems(items, before=die), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+
+        faulty = FaultyItems(items, before=sweep)
+        assert len(index(faulty, collection, of, per_commit=SMALL)) == FACES
+        check_collection(items, collection)
+        if faulty.steps <= step:
+            break
+
+
+@pytest.mark.parametrize("erased", range(8))
+def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
+    items: Items, collection: Collection, erased: int
+) -> None:
+    """The collection is deleted while faces are staged, and the call goes on when the eraser is half through."""
+    halfway, go_on = threading.Event(), threading.Event()
+
+    def wait(now: int) -> None:
+        if now == erased:
+            halfway.set()
+            go_on.wait(20)
+
+    def sweep() -> None:
+        over = FaultyItems(items, before=wait)
+        Eraser(over, clock=lambda: time.time() + FORGOTTEN_AFTER_S + 1, pause=no_pause).sweep()
+        halfway.set()
+
+    eraser = threading.Thread(target=sweep)
+
+    def overtake(_: int) -> None:
+        if not eraser.ident and plan_items(items, collection):
+            StoredCollections(items).delete("people")
+            eraser.start()
+            halfway.wait(20)
+
+    with pytest.raises(ResourceNotFound):
+        index(FaultyItems(items, before=overtake), collection, picture(1), per_commit=SMALL)
+    go_on.set()
+    eraser.join(20)
+
+    assert not eraser.is_alive()
+    assert owned_items(items, collection) == 0
 
 
 def test_a_sweep_killed_at_any_step_leaves_a_plan_that_can_be_retried(items: Items, collection: Collection) -> None:

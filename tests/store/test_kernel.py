@@ -110,6 +110,22 @@ def test_nearest_is_brute_force(search: tuple[NDArray[np.float32], list[Block], 
 
 
 @settings(max_examples=60, deadline=None)
+@given(searches(), st.integers(0, 1000))
+def test_a_threshold_that_a_row_just_reaches_keeps_that_row(
+    search: tuple[NDArray[np.float32], list[Block], int, float], pick: int
+) -> None:
+    query, blocks, _, _ = search
+    everyone = brute_force(query, blocks, 4096, -np.inf)
+    if not everyone:
+        return
+    lowest = everyone[pick % len(everyone)][3]
+
+    hits = nearest(query, blocks, limit=4096, lowest=lowest)
+
+    assert as_list(hits, blocks) == [hit for hit in everyone if hit[3] >= lowest]
+
+
+@settings(max_examples=60, deadline=None)
 @given(searches())
 def test_nearest_is_float64_brute_force_but_for_its_rounding(
     search: tuple[NDArray[np.float32], list[Block], int, float],
