@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from openrek.store.blobs import BlobExists, BlobMissing, check_name
+from openrek.store.blobs import NAME, BlobExists, BlobMissing
 
 
 class MemoryBlobs:
@@ -10,7 +10,7 @@ class MemoryBlobs:
         self._content: dict[str, bytes] = {}
 
     def put(self, name: str, content: bytes) -> None:
-        check_name(name)
+        _check(name)
         if self._content.setdefault(name, content) is not content:
             raise BlobExists(name)
 
@@ -19,15 +19,20 @@ class MemoryBlobs:
         return content[start:] if length is None else content[start : start + length]
 
     def open(self, name: str) -> bytes:
-        check_name(name)
+        _check(name)
         try:
             return self._content[name]
         except KeyError:
             raise BlobMissing(name) from None
 
     def delete(self, name: str) -> None:
-        check_name(name)
+        _check(name)
         self._content.pop(name, None)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         return iter(sorted(name for name in self._content if name.startswith(prefix)))
+
+
+def _check(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"not a blob name: {name!r}")

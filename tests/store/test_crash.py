@@ -19,6 +19,7 @@ from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
 from openrek.store.items import Items
 from tests.store.invariants import check_collection, marked_faces, plan_items
+from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import new_collection, open_items
 from tests.store.workers import index_picture, named_picture
 
@@ -40,7 +41,7 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
         complete(items, collection, there, pending)
         verify(items, collection, there, None)
     assert there
-    Eraser(items, clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
+    Eraser(items, MemoryBlobs(), clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
     assert plan_items(items, collection) == []
     assert marked_faces(items, collection) == []
     check_collection(items, collection)

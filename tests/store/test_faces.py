@@ -25,11 +25,22 @@ from openrek.store.collections import StoredCollections
 from openrek.store.eraser import ABANDONED_AFTER_S, FORGOTTEN_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
 from openrek.store.items import Delete, Items
-from openrek.store.search import StoredSearch
 from openrek.store.table import head_key, log_key
 from tests.store.faults import Fault, FaultyItems, Killed, Wire, always, at
 from tests.store.invariants import check_collection, marked_faces, owned_items, plan_items
-from tests.store.synthetic import Embedder, ids, new_collection, no_pause, open_items, picture, slots, vector_of
+from tests.store.memory_blobs import MemoryBlobs
+from tests.store.synthetic import (
+    Embedder,
+    ids,
+    new_collection,
+    no_pause,
+    now,
+    open_items,
+    picture,
+    searcher,
+    slots,
+    vector_of,
+)
 
 NOW_S = 1_700_000_000.0
 FACES, SMALL = 7, 3
@@ -63,7 +74,7 @@ def listed(items: Items, collection: Collection) -> Sequence[Face]:
 
 
 def seq(items: Items, collection: Collection) -> int:
-    return StoredSearch(items)._index.current(collection).seq
+    return searcher(items).over._index.current(now(items, collection)).seq
 
 
 # Indexing
@@ -367,16 +378,14 @@ def test_a_deleted_collection_refuses_everything(
         lambda: over.page(collection, None, 10),
         lambda: over.named(collection, [faces[0].face_id]),
         lambda: over.delete(collection, [face.face_id for face in faces]),
-        lambda: StoredSearch(items).nearest(
-            collection, vector_of(picture(1), slots(1)[0].box), limit=5, lowest_cosine=-1
-        ),
-        lambda: StoredSearch(items).nearest_to_face(collection, faces[0].face_id, limit=5, lowest_cosine=-1),
+        lambda: searcher(items).nearest(collection, vector_of(picture(1), slots(1)[0].box), limit=5, lowest_cosine=-1),
+        lambda: searcher(items).nearest_to_face(collection, faces[0].face_id, limit=5, lowest_cosine=-1),
     ]
     for call in calls:
         with pytest.raises(ResourceNotFound, match="The collection id: people does not exist"):
             call()
 
-    Eraser(items, clock=lambda: NOW_S).sweep()
+    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
     assert owned_items(items, collection) == 0
     if fresh is not None:
         assert listed(items, fresh) == ()
@@ -398,14 +407,14 @@ def test_a_collection_deleted_and_made_again_in_the_middle_of_a_call(
             if now == when:
                 StoredCollections(items).delete("people")
                 made.append(StoredCollections(items).create("people", SFACE, {}))
-                Eraser(items).sweep()
+                Eraser(items, MemoryBlobs()).sweep()
 
         faulty = FaultyItems(items, before=others)
         with contextlib.suppress(ResourceNotFound):
             index(faulty, doomed, picture(1), per_commit=per_commit)
         for fresh in again:
             assert StoredCollections(items).require("people") == fresh
-            Eraser(items).sweep()
+            Eraser(items, MemoryBlobs()).sweep()
             assert owned_items(items, doomed) == 0
             assert listed(items, fresh) == ()
             check_collection(items, fresh)
@@ -547,18 +556,18 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
         assert faces.delete(collection, sorted(pending)).deleted == ()
         assert StoredCollections(items).require(collection.collection_id).face_count == len(listed(items, collection))
         probe = vector_of(of, slots(1)[0].box)
-        matches = StoredSearch(items).nearest(collection, probe, limit=number, lowest_cosine=0.9)
+        matches = searcher(items).nearest(collection, probe, limit=number, lowest_cosine=0.9)
         assert len(matches) == (1 if known else 0)
         for face_id in sorted(pending)[:2]:
             with pytest.raises(InvalidParameter):
-                StoredSearch(items).nearest_to_face(collection, face_id, limit=5, lowest_cosine=-1)
+                searcher(items).nearest_to_face(collection, face_id, limit=5, lowest_cosine=-1)
 
         again = index(items, collection, of, number, per_commit=per_commit)
         if known:
             assert {face.face_id for face in again} == known
         elif planned:
             assert [face.face_id for face in again] == planned, "the retry resumes the plan"
-        Eraser(items, clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
+        Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
         assert marked_faces(items, collection) == []
         check_collection(items, collection)
         if killed:
@@ -586,14 +595,14 @@ def test_an_abandoned_call_is_erased(items: Items, collection: Collection, by: s
     for step, killed in crash_points(items, lambda over: index(over, collection, of, per_commit=SMALL)):  # noqa: B023
         seen_pending += len(marked_faces(items, collection))
         if by == "sweep":
-            assert Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep() >= 0
-            Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            assert Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep() >= 0
+            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         elif by == "a retry of something else":
             index(items, collection, of, 2, per_commit=SMALL)
-            Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         else:
             StoredCollections(items).delete("people")
-            Eraser(items, clock=lambda: NOW_S).sweep()
+            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
             assert owned_items(items, collection) == 0
             collection = new_collection(items)
         assert plan_items(items, collection) == []
@@ -614,7 +623,7 @@ def test_a_plan_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, 
 
         def sweep(now: int, when: int = step) -> None:
             if now == when:
-                Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+                Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         faces = index(faulty, collection, of, per_commit=SMALL)
@@ -640,7 +649,9 @@ def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: It
         def sweep(now: int, when: int = step) -> None:
             if now == when:
                 with contextlib.suppress(Killed):
-                    Eraser(FaultyItems(items, before=die), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+                    Eraser(
+                        FaultyItems(items, before=die), MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1
+                    ).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         assert len(index(faulty, collection, of, per_commit=SMALL)) == FACES
@@ -663,7 +674,7 @@ def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
 
     def sweep() -> None:
         over = FaultyItems(items, before=wait)
-        Eraser(over, clock=lambda: time.time() + FORGOTTEN_AFTER_S + 1, pause=no_pause).sweep()
+        Eraser(over, MemoryBlobs(), clock=lambda: time.time() + FORGOTTEN_AFTER_S + 1, pause=no_pause).sweep()
         halfway.set()
 
     eraser = threading.Thread(target=sweep)
@@ -686,7 +697,7 @@ def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
 def test_a_sweep_killed_at_any_step_leaves_a_plan_that_can_be_retried(items: Items, collection: Collection) -> None:
     abandon(items, collection, picture(0))
     for _, _killed in crash_points(
-        items, lambda over: Eraser(over, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        items, lambda over: Eraser(over, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
     ):
         check_collection(items, collection)
         faces = index(items, collection, picture(0), per_commit=SMALL)
@@ -712,7 +723,7 @@ def test_two_calls_for_one_picture_at_once(items: Items, collection: Collection,
             assert list(got) == list(first[:also])
         assert len([face for face in listed(items, collection) if face.image_id == of.image_id]) == FACES
         check_collection(items, collection)
-        Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         assert plan_items(items, collection) == []
         check_collection(items, collection)
         if not others:
@@ -813,9 +824,9 @@ def test_the_progress_of_an_abandoned_deletion_is_erased(items: Items, collectio
         faces_over(FaultyItems(items, at(6, Fault.KILLED_BEFORE)), per_commit=SMALL).delete(collection, faces)
     assert len(plan_items(items, collection)) == 1
 
-    Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep()
+    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep()
     assert len(plan_items(items, collection)) == 1
-    Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
     assert plan_items(items, collection) == []
     check_collection(items, collection)

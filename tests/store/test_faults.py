@@ -15,10 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from openrek.store.eraser import ABANDONED_AFTER_S
 from tests.store.faults import Fault, Wire
+from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import open_items
 from tests.store.world import (
     THROTTLED,
     UNKNOWN,
+    Compact,
     Create,
     Delete,
     Event,
@@ -26,6 +28,7 @@ from tests.store.world import (
     Look,
     Operation,
     Process,
+    Purge,
     Remove,
     Sweep,
     World,
@@ -58,7 +61,12 @@ deletions = st.tuples(st.just("delete"), names, picks)
 small = st.one_of(
     st.tuples(st.just("create"), names), st.tuples(st.just("remove"), names), st.tuples(st.just("sweep"), names)
 )
-calls = st.one_of(indexing, indexing, deletions, deletions, looks, small)
+compaction = st.one_of(
+    st.tuples(st.just("compact"), names, st.booleans()),
+    st.tuples(st.just("compact"), names, st.just(True)),
+    st.tuples(st.just("purge"), names),
+)
+calls = st.one_of(indexing, indexing, deletions, deletions, looks, small, compaction)
 
 special = st.sampled_from([("again",), ("replace",), ("later",), ("deliver",)])
 """What the other process also does meanwhile: the very same call; delete the collection and make it again; let an hour
@@ -72,8 +80,9 @@ class TwoProcesses(RuleBasedStateMachine):
         self.items = open_items(Path(self.folder.name))
         self.now_s = 1_700_000_000.0
         self.wire = Wire(self.items)
-        self.processes = [Process(self.items, self.wire, lambda: self.now_s) for _ in range(2)]
-        self.world = World(self.items, NAMES)
+        self.blobs = MemoryBlobs()
+        self.processes = [Process(self.items, self.blobs, self.wire, lambda: self.now_s) for _ in range(2)]
+        self.world = World(self.items, self.blobs, NAMES)
         self.open_events: list[Event] = []
         self.last: list[tuple[Any, ...]] = []
         for name in NAMES:
@@ -85,7 +94,7 @@ class TwoProcesses(RuleBasedStateMachine):
 
     @rule(
         who=st.integers(0, 1),
-        call=st.one_of(indexing, indexing, deletions, small, looks),
+        call=st.one_of(indexing, indexing, deletions, small, looks, compaction, compaction),
         faults=st.one_of(st.just({}), faults),
         step=st.integers(0, 20),
         doubt=st.sampled_from([Fault.NONE, Fault.NONE, Fault.LOST, Fault.UNSAID, Fault.LATE]),
@@ -197,6 +206,10 @@ class TwoProcesses(RuleBasedStateMachine):
             return Remove(name)
         if kind == "sweep":
             return Sweep(name)
+        if kind == "compact":
+            return Compact(name, *rest)
+        if kind == "purge":
+            return Purge(name)
         if kind == "index":
             return Index(name, *rest)
         living = [model.faces[place] for place in sorted(model.faces, key=repr)]

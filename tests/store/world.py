@@ -22,12 +22,14 @@ from openrek.domain.errors import (
 )
 from openrek.domain.faces import Face
 from openrek.domain.models import SFACE
+from openrek.store.blobs import Blobs
 from openrek.store.collections import StoredCollections
-from openrek.store.eraser import Eraser
+from openrek.store.compaction import Compactor
 from openrek.store.faces import StoredFaces
-from openrek.store.items import Contended, Items, OutcomeUnknown
+from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
 from openrek.store.search import StoredSearch
-from tests.store.faults import Fault, FaultyItems, Killed, Wire
+from openrek.store.upkeep import Upkeep
+from tests.store.faults import Fault, FaultyBlobs, FaultyItems, Killed, Wire
 from tests.store.invariants import check_collection
 from tests.store.synthetic import Embedder, no_pause, picture, slot, slot_of, vector_of
 
@@ -70,8 +72,9 @@ class Event:
 class Process:
     """One process: its own stacks and memory over the shared store."""
 
-    def __init__(self, items: Items, wire: Wire, clock: Callable[[], float]) -> None:
+    def __init__(self, items: Items, blobs: Blobs, wire: Wire, clock: Callable[[], float]) -> None:
         self.items = FaultyItems(items, wire=wire, most_rows=3)
+        self.blobs = FaultyBlobs(blobs, self.items)
         self._clock = clock
         self.open()
 
@@ -80,8 +83,9 @@ class Process:
         self.faces = StoredFaces(
             self.items, max_faces=60, faces_per_commit=FACES_PER_COMMIT, clock=self._clock, pause=no_pause
         )
-        self.search = StoredSearch(self.items, threads=1)
-        self.eraser = Eraser(self.items, clock=self._clock, pause=no_pause)
+        self.search = StoredSearch(self.items, self.blobs, threads=1, later=lambda work: work())
+        self.compactor = Compactor(self.items, self.blobs, clock=self._clock, pause=no_pause)
+        self.upkeep = Upkeep(self.items, self.blobs, clock=self._clock, pause=no_pause)
 
 
 def require(condition: bool, *what: object) -> None:
@@ -308,7 +312,31 @@ class Look(Operation):
 class Sweep(Operation):
     def run(self, process: Process) -> Any:
         with suppress(Contended, OutcomeUnknown):
-            process.eraser.sweep()
+            process.upkeep.sweep()
+
+    def events(self, answer: Any) -> list[Event]:
+        return []
+
+
+class Compact(Operation):
+    """Changes nothing that anybody may see."""
+
+    def __init__(self, collection: str, everything: bool) -> None:
+        super().__init__(collection)
+        self.everything = everything
+
+    def run(self, process: Process) -> Any:
+        with suppress(Contended, OutcomeUnknown):
+            process.compactor.step(self.collection, everything=self.everything)
+
+    def events(self, answer: Any) -> list[Event]:
+        return []
+
+
+class Purge(Operation):
+    def run(self, process: Process) -> Any:
+        with suppress(Contended, OutcomeUnknown, ConditionFailed):
+            process.upkeep.purge()
 
     def events(self, answer: Any) -> list[Event]:
         return []
@@ -332,8 +360,9 @@ def attempt(operation: Operation, process: Process) -> Any:
 class World:
     """The models that can explain everything seen so far; there is hardly ever more than one."""
 
-    def __init__(self, items: Items, names: Sequence[str]) -> None:
+    def __init__(self, items: Items, blobs: Blobs, names: Sequence[str]) -> None:
         self._items = items
+        self._blobs = blobs
         self.names = tuple(names)
         self.candidates: list[dict[str, Model]] = [{name: Model() for name in names}]
 
@@ -369,7 +398,7 @@ class World:
         self.candidates = survivors[:1]
 
     def _settle(self, models: dict[str, Model]) -> bool:
-        fresh = Process(self._items, Wire(self._items), lambda: 0.0)
+        fresh = Process(self._items, self._blobs, Wire(self._items), lambda: 0.0)
         for name, model in models.items():
             try:
                 found = fresh.collections.require(name)
@@ -392,7 +421,7 @@ class World:
                     return False
                 model.faces[place] = seen[place]
                 model.given[seen[place]] = None
-            check_collection(self._items, found)
+            check_collection(self._items, found, self._blobs)
         return True
 
 

@@ -37,7 +37,7 @@ class OpenCollection:
     """One collection's memory and its latest snapshot. Whoever changes them holds `refreshing`."""
 
     def __init__(self, collection: Collection) -> None:
-        self.uid = collection.uid
+        self.collection = collection
         self.refreshing = threading.Lock()
         self.reopening = threading.Lock()
         self.counted_bytes = 0
@@ -120,6 +120,17 @@ class Index:
             self._forget(collection)
             raise
 
+    def tidy(self) -> None:
+        """From time to time: deleted collections leave memory, and the segments of compacted ones are read anew."""
+        for collection, kept in [(kept.collection, kept) for kept in list(self._open.values())]:
+            try:
+                head = require_head(self._items, collection)
+            except ResourceNotFound:
+                self._forget(collection)
+                continue
+            if kept.version < head.version and kept.reopening.acquire(blocking=False):
+                self._reopen(collection, kept)
+
     def _refreshed(self, collection: Collection, kept: OpenCollection) -> Snapshot:
         """Waits for a refresh under way, but trusts none: the head is read anew after it."""
         with kept.refreshing:
@@ -177,7 +188,9 @@ class Index:
     def _kept(self, collection: Collection) -> OpenCollection:
         with self._opening:
             kept = self._open.get(collection.collection_id)
-            if kept is None or kept.uid != collection.uid:  # a re-created collection takes the place of the old one
+            if (
+                kept is None or kept.collection.uid != collection.uid
+            ):  # a re-created collection takes the place of the old one
                 self._drop(collection.collection_id)
                 kept = self._open[collection.collection_id] = OpenCollection(collection)
             self._open.move_to_end(collection.collection_id)
@@ -196,7 +209,7 @@ class Index:
     def _forget(self, collection: Collection) -> None:
         with self._opening:
             kept = self._open.get(collection.collection_id)
-            if kept is not None and kept.uid == collection.uid:
+            if kept is not None and kept.collection.uid == collection.uid:
                 self._drop(collection.collection_id)
 
     def _drop(self, collection_id: str) -> None:
