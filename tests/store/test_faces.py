@@ -649,9 +649,8 @@ def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: It
         def sweep(now: int, when: int = step) -> None:
             if now == when:
                 with contextlib.suppress(Killed):
-                    Eraser(
-                        FaultyItems(items, before=die), MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1
-                    ).sweep()
+                    dying = FaultyItems(items, before=die)
+                    Eraser(dying, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         assert len(index(faulty, collection, of, per_commit=SMALL)) == FACES

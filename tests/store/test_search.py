@@ -283,23 +283,19 @@ def test_a_snapshot_never_changes(items: Items, collection: Collection) -> None:
     first = index(items, collection, 0, 51)
     StoredFaces(items).delete(collection, [first[50].face_id])
     old = found.current(now(items, collection))
-    assert old.blocks[-1].dead is not None
-    was = (
-        old.blocks[-1].vectors.copy(),
-        old.blocks[-1].ids.copy(),
-        [old.faces[-1](row) for row in range(51)],
-        old.blocks[-1].dead.copy(),
-    )
+    block, face = old.blocks[-1], old.faces[-1]
+    assert block.dead is not None
+    was = (block.vectors.copy(), block.ids.copy(), [face(row) for row in range(51)], block.dead.copy())
 
     for n in range(1, 12):
         faces = index(items, collection, n, 50)
         StoredFaces(items).delete(collection, [face.face_id for face in (*first[n : n + 1], *faces[:40])])
         found.current(now(items, collection))
 
-    assert (old.blocks[-1].dead == was[3]).all()
-    assert (old.blocks[-1].vectors == was[0]).all()
-    assert (old.blocks[-1].ids == was[1]).all()
-    assert [old.faces[-1](row) for row in range(51)] == was[2]
+    assert (block.dead == was[3]).all()
+    assert (block.vectors == was[0]).all()
+    assert (block.ids == was[1]).all()
+    assert [face(row) for row in range(51)] == was[2]
 
 
 def test_a_hole_in_the_log_is_said_and_not_searched(items: Items, collection: Collection) -> None:

@@ -122,7 +122,10 @@ class Index:
 
     def tidy(self) -> None:
         """From time to time: deleted collections leave memory, and the segments of compacted ones are read anew."""
-        for collection, kept in [(kept.collection, kept) for kept in list(self._open.values())]:
+        with self._opening:
+            opened = list(self._open.values())
+        for kept in opened:
+            collection = kept.collection
             try:
                 head = require_head(self._items, collection)
             except ResourceNotFound:
@@ -188,9 +191,8 @@ class Index:
     def _kept(self, collection: Collection) -> OpenCollection:
         with self._opening:
             kept = self._open.get(collection.collection_id)
-            if (
-                kept is None or kept.collection.uid != collection.uid
-            ):  # a re-created collection takes the place of the old one
+            # A re-created collection takes the place of the old one.
+            if kept is None or kept.collection.uid != collection.uid:
                 self._drop(collection.collection_id)
                 kept = self._open[collection.collection_id] = OpenCollection(collection)
             self._open.move_to_end(collection.collection_id)
