@@ -659,11 +659,12 @@ def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: It
             break
 
 
-@pytest.mark.parametrize("erased", range(8))
+@pytest.mark.parametrize("step", range(4, 11))
+@pytest.mark.parametrize("erased", range(1, 10))
 def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
-    items: Items, collection: Collection, erased: int
+    items: Items, collection: Collection, erased: int, step: int
 ) -> None:
-    """The collection is deleted while faces are staged, and the call goes on when the eraser is half through."""
+    """The collection is deleted before a step of the call, which then goes on while the eraser is half through."""
     halfway, go_on = threading.Event(), threading.Event()
 
     def wait(now: int) -> None:
@@ -678,8 +679,8 @@ def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
 
     eraser = threading.Thread(target=sweep)
 
-    def overtake(_: int) -> None:
-        if not eraser.ident and plan_items(items, collection):
+    def overtake(now: int) -> None:
+        if now == step:
             StoredCollections(items).delete("people")
             eraser.start()
             halfway.wait(20)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from openrek.store import kernel
-from openrek.store.kernel import Block, Hits, Scan, nearest, numpy_scan, simsimd_scan
+from openrek.store.kernel import Block, Hits, Scan, nearest, nearest_each, numpy_scan, simsimd_scan
 
 Vectors = NDArray[np.int8]
 
@@ -166,6 +166,21 @@ def test_searching_does_not_use_up_references_to_none() -> None:
     for _ in range(1000):
         simsimd_scan(rows[:1], rows, scores)
     assert sys.getrefcount(None) > before - 100
+
+
+@settings(max_examples=60, deadline=None)
+@given(searches(), st.integers(0, 9))
+def test_many_queries_at_once_give_what_each_gives_alone(
+    search: tuple[NDArray[np.float32], list[Block], int, float], number: int
+) -> None:
+    query, blocks, limit, lowest = search
+    queries = [np.roll(query, shift) for shift in range(number)]
+
+    together = nearest_each(queries, blocks, limit=limit, lowest=lowest, threads=2)
+
+    assert [as_list(hits, blocks) for hits in together] == [
+        as_list(nearest(each, blocks, limit=limit, lowest=lowest), blocks) for each in queries
+    ]
 
 
 @pytest.mark.parametrize("scan", [simsimd_scan, numpy_scan])
