@@ -7,7 +7,7 @@ A check that ran into a compaction is repeated.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from openrek.store.pictures import Pictures
 from openrek.store.plans import plans_of
 from openrek.store.scans import face_page, head_now, item_pages, touched
 from openrek.store.table import DIRECTORY, UIDS, directory_key, head_key, log_key, owned, uid_key
-from openrek.store.tables import Table
+from openrek.store.tables import Bools, Table
 from openrek.store.visibility import ABANDONED, DONE, PENDING, plan_of, visible
 
 ATTEMPTS: Final = 5
@@ -72,11 +72,7 @@ def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[f
         if attempt < ATTEMPTS - 1:
             pause(PAUSE_S)
     disturbed = "the collection was compacted during every check; stop the servers and check again to be sure"
-    return Report(**{**_fields(report), "notes": (*report.notes, disturbed)})
-
-
-def _fields(report: Report) -> dict[str, object]:
-    return {name: getattr(report, name) for name in Report.__slots__}
+    return replace(report, notes=(*report.notes, disturbed))
 
 
 def collections_of(items: Items) -> Iterator[str]:
@@ -117,7 +113,7 @@ class _Check:
         now = head_now(self._items, head.collection_id)
         settled = now is not None and (now.uid, now.version) == (head.uid, head.version)
         if now is None or now.uid != head.uid:
-            return self._report(contents, stored), False
+            return self._report(contents), False
         self._check_stray_entries(now)
         counted = contents.faces if contents.complete else visible_faces if now.seq == head.seq else head.faces
         if counted != head.faces:
@@ -129,9 +125,9 @@ class _Check:
                 changed, settled = set(), False
             self._suspects.told(self._findings, changed)
         self._note_blobs(contents, stored)
-        return self._report(contents, stored), settled
+        return self._report(contents), settled
 
-    def _report(self, contents: Contents, stored: list[str]) -> Report:
+    def _report(self, contents: Contents) -> Report:
         head, manifest = self._head, contents.manifest
         refs = () if manifest is None else manifest.segments
         return Report(
@@ -172,7 +168,7 @@ class _Check:
                     self._suspects.add(part.table.ids[row].tobytes(), "a row without a face item", f"in {part.name}")
         return count
 
-    def _compare(self, contents: Contents, seen: list["np.typing.NDArray[np.bool_]"], page: Table) -> None:
+    def _compare(self, contents: Contents, seen: list[Bools], page: Table) -> None:
         for row, why in matches(contents.parts, seen, page):
             self._suspects.add(page.ids[row].tobytes(), "a face item without its row", why)
 
