@@ -31,7 +31,7 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
         adapters.load_models()
         app = local_app(adapters, settings)
         stack.callback(app.close)
-        sweeper = Sweeper(adapters.upkeep().sweep, tolerate=(apsw.Error,))
+        sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error,))
         sweeper.start()
         stack.callback(sweeper.stop)
         LocalServer(app.asgi, lambda: announce(url_of(bound))).run(sockets=[bound])

@@ -131,6 +131,22 @@ class SqliteItems:
         if submission.failure is not None:
             raise submission.failure
 
+    def wipe(self) -> bool:
+        """Leave nothing of what was deleted in the file, or in the log beside it; False while other connections'
+        transactions are in the way.
+
+        The file is written anew, since secure_delete misses copies of rows that moved between pages. Meanwhile nobody
+        can write, and the disk holds the data twice.
+        """
+        with self._committing:
+            connection = self._connection()
+            try:
+                connection.execute("VACUUM")
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.BusyError:
+                return False
+        return True
+
     def close(self) -> None:
         with self._opening:
             for connection in self._open.values():

@@ -12,6 +12,7 @@ from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknow
 from openrek.store.table import DIRECTORY
 
 STEPS_PER_SWEEP: Final = 16
+STEPS_PER_PURGE: Final = 1000
 
 
 class Upkeep:
@@ -40,11 +41,12 @@ class Upkeep:
     def _pass(self, *, everything: bool) -> None:
         for collection_id in self._collection_ids():
             try:
-                steps = 0
-                while self._compactor.step(collection_id, everything=everything):
-                    steps += 1
-                    if steps >= STEPS_PER_SWEEP and not everything:
+                for _ in range(STEPS_PER_PURGE if everything else STEPS_PER_SWEEP):
+                    if not self._compactor.step(collection_id, everything=everything):
                         break
+                else:
+                    if everything:
+                        raise Contended(f"others write to {collection_id} without a pause")
                 self._garbage.collect(collection_id, everything=everything)
             except (Contended, ConditionFailed, OutcomeUnknown):
                 if everything:
