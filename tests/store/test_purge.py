@@ -28,7 +28,8 @@ from openrek.store.vectors import quantise
 from openrek.store.verification import verify
 from openrek.store.wiping import WIPE_AFTER_S, wipe_if_due
 from tests.store.faults import FaultyItems
-from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots, vector_of
+from tests.store.synthetic import Embedder, no_pause, picture, slots, vector_of
+from tests.store.tables import open_fast
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Traces:
 class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.items = open_items(folder)
+        self.items = open_fast(folder)
         self.blobs = FolderBlobs(folder / "blobs")
         self.traces = Traces()
 
@@ -126,8 +127,7 @@ def head(store: Store, name: str) -> Head:
 
 def test_secure_delete_alone_is_not_enough_for_rows_that_moved(tmp_path: Path) -> None:
     """Rows of changing size move between pages; a wipe removes the copies that this leaves in gaps."""
-    items = open_items(tmp_path)
-    items._connection().pragma("synchronous", "OFF")
+    items = open_fast(tmp_path)
     living: dict[Key, bytes] = {}
     gone: list[bytes] = []
     chance = random.Random(1)
@@ -154,7 +154,7 @@ def test_secure_delete_alone_is_not_enough_for_rows_that_moved(tmp_path: Path) -
 def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
     items = SqliteItems(tmp_path / "items.sqlite3", busy_timeout_ms=50)
     items.transact([Put(Key("p", "a"), {"v": b"a secret of sixteen bytes"})])
-    reader = open_items(tmp_path)._connection()
+    reader = open_fast(tmp_path)._connection()
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM items").fetchall()
     items.transact([Delete(Key("p", "a"))])
@@ -170,7 +170,7 @@ def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
 
 
 def test_wiping_is_due_twice_a_day_whoever_asks(tmp_path: Path) -> None:
-    items = open_items(tmp_path)
+    items = open_fast(tmp_path)
     now_s = 1_700_000_000.0
     assert wipe_if_due(items, clock=lambda: now_s)
     assert not wipe_if_due(items, clock=lambda: now_s + WIPE_AFTER_S - 1)

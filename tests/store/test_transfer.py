@@ -32,19 +32,20 @@ from openrek.store.search import StoredSearch
 from openrek.store.sqlite_items import SqliteItems
 from openrek.store.verification import verify
 from tests.store.faults import Fault, FaultyItems, Killed, at
-from tests.store.synthetic import Embedder, new_collection, no_pause, open_items, picture, slots, unit
+from tests.store.synthetic import Embedder, new_collection, no_pause, picture, slots, unit
+from tests.store.tables import open_fast
 
 
 @pytest.fixture
 def items(tmp_path: Path) -> Iterator[SqliteItems]:
-    opened = open_items(tmp_path / "one")
+    opened = open_fast(tmp_path / "one")
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[SqliteItems]:
-    opened = open_items(tmp_path / "other")
+    opened = open_fast(tmp_path / "other")
     yield opened
     opened.close()
 

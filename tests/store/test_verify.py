@@ -15,7 +15,7 @@ import pytest
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceNotFound
 from openrek.domain.faces import Face
-from openrek.store import manifests, segments
+from openrek.store import compaction, manifests, segments
 from openrek.store.collections import StoredCollections
 from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
@@ -34,7 +34,8 @@ from openrek.store.vectors import dequantise
 from openrek.store.verification import Report, collections_of, verify
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.invariants import everything
-from tests.store.synthetic import Embedder, new_collection, no_pause, open_items, picture, slots, unit, vector_of
+from tests.store.synthetic import Embedder, new_collection, no_pause, picture, slots, unit, vector_of
+from tests.store.tables import open_fast
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Store:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """Two segments, one with tombstones; a log of rows and deletions."""
-    items = open_items(tmp_path)
+    items = open_fast(tmp_path)
     blobs = FolderBlobs(tmp_path / "blobs")
     made = Store(tmp_path, items, blobs, new_collection(items))
     faces = [face for number in range(8) for face in made.index(number)]
@@ -88,7 +89,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def fold_without_merging(store: Store) -> None:
     """One step that is due by its age: the new segment is too small to take in the other."""
     later = time.time() + 13 * 3600
-    assert Compactor(store.items, store.blobs, clock=lambda: later, pause=no_pause).step("people")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "SMALL_BYTES", 0)
+        assert Compactor(store.items, store.blobs, clock=lambda: later, pause=no_pause).step("people")
 
 
 def brute_force(items: Items, uid: UUID, probe: "array[float]") -> list[str]:
@@ -116,7 +119,7 @@ def test_a_whole_collection(store: Store) -> None:
 
 
 def test_every_state_on_the_way_is_whole(tmp_path: Path) -> None:
-    items, blobs = open_items(tmp_path), FolderBlobs(tmp_path / "blobs")
+    items, blobs = open_fast(tmp_path), FolderBlobs(tmp_path / "blobs")
     store = Store(tmp_path, items, blobs, new_collection(items))
     assert store.findings() == ""
     faces = store.index(1, 1)
@@ -134,7 +137,7 @@ def test_every_state_on_the_way_is_whole(tmp_path: Path) -> None:
 
 
 def test_calls_that_were_killed_leave_nothing_wrong(tmp_path: Path) -> None:
-    items, blobs = open_items(tmp_path), FolderBlobs(tmp_path / "blobs")
+    items, blobs = open_fast(tmp_path), FolderBlobs(tmp_path / "blobs")
     store = Store(tmp_path, items, blobs, new_collection(items))
     for step in range(40):
         of = picture(step)

@@ -34,6 +34,10 @@ FOLD_ENTRIES: Final = 1000
 FOLD_BYTES: Final = 1 << 20
 STEP_BYTES: Final = 256 << 20
 SEGMENT_BYTES: Final = 64 << 20
+SMALL_BYTES: Final = 64 << 10
+"""The least that a fold counts for when segments are merged with it: else each fold of a row or two, whose segment is
+mostly header, would leave one more file."""
+
 DEAD_SHARE: Final = 0.25
 ERASE_AFTER_MS: Final = 11 * 3600 * 1000
 """Twice this, and a few sweeps, is less than the 24 hours in which deleted vectors are promised to be gone: a row may
@@ -131,7 +135,7 @@ class Compactor:
     def _chosen(self, aged: Sequence[Aged], folded: Folded | None, *, everything: bool) -> list[Aged]:
         """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
         due = [each for each in aged if self._rewrite_due(each, everything=everything)]
-        taken_bytes = 0 if folded is None else folded.size_bytes
+        taken_bytes = 0 if folded is None else max(SMALL_BYTES, folded.size_bytes)
         if folded is not None:
             for each in sorted(aged, key=lambda each: each.living_bytes):
                 if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:
