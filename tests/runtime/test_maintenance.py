@@ -76,6 +76,28 @@ def test_verify_then_rebuild(run: Run, data: Path) -> None:
     assert run("verify").exit_code == 0
 
 
+def test_a_damaged_database_is_told(run: Run, data: Path) -> None:
+    path = data / "items.sqlite3"
+    content = bytearray(path.read_bytes())
+    content[4096 * 5 + 3 : 4096 * 5 + 40] = b"x" * 37
+    path.write_bytes(content)
+
+    result = run("verify")
+
+    assert result.exit_code == 1
+    assert "atabase" in result.output
+
+
+def test_a_purge_of_a_damaged_store_says_what_to_do(run: Run, data: Path) -> None:
+    for path in (data / "blobs").rglob("*.manifest"):
+        path.unlink()
+
+    result = run("purge")
+
+    assert (result.exit_code, "`openrek verify --rebuild` may mend it" in result.output) == (1, True)
+    assert run("verify", "--rebuild").exit_code == run("purge").exit_code == 0
+
+
 def test_what_is_not_there_is_told_in_a_sentence(run: Run, data: Path, tmp_path: Path) -> None:
     for command, told in {
         ("verify", "-c", "nobody"): "The collection id: nobody does not exist",

@@ -13,6 +13,7 @@ import pytest
 
 from openrek.domain.collections import Collection
 from openrek.domain.models import SFACE
+from openrek.store.blobs import BlobMissing
 from openrek.store.collections import StoredCollections
 from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
@@ -131,7 +132,7 @@ def test_secure_delete_alone_is_not_enough_for_rows_that_moved(tmp_path: Path) -
     living: dict[Key, bytes] = {}
     gone: list[bytes] = []
     chance = random.Random(1)
-    for _ in range(60):
+    for _ in range(30):
         fresh = {Key("p", f"{chance.getrandbits(128):032x}"): chance.randbytes(128) for _ in range(40)}
         items.transact([Put(key, {"v": value, "pad": bytes(chance.randrange(300))}) for key, value in fresh.items()])
         living |= fresh
@@ -226,3 +227,17 @@ def test_foreign_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     assert {"thumbs.db", "a/b/c", f"{made.uid.hex}/notes", "0" * 32} <= set(store.blobs.names())
     assert verify(store.items, store.blobs, "kept").findings == ()
     store.items.close()
+
+
+def test_a_damaged_collection_does_not_keep_others_from_being_purged(store: Store) -> None:
+    for name in list(store.blobs.names(head(store, "kept").uid.hex)):
+        store.blobs.delete(name)
+    at_s = time.time() + 12 * 3600
+
+    for upkeep in (Upkeep(store.items, store.blobs, clock=lambda: at_s).sweep, Upkeep(store.items, store.blobs).purge):
+        with pytest.raises(BlobMissing):
+            upkeep()
+
+    assert all(not ref.dead for ref in current_manifest(store.blobs, head(store, "late")).segments)
+    assert head(store, "late").compacted_through == head(store, "late").seq
+    assert len({name.split("/")[0] for name in store.blobs.names()}) == 2

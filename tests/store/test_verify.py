@@ -1,10 +1,13 @@
 """`verify` finds every kind of damage and cries wolf over none; `rebuild` mends what the items alone can mend."""
 
 import contextlib
+import itertools
 import os
+import threading
 import time
 from array import array
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -348,6 +351,38 @@ def test_a_check_at_any_moment_of_other_clients_work(store: Store, compacting: b
 
     assert report.findings == ()
     assert turn > 8
+    assert store.findings() == ""
+
+
+def test_checks_beside_threads_that_write_delete_compact_and_search(store: Store) -> None:
+    stop = threading.Event()
+
+    def repeat(work: Callable[[int], object]) -> None:
+        for number in itertools.count(1000):
+            if stop.is_set():
+                return
+            work(number)
+
+    def write(number: int) -> None:
+        faces = store.index(number, 4)
+        StoredFaces(store.items).delete(store.people, [face.face_id for face in faces[:2]])
+
+    search = StoredSearch(store.items, store.blobs)
+    works: list[Callable[[int], object]] = [
+        write,
+        lambda _: Upkeep(store.items, store.blobs).purge(),
+        lambda _: search.nearest(store.people, unit("x"), limit=5, lowest_cosine=-1.0),
+    ]
+    with ThreadPoolExecutor(len(works)) as pool:
+        running = [pool.submit(repeat, work) for work in works]
+        try:
+            checks = [verify(store.items, store.blobs, "people").findings for _ in range(25)]
+        finally:
+            stop.set()
+        for each in running:
+            each.result()
+
+    assert checks == [()] * 25
     assert store.findings() == ""
 
 

@@ -1,7 +1,7 @@
 """`openrek verify`, `purge`, `export` and `import` as a person sees them, over the embedded store."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from openrek.domain.errors import ResourceNotFound
 from openrek.runtime.adapters import Adapters
 from openrek.store.archive_files import load, save
 from openrek.store.exporting import export
@@ -23,23 +24,29 @@ ASIDE_S = 60.0
 def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild_first: bool, console: Console) -> bool:
     """Prints a table and a line for each finding; whether there is none. Raises what the store raises."""
     items, blobs = adapters.items(), adapters.blobs()
+    with console.status("Checking the database"):
+        faults = items.faults()
+    for fault in faults:
+        console.print(escape(f"database: {fault}"), soft_wrap=True, highlight=False)
     reports: list[Report] = []
-    for each in [collection_id] if collection_id is not None else list(collections_of(items)):
-        with console.status(f"Checking {escape(each)}"):
+    ids = [collection_id] if collection_id is not None else list(collections_of(items))
+    deleted_since = [] if collection_id is not None else [ResourceNotFound]
+    for each in ids:
+        with console.status(f"Checking {escape(each)}"), suppress(*deleted_since):
             if rebuild_first:
                 rebuilt = rebuild(items, blobs, each)
                 console.print(escape(f"{each}: {rebuilt.faces} faces in {rebuilt.segments} new segments."))
             reports.append(verify(items, blobs, each))
     if not reports:
         console.print("There is no collection.")
-        return True
+        return not faults
     console.print(_table(reports))
     for report in reports:
         for note in report.notes:
             console.print(escape(f"{report.collection_id}: note: {note}"), soft_wrap=True)
         for finding in report.findings:
             console.print(escape(f"{report.collection_id}: {finding}"), soft_wrap=True, highlight=False)
-    return not any(report.findings for report in reports)
+    return not faults and not any(report.findings for report in reports)
 
 
 def _table(reports: Sequence[Report]) -> Table:

@@ -107,14 +107,11 @@ def _store(data: Path, *, create: bool = False) -> Iterator["Adapters"]:
     from openrek.runtime.adapters import Adapters
     from openrek.runtime.settings import Settings, SettingsError
     from openrek.store.archive import BadArchive
-    from openrek.store.blobs import BlobMissing
     from openrek.store.exporting import NotExported
-    from openrek.store.items import Contended, OutcomeUnknown
-    from openrek.store.log import LogGap
-    from openrek.store.manifests import CorruptManifest
+    from openrek.store.items import ConditionFailed, Contended, OutcomeUnknown
     from openrek.store.rebuilding import BadFaces, WritersBusy
-    from openrek.store.segments import CorruptSegment
     from openrek.store.sqlite_items import UnusableStore
+    from openrek.store.upkeep import DAMAGED
 
     if not create and not (data / "items.sqlite3").is_file():
         raise click.ClickException(f"There is no store in the folder {data}.")
@@ -123,10 +120,10 @@ def _store(data: Path, *, create: bool = False) -> Iterator["Adapters"]:
             yield adapters
     except Refusal as refusal:
         raise click.ClickException(refusal.reason or str(refusal)) from None
-    except (BlobMissing, LogGap, CorruptManifest, CorruptSegment) as error:
+    except DAMAGED as error:
         told = f"The store is damaged ({error}); `openrek verify` says more, `openrek verify --rebuild` may mend it."
         raise click.ClickException(told) from None
-    except (Contended, OutcomeUnknown) as error:
+    except (Contended, ConditionFailed, OutcomeUnknown) as error:
         raise click.ClickException(f"The store is too busy ({error}); try again.") from None
     except (SettingsError, UnusableStore, BadArchive, NotExported, BadFaces, WritersBusy, OSError) as error:
         raise click.ClickException(str(error)) from None

@@ -172,7 +172,8 @@ def matches(parts: Sequence[Part], seen: Sequence[Bools], page: Table) -> list[t
 
 def _living_rows(part: Part, ids: Sequence[bytes]) -> NDArray[np.intp]:
     rows = find(part.table.ids, ids)
-    rows[(rows >= 0) & ~part.living[rows]] = -1
+    known = np.flatnonzero(rows >= 0)
+    rows[known[~part.living[rows[known]]]] = -1
     return rows
 
 

@@ -147,6 +147,11 @@ class SqliteItems:
                 return False
         return True
 
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file itself, at most ten sentences."""
+        found = self._connection().execute("PRAGMA quick_check(10)")
+        return [sentence for (sentence,) in found if sentence != "ok"]
+
     def close(self) -> None:
         with self._opening:
             for connection in self._open.values():

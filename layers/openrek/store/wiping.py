@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
-from openrek.store.items import Put
+from openrek.store.items import Contended, OutcomeUnknown, Put
 from openrek.store.sqlite_items import SqliteItems
 from openrek.store.table import deployment_key
 
@@ -22,5 +23,6 @@ def wipe_if_due(items: SqliteItems, *, clock: Callable[[], float] = time.time) -
         return False
     if not items.wipe():
         return False
-    items.transact([Put(key, {"at_ms": int(now_s * 1000)})])
+    with suppress(Contended, OutcomeUnknown):  # then it is wiped again a little sooner
+        items.transact([Put(key, {"at_ms": int(now_s * 1000)})])
     return True
