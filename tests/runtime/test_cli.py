@@ -1,5 +1,6 @@
 """The command line against the real server, with real photos."""
 
+import io
 import json
 import os
 import subprocess
@@ -89,8 +90,8 @@ def test_a_second_run_goes_on_where_the_first_stopped(
     (folder / "new.png").write_bytes(photos["astronaut.png"])
     second = run("index", folder, "-c", collection)
     assert second.exit_code == 0
-    assert "1 photos indexed, 1 faces." in second.output
-    assert "3 were indexed by an earlier run." in second.output
+    assert "1 photo indexed, 1 face." in second.output
+    assert "3 photos already indexed by an earlier run." in second.output
     again = run("index", folder, "-c", collection, "--again")
     assert "3 photos indexed, 3 faces." in again.output
     assert rekognition.describe_collection(CollectionId=collection)["FaceCount"] == 3
@@ -108,9 +109,21 @@ def test_names_that_collide_or_do_not_fit_are_reported(
     (folder / f"{'é' * 43}.jpg").write_bytes(photos["biden.jpg"])
     result = run("index", folder, "-c", collection, "--id-from", "name")
     assert result.exit_code == 1
-    assert "1 photos indexed, 1 faces." in result.output
+    assert "1 photo indexed, 1 face." in result.output
     assert "biden.jpg: 2 photos would share the ExternalImageId biden.jpg" in result.output
     assert "255 are allowed" in result.output
+
+
+def test_a_photo_above_the_limits_is_indexed_all_the_same(
+    run, rekognition: "RekognitionClient", collection: str, tmp_path: Path, photos: Mapping[str, bytes]
+) -> None:
+    (tmp_path / "large").mkdir()
+    with Image.open(io.BytesIO(photos["obama.jpg"])) as photo:
+        photo.convert("RGB").resize((3000, 2000)).save(tmp_path / "large" / "1.png", compress_level=0)
+    result = run("index", tmp_path / "large", "-c", collection)
+    assert result.exit_code == 0
+    assert "1 photo indexed, 1 face." in result.output
+    assert "1 photo above the API's limits, sent smaller." in result.output
 
 
 def test_an_empty_folder_is_no_error(run, collection: str, tmp_path: Path) -> None:

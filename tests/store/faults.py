@@ -4,9 +4,10 @@ A step is one call of the port. A client is suspended at a step by letting other
 it is killed by raising Killed, which nothing may catch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 
+from openrek.store.blobs import Blobs, Buffer
 from openrek.store.items import (
     ConditionFailed,
     Contended,
@@ -67,7 +68,10 @@ def always(fault: Fault) -> Callable[[int], Fault]:
 
 
 class FaultyItems:
-    """`choose` names the fault of step 0, 1, ...; `before` is called first and may run other clients, or raise."""
+    """`choose` names the fault of step 0, 1, ...; `before` is called first and may run other clients, or raise.
+
+    `most_rows`: queries give no more at once, as if rows were large.
+    """
 
     def __init__(
         self,
@@ -76,11 +80,13 @@ class FaultyItems:
         *,
         wire: Wire | None = None,
         before: Callable[[int], None] = lambda _: None,
+        most_rows: int = 1000,
     ) -> None:
         self._items = items
         self.choose = choose
         self.before = before
-        self._wire = wire or Wire(items)
+        self._wire = Wire(items) if wire is None else wire
+        self._most_rows = most_rows
         self.steps = 0
 
     def get(self, key: Key) -> Item | None:
@@ -95,10 +101,12 @@ class FaultyItems:
         self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
     ) -> ItemPage:
         self._reading()
-        return self._items.query(partition, after=after, through=through, limit=limit, reverse=reverse)
+        return self._items.query(
+            partition, after=after, through=through, limit=min(limit, self._most_rows), reverse=reverse
+        )
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
-        fault = self._step()
+        fault = self.step()
         if fault is Fault.CONTENDED:
             raise Contended
         if fault is Fault.LOST:
@@ -118,13 +126,45 @@ class FaultyItems:
         self._items.close()
 
     def _reading(self) -> None:
-        if self._step() is Fault.KILLED_AFTER:
+        if self.step() is Fault.KILLED_AFTER:
             raise Killed
 
-    def _step(self) -> Fault:
+    def step(self) -> Fault:
         step, self.steps = self.steps, self.steps + 1
         self.before(step)
         fault = self.choose(step)
         if fault is Fault.KILLED_BEFORE:
             raise Killed
         return fault
+
+
+class FaultyBlobs:
+    """Any Blobs whose calls are steps of a FaultyItems too: clients are suspended and killed at them."""
+
+    def __init__(self, blobs: Blobs, over: FaultyItems) -> None:
+        self._blobs = blobs
+        self._over = over
+
+    def put(self, name: str, content: bytes) -> None:
+        fault = self._over.step()
+        self._blobs.put(name, content)
+        if fault is Fault.KILLED_AFTER:
+            raise Killed
+
+    def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+        self._over.step()
+        return self._blobs.get(name, start=start, length=length)
+
+    def open(self, name: str) -> Buffer:
+        self._over.step()
+        return self._blobs.open(name)
+
+    def delete(self, name: str) -> None:
+        fault = self._over.step()
+        self._blobs.delete(name)
+        if fault is Fault.KILLED_AFTER:
+            raise Killed
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        self._over.step()
+        return self._blobs.names(prefix)

@@ -7,13 +7,28 @@ from array import array
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Face, Picture, Pose, Quality, float32
+from openrek.domain.faces import (
+    BoundingBox,
+    DetectedFace,
+    Embedding,
+    Face,
+    FaceMatch,
+    Picture,
+    Pose,
+    Quality,
+    float32,
+)
 from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
+from openrek.store.heads import require_head
 from openrek.store.items import Items
+from openrek.store.search import StoredSearch
 from openrek.store.sqlite_items import SqliteItems
+from tests.store.memory_blobs import MemoryBlobs
 
 
 def no_pause(seconds: float) -> None:
@@ -74,3 +89,26 @@ def new_collection(items: Items, name: str = "people") -> Collection:
 
 def ids(faces: Sequence[Face]) -> list[str]:
     return [str(face.face_id) for face in faces]
+
+
+class FreshSearch:
+    """A search over items that are never compacted, which reads the collection anew at each call, as operations do."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self.over = StoredSearch(items, MemoryBlobs())
+
+    def nearest(self, collection: Collection, probe: Embedding, **how: Any) -> Sequence[FaceMatch]:
+        return self.over.nearest(now(self._items, collection), probe, **how)
+
+    def nearest_to_face(self, collection: Collection, face_id: UUID, **how: Any) -> Sequence[FaceMatch]:
+        return self.over.nearest_to_face(now(self._items, collection), face_id, **how)
+
+
+def searcher(items: Items) -> FreshSearch:
+    return FreshSearch(items)
+
+
+def now(items: Items, collection: Collection) -> Collection:
+    """The same collection, read anew. Raises ResourceNotFound when that very one is gone."""
+    return require_head(items, collection).collection()

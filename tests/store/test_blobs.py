@@ -14,12 +14,16 @@ from openrek.store.blobs import BlobExists, BlobMissing, Blobs
 from openrek.store.folder_blobs import FolderBlobs
 from tests.store.workers import put_blobs, put_the_same_blob
 
-ADAPTERS: dict[str, Callable[[Path], Blobs]] = {"folder": lambda folder: FolderBlobs(folder / "blobs")}
+ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], Blobs]] = {
+    "folder": lambda request: FolderBlobs(request.getfixturevalue("tmp_path") / "blobs"),
+    "s3": lambda request: request.getfixturevalue("aws").blobs(part_bytes=100_000),
+    "s3 under a prefix": lambda request: request.getfixturevalue("aws").blobs(prefix="blobs/"),
+}
 
 
 @pytest.fixture(params=sorted(ADAPTERS))
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
-    return ADAPTERS[request.param](tmp_path)
+def blobs(request: pytest.FixtureRequest) -> Blobs:
+    return ADAPTERS[request.param](request)
 
 
 @pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 5000])
@@ -27,6 +31,7 @@ def test_what_was_put_comes_back(blobs: Blobs, content: bytes) -> None:
     blobs.put("a/b-1.seg", content)
 
     assert blobs.get("a/b-1.seg") == content
+    assert bytes(blobs.open("a/b-1.seg")) == content
 
 
 def test_ranges(blobs: Blobs) -> None:
@@ -37,6 +42,9 @@ def test_ranges(blobs: Blobs) -> None:
     assert blobs.get("blob", length=2) == b"01"
     assert blobs.get("blob", start=8, length=100) == b"89"
     assert blobs.get("blob", start=2, length=0) == b""
+    assert blobs.get("blob", start=10) == b""
+    assert blobs.get("blob", start=11, length=5) == b""
+    assert blobs.get("blob", length=0) == b""
 
 
 def test_a_blob_is_never_overwritten(blobs: Blobs) -> None:
@@ -56,11 +64,21 @@ def test_of_several_writers_of_one_name_one_wins(tmp_path: Path) -> None:
     assert blobs.get("same") == b"%d" % won.index(True) * 100_000
 
 
+def test_an_opened_blob_is_one_read_only_buffer(blobs: Blobs) -> None:
+    blobs.put("blob", b"0123456789")
+
+    view = memoryview(blobs.open("blob"))
+
+    assert view.readonly
+    assert bytes(view[3:5]) == b"34"
+
+
 def test_missing_and_deleted(blobs: Blobs) -> None:
     blobs.put("a/b", b"x")
     for name in ("nothing", "a", "a/c", "a/b/c"):
-        with pytest.raises(BlobMissing):
-            blobs.get(name)
+        for missing in (blobs.get, blobs.open, lambda name: blobs.get(name, start=1, length=0)):
+            with pytest.raises(BlobMissing):
+                missing(name)
         blobs.delete(name)
 
     blobs.delete("a/b")

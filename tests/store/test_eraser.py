@@ -16,6 +16,7 @@ from openrek.store.items import Items
 from openrek.store.table import UIDS
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
 from tests.store.invariants import check_collection, everything, owned_items
+from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
 
 NOW_S = 1_700_000_000.0
@@ -36,7 +37,7 @@ def filled(items: Items, name: str, pictures: int = 3) -> Collection:
 
 
 def sweep(items: Items, *, later_s: float = 0.0) -> int:
-    return Eraser(items, clock=lambda: NOW_S + later_s, pause=no_pause).sweep()
+    return Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + later_s, pause=no_pause).sweep()
 
 
 def test_a_deleted_collection_is_erased_and_no_other(items: Items) -> None:

@@ -1,6 +1,8 @@
 """Faces through their port: indexing and its repetition, plans, listings, deletions, and what a crash leaves."""
 
 import contextlib
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -17,16 +19,28 @@ from openrek.domain.errors import (
     ServiceQuotaExceeded,
     Throttling,
 )
-from openrek.domain.faces import Face, FaceNotDeleted, Picture
+from openrek.domain.faces import DetectedFace, Embedding, Face, FaceNotDeleted, Picture
 from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
-from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
+from openrek.store.eraser import ABANDONED_AFTER_S, FORGOTTEN_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
-from openrek.store.items import Items
-from openrek.store.search import StoredSearch
+from openrek.store.items import Delete, Items
+from openrek.store.table import head_key, log_key
 from tests.store.faults import Fault, FaultyItems, Killed, Wire, always, at
 from tests.store.invariants import check_collection, marked_faces, owned_items, plan_items
-from tests.store.synthetic import Embedder, ids, new_collection, no_pause, open_items, picture, slots, vector_of
+from tests.store.memory_blobs import MemoryBlobs
+from tests.store.synthetic import (
+    Embedder,
+    ids,
+    new_collection,
+    no_pause,
+    now,
+    open_items,
+    picture,
+    searcher,
+    slots,
+    vector_of,
+)
 
 NOW_S = 1_700_000_000.0
 FACES, SMALL = 7, 3
@@ -60,7 +74,7 @@ def listed(items: Items, collection: Collection) -> Sequence[Face]:
 
 
 def seq(items: Items, collection: Collection) -> int:
-    return StoredSearch(items)._index.current(collection).seq
+    return searcher(items).over._index.current(now(items, collection)).seq
 
 
 # Indexing
@@ -241,21 +255,35 @@ def test_a_listing_is_stable_while_faces_come_and_go(items: Items, collection: C
     assert stay <= set(seen)
 
 
-def test_a_page_never_mixes_two_moments(items: Items, collection: Collection) -> None:
-    """Others commit between any two steps of the listing: what it gives is what the collection held at one of them."""
-    first = set(ids(index(items, collection, picture(0), 3)))
-    states = [first]
+@pytest.mark.parametrize("step", range(12))
+def test_a_page_never_mixes_two_moments(items: Items, collection: Collection, step: int) -> None:
+    """A page that takes several queries; before one of them, others delete a face that was seen, and add some."""
+    before = {face for n in range(4) for face in ids(index(items, collection, picture(n), 3))}
+    states = [before]
 
-    def commit(step: int) -> None:
-        if step % 2 == 1 and step < 9:
-            gone = next(iter(sorted(states[-1])))
+    def commit(now: int) -> None:
+        if now == step:
+            gone = min(before)
             faces_over(items).delete(collection, [UUID(gone)])
-            states.append(states[-1] - {gone})
-            states.append(states[-1] | set(ids(index(items, collection, picture(step), 2))))
+            states.append(before - {gone})
+            states.append(states[-1] | set(ids(index(items, collection, picture(9), 20))))
 
-    page = faces_over(FaultyItems(items, before=commit)).page(collection, None, 100)
+    page = faces_over(FaultyItems(items, before=commit, most_rows=2)).page(collection, None, 100)
 
-    assert set(ids(page.rows)) in states or not states[-1] - set(ids(page.rows)) - set().union(*states)
+    assert set(ids(page.rows)) in states
+
+
+def test_a_listing_under_constant_writes_ends(items: Items, collection: Collection) -> None:
+    before = set(ids(index(items, collection, picture(0), 10)))
+
+    def commit(now: int) -> None:
+        index(items, collection, picture(100 + now), 1)
+
+    faulty = FaultyItems(items, before=commit, most_rows=2)
+    page = faces_over(faulty).page(collection, None, 100)
+
+    assert before <= set(ids(page.rows))
+    assert faulty.steps < 150
 
 
 def test_named_gives_those_that_exist_once_and_in_order(items: Items, collection: Collection) -> None:
@@ -350,16 +378,14 @@ def test_a_deleted_collection_refuses_everything(
         lambda: over.page(collection, None, 10),
         lambda: over.named(collection, [faces[0].face_id]),
         lambda: over.delete(collection, [face.face_id for face in faces]),
-        lambda: StoredSearch(items).nearest(
-            collection, vector_of(picture(1), slots(1)[0].box), limit=5, lowest_cosine=-1
-        ),
-        lambda: StoredSearch(items).nearest_to_face(collection, faces[0].face_id, limit=5, lowest_cosine=-1),
+        lambda: searcher(items).nearest(collection, vector_of(picture(1), slots(1)[0].box), limit=5, lowest_cosine=-1),
+        lambda: searcher(items).nearest_to_face(collection, faces[0].face_id, limit=5, lowest_cosine=-1),
     ]
     for call in calls:
         with pytest.raises(ResourceNotFound, match="The collection id: people does not exist"):
             call()
 
-    Eraser(items, clock=lambda: NOW_S).sweep()
+    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
     assert owned_items(items, collection) == 0
     if fresh is not None:
         assert listed(items, fresh) == ()
@@ -375,21 +401,23 @@ def test_a_collection_deleted_and_made_again_in_the_middle_of_a_call(
         StoredCollections(items).delete("people")
         doomed = StoredCollections(items).create("people", SFACE, {})
 
-        def others(now: int, when: int = step) -> None:
+        again: list[Collection] = []
+
+        def others(now: int, when: int = step, made: list[Collection] = again) -> None:
             if now == when:
                 StoredCollections(items).delete("people")
-                StoredCollections(items).create("people", SFACE, {})
-                Eraser(items).sweep()
+                made.append(StoredCollections(items).create("people", SFACE, {}))
+                Eraser(items, MemoryBlobs()).sweep()
 
         faulty = FaultyItems(items, before=others)
         with contextlib.suppress(ResourceNotFound):
             index(faulty, doomed, picture(1), per_commit=per_commit)
-        current = StoredCollections(items).require("people")
-        if current.uid != doomed.uid:
-            Eraser(items).sweep()
+        for fresh in again:
+            assert StoredCollections(items).require("people") == fresh
+            Eraser(items, MemoryBlobs()).sweep()
             assert owned_items(items, doomed) == 0
-            assert listed(items, current) == ()
-            check_collection(items, current)
+            assert listed(items, fresh) == ()
+            check_collection(items, fresh)
         if faulty.steps <= step:
             break
     assert step > 3
@@ -421,6 +449,54 @@ def test_one_fault_at_any_step_changes_no_answer(
         check_collection(items, collection)
         if step > max(taken, faulty.steps):
             break
+
+
+@pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNSAID, Fault.LATE])
+@pytest.mark.parametrize("per_commit", [97, SMALL], ids=["one commit", "a plan"])
+def test_a_doubt_is_settled_by_reading_although_others_commit_meanwhile(
+    items: Items, collection: Collection, fault: Fault, per_commit: int
+) -> None:
+    """Nobody says what became of a transaction, and before it is sent again, another client takes its place."""
+    for step in count():
+        of, wire = picture(step), Wire(items)
+
+        def commit(now: int, when: int = step) -> None:
+            if now == when + 1:
+                index(items, collection, picture(1000 + when), 2)
+
+        faulty = FaultyItems(items, at(step, fault), wire=wire, before=commit)
+        faces = index(faulty, collection, of, per_commit=per_commit)
+        stored = {face for face in listed(items, collection) if face.image_id == of.image_id}
+        assert stored == set(faces)
+        wire.deliver_all()
+        check_collection(items, collection)
+
+        ran = faulty.steps
+        faulty = FaultyItems(items, at(step, fault), wire=wire, before=commit)
+        asked = [face.face_id for face in faces]
+        assert faces_over(faulty, per_commit=per_commit).delete(collection, asked).deleted == tuple(asked)
+        assert not [face for face in listed(items, collection) if face.image_id == of.image_id]
+        wire.deliver_all()
+        check_collection(items, collection)
+        if step > max(ran, faulty.steps):
+            break
+
+
+def test_a_late_commit_whose_log_entry_was_trimmed_meanwhile_does_not_land(
+    items: Items, collection: Collection
+) -> None:
+    """Only the head tells then that its moment has passed."""
+    wire = Wire(items)
+    index(FaultyItems(items, at(3, Fault.LATE), wire=wire), collection, picture(0), 1)
+    assert len(wire) == 1
+    faces_over(items).delete(collection, [face.face_id for face in index(items, collection, picture(0), 1)])
+    head = items.get(head_key("people"))
+    items.transact([Delete(log_key(collection.uid, seq)) for seq in range(1, 3)])
+
+    wire.deliver_all()
+
+    assert items.get(head_key("people")) == head
+    assert listed(items, collection) == ()
 
 
 @pytest.mark.parametrize(
@@ -478,25 +554,25 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
 
         assert {face.face_id for face in faces.named(collection, sorted(pending | known))} == known
         assert faces.delete(collection, sorted(pending)).deleted == ()
-        assert StoredCollections(items).require("people").face_count == len(listed(items, collection))
+        assert StoredCollections(items).require(collection.collection_id).face_count == len(listed(items, collection))
         probe = vector_of(of, slots(1)[0].box)
-        matches = StoredSearch(items).nearest(collection, probe, limit=number, lowest_cosine=0.9)
+        matches = searcher(items).nearest(collection, probe, limit=number, lowest_cosine=0.9)
         assert len(matches) == (1 if known else 0)
         for face_id in sorted(pending)[:2]:
             with pytest.raises(InvalidParameter):
-                StoredSearch(items).nearest_to_face(collection, face_id, limit=5, lowest_cosine=-1)
+                searcher(items).nearest_to_face(collection, face_id, limit=5, lowest_cosine=-1)
 
         again = index(items, collection, of, number, per_commit=per_commit)
         if known:
             assert {face.face_id for face in again} == known
         elif planned:
             assert [face.face_id for face in again] == planned, "the retry resumes the plan"
-        Eraser(items, clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
+        Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
         assert marked_faces(items, collection) == []
         check_collection(items, collection)
-        faces.delete(collection, [face.face_id for face in again])
         if killed:
             of = next(pictures)
+            collection = new_collection(items, f"people {of.image_id}")
     assert {known for known, _ in outcomes} == {0, number}
     assert per_commit != SMALL or any(pending for _, pending in outcomes)
 
@@ -519,14 +595,14 @@ def test_an_abandoned_call_is_erased(items: Items, collection: Collection, by: s
     for step, killed in crash_points(items, lambda over: index(over, collection, of, per_commit=SMALL)):  # noqa: B023
         seen_pending += len(marked_faces(items, collection))
         if by == "sweep":
-            assert Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep() >= 0
-            Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            assert Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep() >= 0
+            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         elif by == "a retry of something else":
             index(items, collection, of, 2, per_commit=SMALL)
-            Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         else:
             StoredCollections(items).delete("people")
-            Eraser(items, clock=lambda: NOW_S).sweep()
+            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
             assert owned_items(items, collection) == 0
             collection = new_collection(items)
         assert plan_items(items, collection) == []
@@ -547,7 +623,7 @@ def test_a_plan_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, 
 
         def sweep(now: int, when: int = step) -> None:
             if now == when:
-                Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+                Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         faces = index(faulty, collection, of, per_commit=SMALL)
@@ -560,10 +636,68 @@ def test_a_plan_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, 
     assert step > 8
 
 
+def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, collection: Collection) -> None:
+    """The sweep dies just after it has marked the plan as abandoned, at each step of the call in turn."""
+
+    def die(_: int) -> None:
+        if any(plan.attributes["state"] == "abandoned" for plan in plan_items(items, collection)):
+            raise Killed
+
+    for step in count():
+        of = picture(step)
+
+        def sweep(now: int, when: int = step) -> None:
+            if now == when:
+                with contextlib.suppress(Killed):
+                    Eraser(
+                        FaultyItems(items, before=die), MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1
+                    ).sweep()
+
+        faulty = FaultyItems(items, before=sweep)
+        assert len(index(faulty, collection, of, per_commit=SMALL)) == FACES
+        check_collection(items, collection)
+        if faulty.steps <= step:
+            break
+
+
+@pytest.mark.parametrize("erased", range(8))
+def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
+    items: Items, collection: Collection, erased: int
+) -> None:
+    """The collection is deleted while faces are staged, and the call goes on when the eraser is half through."""
+    halfway, go_on = threading.Event(), threading.Event()
+
+    def wait(now: int) -> None:
+        if now == erased:
+            halfway.set()
+            go_on.wait(20)
+
+    def sweep() -> None:
+        over = FaultyItems(items, before=wait)
+        Eraser(over, MemoryBlobs(), clock=lambda: time.time() + FORGOTTEN_AFTER_S + 1, pause=no_pause).sweep()
+        halfway.set()
+
+    eraser = threading.Thread(target=sweep)
+
+    def overtake(_: int) -> None:
+        if not eraser.ident and plan_items(items, collection):
+            StoredCollections(items).delete("people")
+            eraser.start()
+            halfway.wait(20)
+
+    with pytest.raises(ResourceNotFound):
+        index(FaultyItems(items, before=overtake), collection, picture(1), per_commit=SMALL)
+    go_on.set()
+    eraser.join(20)
+
+    assert not eraser.is_alive()
+    assert owned_items(items, collection) == 0
+
+
 def test_a_sweep_killed_at_any_step_leaves_a_plan_that_can_be_retried(items: Items, collection: Collection) -> None:
     abandon(items, collection, picture(0))
     for _, _killed in crash_points(
-        items, lambda over: Eraser(over, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        items, lambda over: Eraser(over, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
     ):
         check_collection(items, collection)
         faces = index(items, collection, picture(0), per_commit=SMALL)
@@ -589,12 +723,35 @@ def test_two_calls_for_one_picture_at_once(items: Items, collection: Collection,
             assert list(got) == list(first[:also])
         assert len([face for face in listed(items, collection) if face.image_id == of.image_id]) == FACES
         check_collection(items, collection)
-        Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         assert plan_items(items, collection) == []
         check_collection(items, collection)
         if not others:
             break
     assert step > 8
+
+
+def test_faces_deleted_as_soon_as_they_are_seen_stay_deleted(items: Items, collection: Collection) -> None:
+    """Another client deletes what it sees of a larger call, at each step of that call in turn."""
+    deleted = 0
+    for step in count():
+        seen: list[UUID] = []
+
+        def delete(now: int, when: int = step, gone: list[UUID] = seen) -> None:
+            if now == when:
+                gone.extend(face.face_id for face in listed(items, collection))
+                faces_over(items).delete(collection, gone)
+
+        faulty = FaultyItems(items, before=delete)
+        faces = index(faulty, collection, picture(0), per_commit=SMALL)
+        left = listed(items, collection)
+        assert {face.face_id for face in left} == {face.face_id for face in faces} - set(seen)
+        check_collection(items, collection)
+        faces_over(items).delete(collection, [face.face_id for face in left])
+        deleted += len(seen)
+        if faulty.steps <= step:
+            break
+    assert deleted >= FACES
 
 
 def test_a_face_deleted_in_the_middle_of_a_repetition(items: Items, collection: Collection) -> None:
@@ -613,6 +770,24 @@ def test_a_face_deleted_in_the_middle_of_a_repetition(items: Items, collection: 
         check_collection(items, collection)
         if faulty.steps <= step:
             break
+
+
+@pytest.mark.parametrize("step", range(1, 4))
+def test_nobody_waits_while_a_face_is_embedded(items: Items, collection: Collection, step: int) -> None:
+    """Even if faces turn out to be missing late: embedding one, another call of the same process can commit."""
+    of = picture(0)
+    kept = index(items, collection, of, 3)
+    gone = [face.face_id for face in kept]
+    faulty = FaultyItems(items, before=lambda now: now == step and faces_over(items).delete(collection, gone) and None)
+    over = faces_over(faulty)
+
+    def embed(face: DetectedFace) -> Embedding:
+        other = picture(100 + round(face.box.left * 10))
+        over.index(collection, other, slots(1), Embedder(other))
+        return vector_of(of, face.box)
+
+    assert len(over.index(collection, of, slots(3), embed)) == 3
+    check_collection(items, collection)
 
 
 def test_a_deletion_killed_in_the_middle_answers_for_both_when_retried(items: Items, collection: Collection) -> None:
@@ -649,9 +824,9 @@ def test_the_progress_of_an_abandoned_deletion_is_erased(items: Items, collectio
         faces_over(FaultyItems(items, at(6, Fault.KILLED_BEFORE)), per_commit=SMALL).delete(collection, faces)
     assert len(plan_items(items, collection)) == 1
 
-    Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep()
+    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep()
     assert len(plan_items(items, collection)) == 1
-    Eraser(items, clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
     assert plan_items(items, collection) == []
     check_collection(items, collection)

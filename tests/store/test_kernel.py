@@ -1,5 +1,6 @@
 """`nearest` against brute force in exact arithmetic, on data made to break bounds, ties and slices."""
 
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -109,6 +110,22 @@ def test_nearest_is_brute_force(search: tuple[NDArray[np.float32], list[Block], 
 
 
 @settings(max_examples=60, deadline=None)
+@given(searches(), st.integers(0, 1000))
+def test_a_threshold_that_a_row_just_reaches_keeps_that_row(
+    search: tuple[NDArray[np.float32], list[Block], int, float], pick: int
+) -> None:
+    query, blocks, _, _ = search
+    everyone = brute_force(query, blocks, 4096, -np.inf)
+    if not everyone:
+        return
+    lowest = everyone[pick % len(everyone)][3]
+
+    hits = nearest(query, blocks, limit=4096, lowest=lowest)
+
+    assert as_list(hits, blocks) == [hit for hit in everyone if hit[3] >= lowest]
+
+
+@settings(max_examples=60, deadline=None)
 @given(searches())
 def test_nearest_is_float64_brute_force_but_for_its_rounding(
     search: tuple[NDArray[np.float32], list[Block], int, float],
@@ -139,6 +156,16 @@ def test_every_scan_gives_the_same_bits(search: tuple[NDArray[np.float32], list[
 
     assert as_list(first, blocks) == as_list(second, blocks)
     assert first.score.tobytes() == second.score.tobytes()
+
+
+def test_searching_does_not_use_up_references_to_none() -> None:
+    """simsimd 6.5's cdist does when it is given `out`; CPython 3.11 ends the process when the last one is gone."""
+    rows = np.ones((100, 64), np.int8)
+    scores = np.empty(100, np.float32)
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        simsimd_scan(rows[:1], rows, scores)
+    assert sys.getrefcount(None) > before - 100
 
 
 @pytest.mark.parametrize("scan", [simsimd_scan, numpy_scan])

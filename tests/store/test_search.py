@@ -21,11 +21,23 @@ from openrek.store.collections import StoredCollections
 from openrek.store.faces import StoredFaces
 from openrek.store.index import Index
 from openrek.store.items import Delete, Items, Key, Put
-from openrek.store.search import StoredSearch
 from openrek.store.table import face_key, log_key
 from openrek.store.vectors import dequantise, quantise
 from tests.store.faults import FaultyItems
-from tests.store.synthetic import Embedder, ids, new_collection, no_pause, open_items, picture, slots, unit, vector_of
+from tests.store.memory_blobs import MemoryBlobs
+from tests.store.synthetic import (
+    Embedder,
+    ids,
+    new_collection,
+    no_pause,
+    now,
+    open_items,
+    picture,
+    searcher,
+    slots,
+    unit,
+    vector_of,
+)
 
 
 @pytest.fixture
@@ -41,12 +53,12 @@ def collection(items: Items) -> Collection:
 
 
 def index(items: Items, collection: Collection, number: int, faces: int = 5) -> Sequence[Face]:
-    of = picture(number)
+    of = picture(number, f"picture {number}")
     return StoredFaces(items).index(collection, of, slots(faces), Embedder(of))
 
 
 def stored(face: Face, number: int) -> Embedding:
-    return dequantise(*quantise(vector_of(picture(number), face.box)))
+    return dequantise(*quantise(vector_of(picture(number, f"picture {number}"), face.box)))
 
 
 def by_hand(probe: Embedding, stored_rows: dict[Face, Embedding]) -> list[tuple[float, str]]:
@@ -60,21 +72,21 @@ def test_the_order_is_that_of_brute_force(items: Items, collection: Collection) 
     probe = unit("probe")
     expected = by_hand(probe, rows)
 
-    found = StoredSearch(items).nearest(collection, probe, limit=30, lowest_cosine=-1.0)
+    found = searcher(items).nearest(collection, probe, limit=30, lowest_cosine=-1.0)
 
     assert [str(match.face.face_id) for match in found] == [face_id for _, face_id in expected[:30]]
     assert [match.cosine for match in found] == pytest.approx([score for score, _ in expected[:30]], abs=1e-6)
     assert {match.face for match in found} <= set(rows)
-    above = StoredSearch(items).nearest(collection, probe, limit=100, lowest_cosine=0.05)
+    above = searcher(items).nearest(collection, probe, limit=100, lowest_cosine=0.05)
     assert len(above) == sum(score >= 0.05 for score, _ in expected)
 
 
 def test_an_empty_collection(items: Items, collection: Collection) -> None:
-    assert StoredSearch(items).nearest(collection, unit(1), limit=5, lowest_cosine=-1.0) == []
+    assert searcher(items).nearest(collection, unit(1), limit=5, lowest_cosine=-1.0) == []
 
 
 def test_every_process_sees_every_write_at_once(items: Items, collection: Collection) -> None:
-    searches = [StoredSearch(items) for _ in range(3)]
+    searches = [searcher(items) for _ in range(3)]
     everything: set[str] = set()
     for n in range(12):
         added = ids(index(items, collection, n, 3))
@@ -90,7 +102,7 @@ def test_a_search_by_face_leaves_that_face_out(items: Items, collection: Collect
     rows = {face: stored(face, n) for n in range(4) for face in index(items, collection, n)}
     face, probe = next(iter(rows.items()))
 
-    found = StoredSearch(items).nearest_to_face(collection, face.face_id, limit=7, lowest_cosine=-1.0)
+    found = searcher(items).nearest_to_face(collection, face.face_id, limit=7, lowest_cosine=-1.0)
 
     expected = [hit for hit in by_hand(probe, rows) if hit[1] != str(face.face_id)][:7]
     assert [str(match.face.face_id) for match in found] == [face_id for _, face_id in expected]
@@ -101,9 +113,9 @@ def test_equal_vectors_come_in_the_order_of_their_ids(items: Items, collection: 
     faces = [StoredFaces(items).index(collection, picture(n), slots(1), lambda _: same)[0] for n in range(6)]
     expected = sorted(ids(faces))
 
-    assert names(StoredSearch(items).nearest(collection, same, limit=4, lowest_cosine=0.0)) == expected[:4]
+    assert names(searcher(items).nearest(collection, same, limit=4, lowest_cosine=0.0)) == expected[:4]
     for face in faces:
-        found = StoredSearch(items).nearest_to_face(collection, face.face_id, limit=3, lowest_cosine=0.0)
+        found = searcher(items).nearest_to_face(collection, face.face_id, limit=3, lowest_cosine=0.0)
         assert names(found) == [name for name in expected if name != str(face.face_id)][:3]
 
 
@@ -119,7 +131,7 @@ def test_a_face_that_is_not_there(items: Items, collection: Collection) -> None:
 
     for face_id in (uuid4(), elsewhere, gone):
         with pytest.raises(InvalidParameter, match=r"^faceId was not found in the collection\.$"):
-            StoredSearch(items).nearest_to_face(collection, face_id, limit=5, lowest_cosine=-1.0)
+            searcher(items).nearest_to_face(collection, face_id, limit=5, lowest_cosine=-1.0)
 
 
 def test_cosines_stay_between_minus_one_and_one(items: Items, collection: Collection) -> None:
@@ -133,15 +145,13 @@ def test_cosines_stay_between_minus_one_and_one(items: Items, collection: Collec
     faces = StoredFaces(items).index(collection, picture(1), slots(1), lambda _: worst)
     opposite = array("f", (-x for x in worst))
 
-    assert [match.cosine for match in StoredSearch(items).nearest(collection, worst, limit=1, lowest_cosine=0.9)] == [
-        1.0
-    ]
-    found = StoredSearch(items).nearest(collection, opposite, limit=1, lowest_cosine=-1.0)
+    assert [match.cosine for match in searcher(items).nearest(collection, worst, limit=1, lowest_cosine=0.9)] == [1.0]
+    found = searcher(items).nearest(collection, opposite, limit=1, lowest_cosine=-1.0)
     assert [(match.face, match.cosine) for match in found] == [(faces[0], -1.0)]
 
 
 def test_threads_share_one_refresh_and_all_see_the_write(items: Items, collection: Collection) -> None:
-    search = StoredSearch(items)
+    search = searcher(items)
     problems: list[object] = []
 
     def look(expected: set[str]) -> None:
@@ -165,7 +175,7 @@ def test_a_write_during_a_refresh_is_not_missed_by_who_asks_after_it(items: Item
     index(items, collection, 0)
     late: list[str] = []
     shared = FaultyItems(items)
-    search = StoredSearch(shared)
+    search = searcher(shared)
 
     def write(step: int) -> None:
         if step == 2 and not late:
@@ -180,15 +190,15 @@ def test_a_write_during_a_refresh_is_not_missed_by_who_asks_after_it(items: Item
 # What the index keeps in memory
 
 
-def vectors_of(found: Index, collection: Collection) -> "weakref.ref[object]":
-    vectors = found.current(collection).block.vectors
+def vectors_of(items: Items, found: Index, collection: Collection) -> "weakref.ref[object]":
+    vectors = found.current(now(items, collection)).blocks[-1].vectors
     return weakref.ref(vectors.base if vectors.base is not None else vectors)
 
 
 def test_a_warm_search_reads_one_item(items: Items, collection: Collection) -> None:
     index(items, collection, 1)
     counted = FaultyItems(items)
-    search = StoredSearch(counted)
+    search = searcher(counted)
     search.nearest(collection, unit(1), limit=1, lowest_cosine=-1.0)
     before = counted.steps
 
@@ -199,11 +209,10 @@ def test_a_warm_search_reads_one_item(items: Items, collection: Collection) -> N
 
 def test_a_collection_found_gone_leaves_memory(items: Items, collection: Collection) -> None:
     index(items, collection, 1)
-    found = Index(items)
-    kept = vectors_of(found, collection)
+    found = Index(items, MemoryBlobs())
+    kept = vectors_of(items, found, collection)
     StoredCollections(items).delete("people")
-    with pytest.raises(ResourceNotFound):
-        found.current(collection)
+    found.tidy()
     gc.collect()
 
     assert kept() is None
@@ -211,8 +220,8 @@ def test_a_collection_found_gone_leaves_memory(items: Items, collection: Collect
 
 def test_a_re_created_collection_takes_the_place_of_the_old_one(items: Items, collection: Collection) -> None:
     index(items, collection, 1)
-    found = Index(items)
-    kept = vectors_of(found, collection)
+    found = Index(items, MemoryBlobs())
+    kept = vectors_of(items, found, collection)
     StoredCollections(items).delete("people")
     again = StoredCollections(items).create("people", SFACE, {})
     assert found.current(again).seq == 0
@@ -220,7 +229,7 @@ def test_a_re_created_collection_takes_the_place_of_the_old_one(items: Items, co
 
     assert kept() is None
     with pytest.raises(ResourceNotFound):
-        found.current(collection)
+        found.current(now(items, collection))
     assert found.current(again).seq == 0
 
 
@@ -228,10 +237,10 @@ def test_the_collections_used_last_stay_in_memory(items: Items) -> None:
     made = [new_collection(items, f"c{n}") for n in range(4)]
     for each in made:
         index(items, each, 1)
-    found = Index(items, max_bytes=150_000)  # three of about 50,000
-    kept = [vectors_of(found, each) for each in made[:2]]
-    found.current(made[0])
-    kept += [vectors_of(found, each) for each in made[2:]]
+    found = Index(items, MemoryBlobs(), max_bytes=150_000)  # three of about 50,000
+    kept = [vectors_of(items, found, each) for each in made[:2]]
+    found.current(now(items, made[0]))
+    kept += [vectors_of(items, found, each) for each in made[2:]]
     gc.collect()
 
     assert [each() is not None for each in kept].count(True) <= 3
@@ -241,12 +250,12 @@ def test_the_collections_used_last_stay_in_memory(items: Items) -> None:
 
 
 def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collection: Collection) -> None:
-    found = Index(items)
+    found = Index(items, MemoryBlobs())
     everyone = [face for n in range(10) for face in index(items, collection, n, 97)]
-    assert len(found.current(collection).block.scales) == 970
+    assert len(found.current(now(items, collection)).blocks[-1].scales) == 970
 
     StoredFaces(items).delete(collection, [face.face_id for face in everyone[:600]])
-    block = found.current(collection).block
+    block = found.current(now(items, collection)).blocks[-1]
 
     assert len(block.scales) < 600
     assert block.dead is None or not block.dead.any() or block.dead.sum() < 300
@@ -254,8 +263,8 @@ def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collect
         UUID(bytes=block.ids[n].tobytes()) for n in range(len(block.scales)) if block.dead is None or not block.dead[n]
     }
     assert alive == {face.face_id for face in everyone[600:]}
-    expected = StoredSearch(items).nearest(collection, unit(1), limit=50, lowest_cosine=-1.0)
-    face = found.current(collection).face
+    expected = searcher(items).nearest(collection, unit(1), limit=50, lowest_cosine=-1.0)
+    face = found.current(now(items, collection)).faces[-1]
     ids_of = {UUID(bytes=block.ids[n].tobytes()): n for n in range(len(block.scales))}
     assert [face(ids_of[match.face.face_id]) for match in expected] == [match.face for match in expected]
     more = index(items, collection, 50, 5)
@@ -263,27 +272,34 @@ def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collect
 
 
 def _all(items: Items, found: Index, collection: Collection) -> list[FaceMatch]:
-    snapshot = found.current(collection)
-    dead = snapshot.block.dead
-    rows = [row for row in range(len(snapshot.block.scales)) if dead is None or not dead[row]]
-    return [FaceMatch(snapshot.face(row), 0.0) for row in rows]
+    snapshot = found.current(now(items, collection))
+    dead = snapshot.blocks[-1].dead
+    rows = [row for row in range(len(snapshot.blocks[-1].scales)) if dead is None or not dead[row]]
+    return [FaceMatch(snapshot.faces[-1](row), 0.0) for row in rows]
 
 
 def test_a_snapshot_never_changes(items: Items, collection: Collection) -> None:
-    found = Index(items)
-    first = index(items, collection, 0, 50)
-    old = found.current(collection)
-    was = (old.block.vectors.copy(), old.block.ids.copy(), [old.face(row) for row in range(50)])
+    found = Index(items, MemoryBlobs())
+    first = index(items, collection, 0, 51)
+    StoredFaces(items).delete(collection, [first[50].face_id])
+    old = found.current(now(items, collection))
+    assert old.blocks[-1].dead is not None
+    was = (
+        old.blocks[-1].vectors.copy(),
+        old.blocks[-1].ids.copy(),
+        [old.faces[-1](row) for row in range(51)],
+        old.blocks[-1].dead.copy(),
+    )
 
     for n in range(1, 12):
         faces = index(items, collection, n, 50)
         StoredFaces(items).delete(collection, [face.face_id for face in (*first[n : n + 1], *faces[:40])])
-        found.current(collection)
+        found.current(now(items, collection))
 
-    assert old.block.dead is None
-    assert (old.block.vectors == was[0]).all()
-    assert (old.block.ids == was[1]).all()
-    assert [old.face(row) for row in range(50)] == was[2]
+    assert (old.blocks[-1].dead == was[3]).all()
+    assert (old.blocks[-1].vectors == was[0]).all()
+    assert (old.blocks[-1].ids == was[1]).all()
+    assert [old.faces[-1](row) for row in range(51)] == was[2]
 
 
 def test_a_hole_in_the_log_is_said_and_not_searched(items: Items, collection: Collection) -> None:
@@ -291,33 +307,33 @@ def test_a_hole_in_the_log_is_said_and_not_searched(items: Items, collection: Co
         index(items, collection, n)
     missing = items.get(log_key(collection.uid, 3))
     assert missing is not None
-    found = Index(items, pause=no_pause)
+    found = Index(items, MemoryBlobs(), pause=no_pause)
     items.transact([Delete(missing.key)])
 
     with pytest.raises(InternalServerError):
-        found.current(collection)
+        found.current(now(items, collection))
 
     items.transact([Put(missing.key, missing.attributes)])
-    assert found.current(collection).seq == 5
-    assert len(found.current(collection).block.scales) == 25
+    assert found.current(now(items, collection)).seq == 5
+    assert len(found.current(now(items, collection)).blocks[-1].scales) == 25
 
 
 def test_an_entry_that_cannot_be_applied_is_not_half_applied(items: Items, collection: Collection) -> None:
     index(items, collection, 0)
-    found = Index(items)
-    found.current(collection)
+    found = Index(items, MemoryBlobs())
+    found.current(now(items, collection))
     index(items, collection, 1)
     entry = items.get(log_key(collection.uid, 2))
     assert entry is not None
     rows = [dict(row) for row in entry.attributes["rows"]]
     rows[-1]["vector"] = b"short"
     items.transact([Put(entry.key, {**entry.attributes, "rows": rows})])
-    with pytest.raises(ValueError, match="broadcast|reshape|shape|size"):
-        found.current(collection)
+    with pytest.raises(ValueError, match=r"broadcast|shape|size"):
+        found.current(now(items, collection))
 
     items.transact([Put(entry.key, entry.attributes)])
 
-    assert len(found.current(collection).block.scales) == 10
+    assert len(_all(items, found, collection)) == 10
 
 
 def test_a_row_logged_again_replaces_the_former(items: Items, collection: Collection) -> None:
@@ -338,6 +354,6 @@ def test_a_row_logged_again_replaces_the_former(items: Items, collection: Collec
         )
     items.get(face_key(collection.uid, face.face_id))
 
-    found = StoredSearch(items).nearest(collection, unit(1), limit=10, lowest_cosine=-1.0)
+    found = searcher(items).nearest(collection, unit(1), limit=10, lowest_cosine=-1.0)
 
     assert [match.face for match in found] == [replace(face, user_id="user3")]

@@ -7,7 +7,8 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`uid` is new at each creation, so that a re-created collection is never taken for the old one."""
+    """`uid` is new at each creation, so that a re-created collection is never taken for the old one. `seq` counts the
+    changes that it had seen when it was read: whoever searches it later must see at least these."""
 
     collection_id: str
     uid: UUID
@@ -15,6 +16,7 @@ class Collection:
     created_s: float
     face_count: int
     user_count: int
+    seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,8 @@ class Faces(Protocol):
 
 
 class Search(Protocol):
-    """Exact nearest neighbours by cosine, best first, ties by FaceId; sees every write acknowledged before the call."""
+    """Exact nearest neighbours by cosine, best first, ties by FaceId; sees every write acknowledged before `collection`
+    was read."""
 
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float

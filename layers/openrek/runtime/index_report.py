@@ -60,15 +60,19 @@ def _bar(console: Console) -> Progress:
 def _summary(console: Console, outcomes: list[Outcome], folder: Path) -> None:
     count = Counter(outcome.fate for outcome in outcomes)
     faces = sum(outcome.faces for outcome in outcomes)
-    console.print(f"{count[Fate.INDEXED]} photos indexed, {faces} faces.")
+    console.print(f"{_counted(count[Fate.INDEXED], 'photo')} indexed, {_counted(faces, 'face')}.")
     if not outcomes:
         console.print("There is no JPEG or PNG in the folder.")
     if count[Fate.DONE_BEFORE]:
-        console.print(f"{count[Fate.DONE_BEFORE]} were indexed by an earlier run.")
+        console.print(f"{_counted(count[Fate.DONE_BEFORE], 'photo')} already indexed by an earlier run.")
     if shrunk := sum(outcome.shrunk for outcome in outcomes):
-        console.print(f"{shrunk} were larger than the API takes, and were sent smaller.")
+        console.print(f"{_counted(shrunk, 'photo')} above the API's limits, sent smaller.")
     _list(console, "No face found in", [outcome for outcome in outcomes if outcome.fate is Fate.WITHOUT_FACE], folder)
     _list(console, "Failed", [outcome for outcome in outcomes if outcome.fate is Fate.FAILED], folder)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _list(console: Console, title: str, outcomes: list[Outcome], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The local server's socket and its event loop, from start to graceful stop."""
 
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ class LocalServer(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACEFUL_STOP_S,
-                limit_concurrency=MAX_CONNECTIONS,
+                limit_concurrency=room_for_connections(),
                 backlog=BACKLOG,
             )
         )
@@ -68,6 +69,16 @@ class LocalServer(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal(number, handler)
+
+
+def room_for_connections() -> int:
+    """How many connections may be open: at most half of the files that this process may have open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 2)
 
 
 def listener(host: str, port: int) -> socket.socket:

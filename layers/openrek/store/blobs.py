@@ -1,10 +1,13 @@
 """The Blobs port: large immutable byte strings under unique names. Nothing here knows what they hold."""
 
+import re
 from collections.abc import Iterator
 from mmap import mmap
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 Buffer: TypeAlias = bytes | bytearray | memoryview | mmap
+
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
 class BlobExists(Exception):
@@ -37,3 +40,14 @@ class Blobs(Protocol):
     def names(self, prefix: str = "") -> Iterator[str]:
         """In ascending order."""
         ...
+
+
+def is_name(name: str) -> bool:
+    return NAME.fullmatch(name) is not None
+
+
+def checked_name(name: str) -> str:
+    """The name itself. Raises ValueError for what no blob may be called."""
+    if not is_name(name):
+        raise ValueError(f"not a blob name: {name!r}")
+    return name

@@ -43,10 +43,6 @@ class Columns:
         """About what the columns take, text and lookup included."""
         return sum(column.nbytes for column in self._arrays()) + 250 * self._count
 
-    def __len__(self) -> int:
-        """Rows, dead ones too."""
-        return self._count
-
     @property
     def mostly_dead(self) -> bool:
         return self._dead_count > FIRST_CAPACITY and self._dead_count > self._count // 2

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -16,11 +17,11 @@ from openrek.store.deletions import Deletions
 from openrek.store.duplicates import DuplicateRecord, duplicate_record
 from openrek.store.heads import Head, require_head, same_collection
 from openrek.store.items import ABSENT, MAX_OPERATIONS, Item, Items, Operation, Put
-from openrek.store.plans import PlanLost, Plans, plan_from
+from openrek.store.plans import Plan, PlanLost, Plans, plan_from
 from openrek.store.rows import FaceRow, face_of
 from openrek.store.table import duplicate_key, face_key, owned
 from openrek.store.vectors import quantise
-from openrek.store.visibility import ABANDONED, DONE, committed_seq, visible
+from openrek.store.visibility import ABANDONED, DONE, PENDING, committed_seq, visible
 
 MAX_FACES: Final = 5_000_000
 """What one function opens in 20 s and holds in memory at 128 dimensions."""
@@ -33,13 +34,13 @@ LISTING_ATTEMPTS: Final = 3
 PLAN_ATTEMPTS: Final = 8
 
 
-class TooManyRows(Exception):
-    """What is missing does not fit one transaction: make a plan from `record`."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What does not fit one transaction: `missing` is to be added to `record` under `plan`."""
 
-    def __init__(self, record: DuplicateRecord, missing: Sequence[DetectedFace]) -> None:
-        super().__init__(f"{len(missing)} faces")
-        self.record = record
-        self.missing = missing
+    plan: Plan
+    record: DuplicateRecord
+    missing: Sequence[DetectedFace]
 
 
 class StoredFaces:
@@ -69,15 +70,11 @@ class StoredFaces:
     ) -> Sequence[Face]:
         key = duplicate_key(collection.uid, picture)
         draft = Draft(picture, found, embed, face_model(collection.model_version).dimensions)
-        draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, before any lock is held
         for _ in range(PLAN_ATTEMPTS):
-            try:
-                return self._commits.commit(collection, lambda head: self._prepare(head, draft))
-            except TooManyRows as too_many:
-                try:
-                    return self._index_by_plan(collection, draft, too_many)
-                except PlanLost:
-                    continue
+            draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, while no lock is held
+            with suppress(PlanLost):
+                outcome = self._commits.commit(collection, lambda head: self._prepare(head, draft))
+                return self._index_by_plan(collection, draft, outcome) if isinstance(outcome, Work) else outcome
         raise Throttling(reason=TOO_MANY_WRITERS)
 
     def page(self, collection: Collection, after: UUID | None, limit: int) -> Page[Face]:
@@ -102,15 +99,17 @@ class StoredFaces:
     def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
         return self._deletions.delete(collection, list(dict.fromkeys(face_ids)))
 
-    def _prepare(self, head: Head, draft: "Draft") -> Change[Sequence[Face]]:
+    def _prepare(self, head: Head, draft: "Draft") -> Change[Sequence[Face] | Work]:
         key = duplicate_key(head.uid, draft.picture)
         record = duplicate_record(key, self._commits.read_at(head, [key])[0])
         missing = draft.missing(record)
         self._check_quota(head, len(missing))
         if len(missing) > self._faces_per_commit:
-            raise TooManyRows(record, missing)
+            return self._prepare_plan(head, record, missing)
         if not missing:
             return Change(draft.answer(record, ()))
+        if not draft.embedded(missing):
+            raise PlanLost
         rows = draft.rows(missing, [draft.fresh_id(face) for face in missing])
         marks = {"seq": head.seq + 1, "picture": key.sort}
         writes: list[Operation] = [
@@ -120,8 +119,27 @@ class StoredFaces:
         writes.append(record.with_faces(added))
         return Change(draft.answer(record, added), rows, writes=writes, faces=len(rows))
 
-    def _index_by_plan(self, collection: Collection, draft: "Draft", work: TooManyRows) -> Sequence[Face]:
-        plan = self._plans.begin(collection, work.record, work.missing)
+    def _prepare_plan(
+        self, head: Head, record: DuplicateRecord, missing: Sequence[DetectedFace]
+    ) -> Change[Sequence[Face] | Work]:
+        """Begins a plan, or takes up the pending one of an earlier call for the same work.
+
+        It begins with a commit of its own: whatever the store does with that, it cannot take effect once more later,
+        when the plan is long finished.
+        """
+        fresh = self._plans.fresh(head.uid, record, missing)
+        stored = self._commits.read_at(head, [fresh.key])[0]
+        if stored is None:
+            begin = Put(fresh.key, fresh.attributes(), expect=ABSENT)
+            return Change(Work(fresh, record, missing), writes=[begin])
+        plan = plan_from(stored)
+        if plan.state != PENDING:
+            self._plans.clear(plan)
+            raise PlanLost
+        return Change(Work(plan, record, missing))
+
+    def _index_by_plan(self, collection: Collection, draft: "Draft", work: Work) -> Sequence[Face]:
+        plan = work.plan
         drafted = draft.rows(work.missing, plan.face_ids)
         rows = self._plans.stage(collection, plan, drafted, work.record.key.sort)
         added = [row.face for row in rows]
@@ -190,6 +208,9 @@ class Draft:
     def embed_missing(self, record: DuplicateRecord) -> None:
         for face in self.missing(record):
             self._vector(face)
+
+    def embedded(self, faces: Sequence[DetectedFace]) -> bool:
+        return all(face in self._vectors for face in faces)
 
     def fresh_id(self, face: DetectedFace) -> UUID:
         return self._ids.setdefault(face, uuid4())

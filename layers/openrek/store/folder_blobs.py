@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,9 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from openrek.store.blobs import BlobExists, BlobMissing, Buffer
+from openrek.store.blobs import BlobExists, BlobMissing, Buffer, checked_name, is_name
 
-NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 ASIDE: Final = ".aside"
 STALE_AFTER_S: Final = 3600.0
 """A `put` still under way would fail, not lose anything."""
@@ -67,7 +65,7 @@ class FolderBlobs:
 
     def names(self, prefix: str = "") -> Iterator[str]:
         found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
-        return iter(sorted(name for name in found if name.startswith(prefix) and NAME.fullmatch(name)))
+        return iter(sorted(name for name in found if name.startswith(prefix) and is_name(name)))
 
     def clear_aside(self, older_than_s: float) -> int:
         """Remove what a process that was killed in `put` left: it holds vectors, and nobody will name it. Returns how
@@ -82,9 +80,7 @@ class FolderBlobs:
         return left
 
     def _path(self, name: str) -> Path:
-        if not NAME.fullmatch(name):
-            raise ValueError(f"not a blob name: {name!r}")
-        return self._folder / name
+        return self._folder / checked_name(name)
 
 
 def _sync_folder(folder: Path) -> None:

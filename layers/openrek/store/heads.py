@@ -72,9 +72,8 @@ class Head:
 
     def collection(self) -> Collection:
         return Collection(
-            self.collection_id, self.uid, self.model, self.created_ms / 1000.0, face_count=self.faces,
-            user_count=self.users,
-        )  # fmt: skip
+            self.collection_id, self.uid, self.model, self.created_ms / 1000.0, self.faces, self.users, self.seq
+        )
 
 
 def head_of(collection_id: str, item: Item | None) -> Head | None:

@@ -1,8 +1,9 @@
 """Collections in memory, each as fresh as the request that asks.
 
-A search begins with one consistent read of the head. If nothing moved, the snapshot in memory is the collection, and
-nothing else is read; otherwise only the log entries that are new are read and applied. Segments are read when a
-collection is opened, and when the log that leads from here to now is compacted away.
+A request begins with one consistent read of the head. If the snapshot in memory is as new as that, a search reads
+nothing else; otherwise only the log entries that are new are read and applied. Segments are read when a collection is
+opened, when the log that leads from here to now is compacted away, and in the background after any other compaction, so
+that dead rows leave memory and deleted files are let go.
 """
 
 import os
@@ -11,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from openrek.domain.collections import Collection
@@ -29,16 +31,15 @@ from openrek.store.tombstones import decode_tombstones
 
 REFRESH_ATTEMPTS: Final = 6
 REFRESH_PAUSE_S: Final = 0.01
-YOUNG_ROWS: Final = 20_000
-"""With more rows than this outside of segments, a newer manifest is worth reading."""
 
 
 class OpenCollection:
     """One collection's memory and its latest snapshot. Whoever changes them holds `refreshing`."""
 
     def __init__(self, collection: Collection) -> None:
-        self.uid = collection.uid
+        self.collection = collection
         self.refreshing = threading.Lock()
+        self.reopening = threading.Lock()
         self.counted_bytes = 0
         self.version = 0
         self._dimensions = face_model(collection.model_version).dimensions
@@ -52,12 +53,6 @@ class OpenCollection:
     @property
     def segments(self) -> dict[str, Segment]:
         return self._memory.segments
-
-    def outdated(self, head: Head) -> bool:
-        """Whether the log no longer leads from here to `head`, or leads there at needless cost."""
-        if self.version == head.version:
-            return False
-        return self.latest.seq < head.compacted_through or self._memory.young_rows > YOUNG_ROWS
 
     def reopen(self, head: Head, held: Sequence[Held]) -> None:
         """Start anew from the segments that `head` names; what was published stays until the log is applied."""
@@ -83,6 +78,10 @@ class OpenCollection:
         return self._memory.seq
 
 
+def in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="openrek-reopen", daemon=True).start()
+
+
 class Index:
     def __init__(
         self,
@@ -91,42 +90,86 @@ class Index:
         *,
         max_bytes: int = 8 << 30,
         pause: Callable[[float], None] = time.sleep,
+        later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
-        """Keeps the collections used last, up to about `max_bytes`, but always the one in use."""
+        """Keeps the collections used last, up to about `max_bytes`, but always the one in use.
+
+        `later` runs what may wait (reading the segments that a compaction made).
+        """
         self._items = items
         self._blobs = blobs
         self._max_bytes = max_bytes
         self._pause = pause
+        self._later = later
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
         self._open_bytes = 0
         self._opening = threading.Lock()
 
     def current(self, collection: Collection) -> Snapshot:
-        """The collection with every change acknowledged before this call. Raises ResourceNotFound when it is gone."""
+        """The collection with every change that was acknowledged before `collection` was read.
+
+        Raises ResourceNotFound when it is found to be gone.
+        """
+        kept = self._kept(collection)
+        latest = kept.latest
+        if latest.seq >= collection.seq:
+            return latest
         try:
-            head = require_head(self._items, collection)
-            kept = self._kept(collection)
-            latest = kept.latest
-            return latest if latest.seq >= head.seq else self._refreshed(collection, kept)
+            return self._refreshed(collection, kept)
         except ResourceNotFound:
             self._forget(collection)
             raise
 
+    def tidy(self) -> None:
+        """From time to time: deleted collections leave memory, and the segments of compacted ones are read anew."""
+        for collection, kept in [(kept.collection, kept) for kept in list(self._open.values())]:
+            try:
+                head = require_head(self._items, collection)
+            except ResourceNotFound:
+                self._forget(collection)
+                continue
+            if kept.version < head.version and kept.reopening.acquire(blocking=False):
+                self._reopen(collection, kept)
+
     def _refreshed(self, collection: Collection, kept: OpenCollection) -> Snapshot:
         """Waits for a refresh under way, but trusts none: the head is read anew after it."""
         with kept.refreshing:
-            for _ in range(REFRESH_ATTEMPTS):
-                head = require_head(self._items, collection)
-                try:
-                    if kept.outdated(head):
-                        kept.reopen(head, self._read_segments(head, kept.segments))
-                    for page in entries(self._items, head.uid, after=kept.applied_seq, through=head.seq):
-                        kept.apply(page)
-                    self._make_room(collection.collection_id, kept)
-                    return kept.publish()
-                except (LogGap, BlobMissing):  # compacted meanwhile: the head of now names what there is
-                    self._pause(REFRESH_PAUSE_S)
+            head, snapshot = self._at_head(collection, kept)
+        if kept.version < head.version and kept.reopening.acquire(blocking=False):
+            self._later(partial(self._reopen, collection, kept))
+        return snapshot
+
+    def _at_head(self, collection: Collection, kept: OpenCollection) -> tuple[Head, Snapshot]:
+        for _ in range(REFRESH_ATTEMPTS):
+            head = require_head(self._items, collection)
+            try:
+                if kept.applied_seq < head.compacted_through:
+                    kept.reopen(head, self._read_segments(head, kept.segments))
+                return head, self._caught_up(collection, kept, head)
+            except (LogGap, BlobMissing):  # compacted meanwhile: the head of now names what there is
+                self._pause(REFRESH_PAUSE_S)
         raise InternalServerError(reason="The collection names data that is not there; `openrek verify` says more.")
+
+    def _caught_up(self, collection: Collection, kept: OpenCollection, head: Head) -> Snapshot:
+        """Applies the log up to `head`. The caller holds `refreshing`. Raises LogGap."""
+        for page in entries(self._items, head.uid, after=kept.applied_seq, through=head.seq):
+            kept.apply(page)
+        self._make_room(collection.collection_id, kept)
+        return kept.publish()
+
+    def _reopen(self, collection: Collection, kept: OpenCollection) -> None:
+        """Turn to the segments of the current manifest; searches go on meanwhile. The caller has taken `reopening`."""
+        try:
+            head = require_head(self._items, collection)
+            held = self._read_segments(head, kept.segments)
+            with kept.refreshing:
+                if kept.version < head.version:
+                    kept.reopen(head, held)
+                    self._caught_up(collection, kept, require_head(self._items, collection))
+        except (LogGap, BlobMissing, ResourceNotFound):
+            pass  # compacted again, or gone: the next search sees to it
+        finally:
+            kept.reopening.release()
 
     def _read_segments(self, head: Head, known: dict[str, Segment]) -> list[Held]:
         """The segments of the head's manifest; those in `known` are not read again."""
@@ -145,7 +188,9 @@ class Index:
     def _kept(self, collection: Collection) -> OpenCollection:
         with self._opening:
             kept = self._open.get(collection.collection_id)
-            if kept is None or kept.uid != collection.uid:  # a re-created collection takes the place of the old one
+            if (
+                kept is None or kept.collection.uid != collection.uid
+            ):  # a re-created collection takes the place of the old one
                 self._drop(collection.collection_id)
                 kept = self._open[collection.collection_id] = OpenCollection(collection)
             self._open.move_to_end(collection.collection_id)
@@ -164,7 +209,7 @@ class Index:
     def _forget(self, collection: Collection) -> None:
         with self._opening:
             kept = self._open.get(collection.collection_id)
-            if kept is not None and kept.uid == collection.uid:
+            if kept is not None and kept.collection.uid == collection.uid:
                 self._drop(collection.collection_id)
 
     def _drop(self, collection_id: str) -> None:

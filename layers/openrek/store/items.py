@@ -18,6 +18,9 @@ MAX_READ_KEYS: Final = 100
 MAX_ITEM_BYTES: Final = 400 * 1024
 MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
 MAX_PAGE_BYTES: Final = 1024 * 1024
+KEY_NAMES: Final = ("partition", "sort")
+"""What the two parts of a key are called; no attribute may be."""
+KEY_NAMES_BYTES: Final = sum(map(len, KEY_NAMES))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -144,7 +147,7 @@ def size_bytes(value: Value) -> int:
 
 
 def item_size_bytes(key: Key, attributes: Attributes) -> int:
-    return size_bytes(attributes) + len(key.partition.encode()) + len(key.sort.encode()) + 4
+    return size_bytes(attributes) + len(key.partition.encode()) + len(key.sort.encode()) + KEY_NAMES_BYTES
 
 
 def check_limits(operations: Sequence[Operation]) -> None:
@@ -155,7 +158,10 @@ def check_limits(operations: Sequence[Operation]) -> None:
         raise LimitExceeded("one transaction names a key twice")
     total_bytes = 0
     for operation in operations:
-        item_bytes = item_size_bytes(operation.key, operation.attributes) if isinstance(operation, Put) else 0
+        attributes = operation.attributes if isinstance(operation, Put) else {}
+        if any(name in attributes for name in KEY_NAMES):
+            raise LimitExceeded("an attribute is called like a part of the key")
+        item_bytes = item_size_bytes(operation.key, attributes) if attributes else 0
         if item_bytes > MAX_ITEM_BYTES:
             raise LimitExceeded(f"an item of {item_bytes} bytes")
         total_bytes += item_bytes

@@ -27,6 +27,8 @@ MAX_DIMENSIONS: Final = 1040
 LONGEST_QUERY: Final = 2.0
 FIXED_POINT: Final = 2.0**40
 ROWS_PER_SLICE: Final = 1 << 18
+PROBES_AT_ONCE: Final = 16
+CACHED_BYTES: Final = 1 << 20
 ROWS_PER_GROUP: Final = 64
 ROWS_PER_PART: Final = 4096
 """As many are widened from int8 to a float at a time."""
@@ -62,7 +64,10 @@ class Hits:
 
 
 def simsimd_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
-    simsimd.cdist(query, rows, metric="dot", out_dtype="f32", out=out.reshape(1, -1))
+    """Copies simsimd's result: asked to write into `out` itself, cdist gives up a reference to None that it does not
+    own, and after some thousand calls CPython 3.11 dies (docs/decisions/0008)."""
+    if len(rows):
+        out[:] = np.asarray(simsimd.cdist(query, rows, metric="dot", out_dtype="f32"))[0]
 
 
 def numpy_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
@@ -86,20 +91,63 @@ def nearest(
 
     `query` is float32 [d], not zero and at most 2 long; d is the blocks' and at most 1040. Raises ValueError otherwise.
     """
-    probe = Probe(query)
-    slices = [
-        (number, start, min(start + ROWS_PER_SLICE, len(block.scales)))
-        for number, block in enumerate(blocks)
-        for start in range(0, len(block.scales), ROWS_PER_SLICE)
-    ]
-    scanned = [np.empty(len(block.scales), np.float32) for block in blocks]
+    return nearest_each([query], blocks, limit=limit, lowest=lowest, threads=threads, scan=scan)[0]
 
-    def run(part: tuple[int, int, int]) -> Float32Vector:
+
+def nearest_each(
+    queries: Sequence[Float32Vector],
+    blocks: Sequence[Block],
+    *,
+    limit: int,
+    lowest: float,
+    threads: int = 1,
+    scan: Scan = simsimd_scan,
+) -> list[Hits]:
+    """`nearest` for each query, in that order; several pass over the rows together, while these are in the cache."""
+    probes = [Probe(query) for query in queries]
+    hits: list[Hits] = []
+    for start in range(0, len(probes), PROBES_AT_ONCE):
+        together = probes[start : start + PROBES_AT_ONCE]
+        maxima, scanned = _scanned(together, blocks, threads, scan)
+        hits += [
+            _selected(probe, blocks, maxima[each], scanned[each], limit, lowest) for each, probe in enumerate(together)
+        ]
+    return hits
+
+
+def _scanned(
+    probes: Sequence["Probe"], blocks: Sequence[Block], threads: int, scan: Scan
+) -> tuple[list[Float32Vector], list[list[Float32Vector]]]:
+    """For each probe: the maxima of groups of rows, and the scanned scores of each block."""
+    scanned = [[np.empty(len(block.scales), np.float32) for block in blocks] for _ in probes]
+
+    def run(part: tuple[int, int, int]) -> list[Float32Vector]:
         number, start, stop = part
-        return _scan_slice(probe, blocks[number], start, stop, scanned[number], scan)
+        return [
+            _scan_slice(probe, blocks[number], start, stop, scores[number], scan)
+            for probe, scores in zip(probes, scanned, strict=True)
+        ]
 
-    shares = _pool(threads, os.getpid()).map(run, slices) if threads > 1 and len(slices) > 1 else map(run, slices)
-    group_maxima = np.concatenate([np.empty(0, np.float32), *shares])
+    slices = [
+        (number, start, min(start + rows, len(block.scales)))
+        for number, block in enumerate(blocks)
+        for rows in [ROWS_PER_SLICE if len(probes) == 1 else max(1, CACHED_BYTES // block.vectors.shape[1])]
+        for start in range(0, len(block.scales), rows)
+    ]
+    parallel = threads > 1 and len(slices) > 1
+    shares = list(_pool(threads, os.getpid()).map(run, slices) if parallel else map(run, slices))
+    none = np.empty(0, np.float32)
+    return [np.concatenate([none, *(share[each] for share in shares)]) for each in range(len(probes))], scanned
+
+
+def _selected(
+    probe: "Probe",
+    blocks: Sequence[Block],
+    group_maxima: Float32Vector,
+    scanned: Sequence[Float32Vector],
+    limit: int,
+    lowest: float,
+) -> Hits:
     margin = probe.margin(max((block.longest for block in blocks), default=0.0))
     cut = max(_kth(group_maxima, limit) - 2.0 * margin, lowest / probe.scale - margin)
     candidates = [_candidates(scores, cut, limit, 2.0 * margin) for scores in scanned]

@@ -1,6 +1,6 @@
 """IndexFaces calls larger than one transaction: written ahead invisibly, made visible by one commit.
 
-    begin    a plan record, pending, with the FaceIds in order; a retry of the same call finds and resumes it
+    begin    one commit: a plan record, pending, with the FaceIds in order; a retry of the call finds and resumes it
     stage    the face items, in chunks, each naming the plan: invisible while it is pending
     finish   one commit: the log entry with all rows, the duplicate record, the plan turns done
     settle   the face items lose the plan's name; the record goes
@@ -31,7 +31,7 @@ FACES_PER_CHUNK: Final = 50
 
 
 class PlanLost(Exception):
-    """The plan was finished, abandoned or outdated by another call: start over."""
+    """The plan was finished, abandoned or outdated by another call, or what it needs is not ready: start over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +79,12 @@ class Plans:
         self._clock = clock
         self._pause = pause
 
-    def begin(self, collection: Collection, record: DuplicateRecord, missing: Sequence[DetectedFace]) -> Plan:
-        """The pending plan for just this work: an earlier caller's, or a new one."""
-        key = plan_key(collection.uid, f"index/{work_hash(record, missing)}")
-        fresh = Plan(
-            key, secrets.token_bytes(16), PENDING, 0, int(self._clock() * 1000), record.fingerprint(),
-            tuple(uuid4() for _ in missing),
+    def fresh(self, uid: UUID, record: DuplicateRecord, missing: Sequence[DetectedFace]) -> Plan:
+        """A new plan for this work, not yet stored. The same work always has the same key."""
+        return Plan(
+            plan_key(uid, f"index/{work_hash(record, missing)}"), secrets.token_bytes(16), PENDING, 0,
+            int(self._clock() * 1000), record.fingerprint(), tuple(uuid4() for _ in missing),
         )  # fmt: skip
-        for _ in range(RESENDS):
-            found = self._items.get(key)
-            if found is None:
-                self._write(collection, [Put(key, fresh.attributes(), expect=ABSENT)])
-                continue
-            plan = plan_from(found)
-            if plan.state == PENDING:
-                return plan
-            self.clear(plan)
-        raise PlanLost
 
     def stage(self, collection: Collection, plan: Plan, rows: Sequence[FaceRow], picture: str) -> list[FaceRow]:
         """Write the face items, invisibly, and return the rows as they are stored: whoever staged a face first gave

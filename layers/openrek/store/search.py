@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -12,7 +12,7 @@ from openrek.domain.errors import InvalidParameter
 from openrek.domain.faces import Embedding, FaceMatch
 from openrek.store.blobs import Blobs
 from openrek.store.heads import same_collection
-from openrek.store.index import Index
+from openrek.store.index import Index, in_a_thread
 from openrek.store.items import Items
 from openrek.store.kernel import nearest
 from openrek.store.rows import face_row
@@ -22,11 +22,23 @@ from openrek.store.visibility import visible
 
 
 class StoredSearch:
-    def __init__(self, items: Items, blobs: Blobs, *, threads: int | None = None) -> None:
-        """`threads`: how many scan one large collection; by default as many as there are cores."""
+    def __init__(
+        self,
+        items: Items,
+        blobs: Blobs,
+        *,
+        threads: int | None = None,
+        later: Callable[[Callable[[], None]], None] = in_a_thread,
+    ) -> None:
+        """`threads`: how many scan one large collection; by default as many as there are cores. `later`: see
+        Index."""
         self._items = items
-        self._index = Index(items, blobs)
+        self._index = Index(items, blobs, later=later)
         self._threads = threads or os.cpu_count() or 1
+
+    def tidy(self) -> None:
+        """To be called from time to time: what was deleted leaves memory, too."""
+        self._index.tidy()
 
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
@@ -44,11 +56,11 @@ class StoredSearch:
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
     ) -> Sequence[FaceMatch]:
         head, found = self._items.read([head_key(collection.collection_id), face_key(collection.uid, face_id)])
-        same_collection(collection, head)
+        now = same_collection(collection, head).collection()
         face = visible(self._items, [found])[0]
         if face is None:
             raise InvalidParameter("faceId was not found in the collection.")
         row = face_row(face.attributes)
         probe = dequantise(row.vector, row.scale)
-        matches = self.nearest(collection, probe, limit=limit + 1, lowest_cosine=lowest_cosine)
+        matches = self.nearest(now, probe, limit=limit + 1, lowest_cosine=lowest_cosine)
         return [match for match in matches if match.face.face_id != face_id][:limit]

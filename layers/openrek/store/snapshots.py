@@ -67,11 +67,6 @@ class Memory:
         return self._columns.size_bytes + sum(held.size_bytes for held in self._held)
 
     @property
-    def young_rows(self) -> int:
-        """Rows that came by the log and lie in no segment here."""
-        return len(self._columns)
-
-    @property
     def segments(self) -> dict[str, Segment]:
         return {held.name: held.segment for held in self._held}
 

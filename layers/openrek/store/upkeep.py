@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from openrek.domain.errors import Refusal
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.compaction import Compactor
 from openrek.store.eraser import Eraser
@@ -61,7 +62,7 @@ class Upkeep:
                     if everything:
                         raise Contended(f"others write to {collection_id} without a pause")
                 self._garbage.collect(collection_id, everything=everything)
-            except (Contended, ConditionFailed, OutcomeUnknown):
+            except (Contended, ConditionFailed, OutcomeUnknown, Refusal):
                 if everything:
                     raise
             except DAMAGED as error:

@@ -22,13 +22,12 @@ TEMPLATE = numpy.array(
 _TARGET = TEMPLATE @ (1, 1j)
 _TARGET_MEAN = _TARGET.mean()
 _GRID = (numpy.arange(SIDE_PX)[:, None] * 1j + numpy.arange(SIDE_PX)[None, :]) - _TARGET_MEAN
-_FURTHEST_PX = 1e6
 
 
 def aligned(image: Image.Image, points: Floats) -> Crop:
     """uint8 [112, 112, 3] RGB from an upright RGB picture and float [5, 2] points in its pixels (order of detect)."""
     places, step_px = _sampled_places(points)
-    by = max(1, int(step_px))
+    by = max(1, min(int(step_px), max(image.size) // 32))
     left, top, right, bottom = _frame(places, image.size, by)
     region = image.crop((left, top, right, bottom))
     if by > 1:
@@ -45,7 +44,7 @@ def _sampled_places(points: Floats) -> tuple[NDArray[numpy.complex128], float]:
     offsets = source - mean
     turn = (offsets.conj() @ (_TARGET - _TARGET_MEAN)) / max(float(numpy.sum(numpy.abs(offsets) ** 2)), 1e-9)
     places = mean + _GRID / (turn if abs(turn) > 1e-6 else 1e-6)
-    return places, min(1 / max(abs(turn), 1e-6), _FURTHEST_PX)
+    return places, 1 / max(abs(turn), 1e-6)
 
 
 def _frame(places: NDArray[numpy.complex128], size: tuple[int, int], by: int) -> tuple[int, int, int, int]:
@@ -65,14 +64,15 @@ def _sampled(image: Image.Image, x: NDArray[numpy.float64], y: NDArray[numpy.flo
     words = numpy.frombuffer(image.tobytes("raw", "RGBX"), numpy.uint32)
     x, y = numpy.clip(x, 0, width - 1), numpy.clip(y, 0, height - 1)
     column, row = numpy.minimum(x.astype(numpy.intp), width - 2), numpy.minimum(y.astype(numpy.intp), height - 2)
-    across, down = (x - column).astype(numpy.float32)[..., None], (y - row).astype(numpy.float32)[..., None]
-    corner = row * width + column
+    across, down = (numpy.repeat(share.astype(numpy.float32), 4) for share in (x - column, y - row))
+    corner = (row * width + column).reshape(-1)
 
     def at(place: NDArray[numpy.intp]) -> Floats:
-        return words.take(place, mode="clip").view(numpy.uint8).reshape(*place.shape, 4).astype(numpy.float32)
+        return words.take(place, mode="clip").view(numpy.uint8).astype(numpy.float32)
 
     upper, lower = at(corner), at(corner + width)
     upper += (at(corner + 1) - upper) * across
     lower += (at(corner + width + 1) - lower) * across
     upper += (lower - upper) * down
-    return (upper[..., :3] + numpy.float32(0.5)).astype(numpy.uint8)
+    upper += numpy.float32(0.5)
+    return numpy.ascontiguousarray(upper.astype(numpy.uint8).reshape(*x.shape, 4)[..., :3])

@@ -16,7 +16,7 @@ from onnxruntime import InferenceSession
 from PIL import Image
 
 from openrek.vision.arrays import Floats
-from openrek.vision.resample import enlarged_tensor, reduced, to_tensor
+from openrek.vision.resample import enlarged_tensor, reduced, reduced_tensors, to_tensor
 
 LONGEST_SIDE_PX = 1280
 LEAST_ENLARGEMENT = 1.25
@@ -36,12 +36,14 @@ class Found:
     """n faces, best score first, in pixels of the picture that was searched.
 
     `boxes` [n, 4] left, top, width, height; `scores` [n] 0..1;
-    `points` [n, 5, 2] x, y of the viewer's left eye, right eye, nose tip, left mouth corner, right mouth corner.
+    `points` [n, 5, 2] x, y of the viewer's left eye, right eye, nose tip, left mouth corner, right mouth corner;
+    `heights` [n]: how high, in pixels, the face was in the search that found it.
     """
 
     boxes: Floats
     scores: Floats
     points: Floats
+    heights: Floats
 
 
 def detect(session: InferenceSession, image: Image.Image) -> Found:
@@ -50,7 +52,7 @@ def detect(session: InferenceSession, image: Image.Image) -> Found:
     fine, coarse = tensors(image)
     found = _merged(search(session, fine), search(session, coarse))
     zoom = numpy.array([image.width / size[0], image.height / size[1]], numpy.float32)
-    return Found(found.boxes * numpy.tile(zoom, 2), found.scores, found.points * zoom)
+    return Found(found.boxes * numpy.tile(zoom, 2), found.scores, found.points * zoom, found.heights)
 
 
 def searched_size(size: tuple[int, int]) -> tuple[int, int]:
@@ -65,8 +67,7 @@ def tensors(image: Image.Image) -> tuple[Floats, Floats]:
     """What is searched finely and, COARSER times smaller, coarsely."""
     size = searched_size(image.size)
     if size[0] <= image.width:
-        picture = reduced(image, size)
-        return to_tensor(picture), to_tensor(picture.reduce(COARSER))
+        return reduced_tensors(image, size, COARSER)
     small = (-(-size[0] // COARSER), -(-size[1] // COARSER))
     return enlarged_tensor(image, size), to_tensor(reduced(image, small))
 
@@ -77,7 +78,7 @@ def search(session: InferenceSession, tensor: Floats) -> Found:
     grids = [_decoded(outputs, stride, tensor.shape[3] // stride) for stride in _STRIDES]
     boxes, scores, points = (numpy.concatenate(parts) for parts in zip(*grids, strict=True))
     kept = _without_overlaps(boxes, scores)
-    return Found(boxes[kept], scores[kept], points[kept])
+    return Found(boxes[kept], scores[kept], points[kept], boxes[kept, 3])
 
 
 def _merged(fine: Found, coarse: Found) -> Found:
@@ -87,9 +88,10 @@ def _merged(fine: Found, coarse: Found) -> Found:
     boxes = numpy.concatenate([fine.boxes[small], coarse.boxes[large] * COARSER])
     scores = numpy.concatenate([fine.scores[small], coarse.scores[large]])
     points = numpy.concatenate([fine.points[small], coarse.points[large] * COARSER])
+    heights = numpy.concatenate([fine.heights[small], coarse.heights[large]])
     kept = _without_overlaps(boxes, scores)
     kept = kept[~_is_piece(boxes[kept])]
-    return Found(boxes[kept], scores[kept], points[kept])
+    return Found(boxes[kept], scores[kept], points[kept], heights[kept])
 
 
 def _is_piece(boxes: Floats) -> NDArray[numpy.bool_]:

@@ -1,4 +1,4 @@
-"""The face pipeline behind the ports Reader and Photo: decode, detect, align, measure; embed on demand."""
+"""The face pipeline behind the ports Reader and Photo: decode, detect, look closer, align, measure; embed on demand."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +12,7 @@ from openrek.domain.models import SFACE, FaceModel
 from openrek.vision import zoo
 from openrek.vision.align import aligned
 from openrek.vision.arrays import Crop, Floats
+from openrek.vision.closer import closer_points, is_close
 from openrek.vision.decode import Upright, decode
 from openrek.vision.detect import detect
 from openrek.vision.embed import embed
@@ -50,8 +51,11 @@ class FaceReader:
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
-            crop = aligned(upright.image, found.points[index])
-            face = _face(upright, found.boxes[index], float(found.scores[index]), found.points[index], crop)
+            points = found.points[index]
+            if not is_close(float(found.heights[index])):
+                points = closer_points(self.session("yunet"), upright.image, found.boxes[index], points)
+            crop = aligned(upright.image, points)
+            face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
             crops[face.landmarks] = crop
             faces.append(face)
         return FacePhoto(self, tuple(faces), crops)

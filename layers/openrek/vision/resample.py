@@ -13,6 +13,7 @@ from openrek.vision.arrays import Floats
 
 STEP_PX = 32
 _BAND_PX = 32
+_STRIP_PX = 128
 
 
 def to_tensor(image: Image.Image) -> Floats:
@@ -27,6 +28,22 @@ def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     if size == image.size:
         return image
     return image.resize((2 * size[0], 2 * size[1]), Image.Resampling.NEAREST).reduce(2)
+
+
+def reduced_tensors(image: Image.Image, size: tuple[int, int], coarser: int) -> tuple[Floats, Floats]:
+    """The picture at a smaller or its own (width, height), and `coarser` times smaller still.
+
+    Goes band by band, each from the picture to both tensors while it is in the cache.
+    """
+    width, height = size
+    fine = _empty(size)
+    small = Image.new("RGB", (-(-width // coarser), -(-height // coarser)))
+    for top in range(0, height, _STRIP_PX):
+        bottom = min(top + _STRIP_PX, height)
+        strip = _strip(image, size, top, bottom)
+        _unpack(strip, fine[0, :, top:bottom, :width])
+        small.paste(strip.reduce(coarser), (0, top // coarser))
+    return fine, to_tensor(small)
 
 
 def enlarged_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
@@ -49,6 +66,16 @@ def enlarged_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
             _blend(upper, wide[top[band] + 1], down[band, None])
             target[band, :width] = upper
     return tensor
+
+
+def _strip(image: Image.Image, size: tuple[int, int], top: int, bottom: int) -> Image.Image:
+    """Rows `top` to `bottom` of `reduced(image, size)`."""
+    width, height = size
+    if size == image.size:
+        return image.crop((0, top, width, bottom))
+    scale = image.height / height
+    box = (0, top * scale, image.width, min(bottom * scale, image.height))
+    return image.resize((2 * width, 2 * (bottom - top)), Image.Resampling.NEAREST, box).reduce(2)
 
 
 def _empty(size: tuple[int, int]) -> Floats:

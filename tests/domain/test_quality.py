@@ -1,0 +1,111 @@
+"""The quality filter: what a stricter level keeps a laxer one keeps, and what MaxFaces leaves out."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openrek.domain.faces import BoundingBox, DetectedFace, Pose, Quality
+from openrek.domain.quality import LIMITS, quality_reasons, select
+
+LEVELS = ["NONE", "LOW", "MEDIUM", "HIGH"]
+REASONS = {
+    "EXTREME_POSE",
+    "LOW_BRIGHTNESS",
+    "LOW_SHARPNESS",
+    "LOW_CONFIDENCE",
+    "SMALL_BOUNDING_BOX",
+    "LOW_FACE_QUALITY",
+}
+
+GOOD = DetectedFace(
+    box=BoundingBox(0.2, 0.2, 0.3, 0.4),
+    confidence=95,
+    landmarks=(),
+    pose=Pose(40, 5, -5),
+    quality=Quality(brightness=50, sharpness=70),
+    width_px=200,
+    height_px=260,
+)
+
+sides = st.floats(0.001, 1)
+anything = st.builds(
+    DetectedFace,
+    box=st.builds(BoundingBox, sides, sides, sides, sides),
+    confidence=st.floats(0, 100),
+    landmarks=st.just(()),
+    pose=st.builds(Pose, st.floats(-180, 180), st.floats(-90, 90), st.floats(-90, 90)),
+    quality=st.builds(Quality, st.floats(0, 100), st.floats(0, 100)),
+    width_px=st.floats(1, 300),
+    height_px=st.floats(1, 300),
+)
+
+
+@given(anything)
+def test_what_a_stricter_level_keeps_a_laxer_one_keeps(face: DetectedFace) -> None:
+    kept = [not quality_reasons(face, level) for level in LEVELS]
+
+    assert kept == sorted(kept, reverse=True)
+    assert kept[0]
+
+
+@given(anything, st.sampled_from([*LEVELS, "AUTO"]))
+def test_reasons_are_the_models(face: DetectedFace, level: str) -> None:
+    reasons = quality_reasons(face, level)
+
+    assert set(reasons) <= REASONS
+    assert ("LOW_FACE_QUALITY" in reasons) == (len(reasons) > 2)
+
+
+@given(anything)
+def test_auto_is_low(face: DetectedFace) -> None:
+    assert quality_reasons(face, "AUTO") == quality_reasons(face, "LOW")
+
+
+@pytest.mark.parametrize("level", [*LEVELS, "AUTO"])
+def test_a_good_face_passes_every_level_however_it_leans(level: str) -> None:
+    assert quality_reasons(GOOD, level) == ()
+    assert quality_reasons(replace(GOOD, pose=Pose(180, 0, 0)), level) == ()
+
+
+@pytest.mark.parametrize("level", ["LOW", "MEDIUM", "HIGH"])
+def test_each_limit_is_named_just_beyond_it_and_not_on_it(level: str) -> None:
+    limits = LIMITS[level]
+    pairs = {
+        "LOW_CONFIDENCE": [replace(GOOD, confidence=limits.confidence - by) for by in (0, 0.01)],
+        "SMALL_BOUNDING_BOX": [replace(GOOD, width_px=limits.side_px - by) for by in (0, 0.01)],
+        "LOW_BRIGHTNESS": [replace(GOOD, quality=Quality(limits.brightness - by, 70)) for by in (0, 0.01)],
+        "LOW_SHARPNESS": [replace(GOOD, quality=Quality(50, limits.sharpness - by)) for by in (0, 0.01)],
+        "EXTREME_POSE": [replace(GOOD, pose=Pose(0, -limits.yaw_deg - by, limits.pitch_deg)) for by in (0, 0.01)],
+    }
+
+    found = {name: (quality_reasons(on, level), quality_reasons(beyond, level)) for name, (on, beyond) in pairs.items()}
+
+    assert found == {name: ((), (name,)) for name in pairs}
+
+
+def sized(area: float, **changes: object) -> DetectedFace:
+    return replace(GOOD, box=BoundingBox(0, 0, area, 1), **changes)
+
+
+def test_quality_comes_before_max_faces_and_then_the_smallest_go() -> None:
+    blurred = sized(0.9, quality=Quality(50, 1))
+    faces = [sized(0.1), blurred, sized(0.3), sized(0.2)]
+
+    kept, dropped = select(faces, "AUTO", 2)
+
+    assert [face.box.area for face in kept] == [0.3, 0.2]
+    assert dropped == ((blurred, ("LOW_SHARPNESS",)), (faces[0], ("EXCEEDS_MAX_FACES",)))
+
+
+@given(st.lists(anything, max_size=12), st.sampled_from([*LEVELS, "AUTO"]), st.integers(1, 8))
+def test_every_face_is_kept_or_dropped_with_a_reason(faces: list[DetectedFace], level: str, most: int) -> None:
+    kept, dropped = select(faces, level, most)
+
+    assert sorted(map(id, faces)) == sorted(map(id, [*kept, *(face for face, _ in dropped)]))
+    assert len(kept) == min(most, sum(not quality_reasons(face, level) for face in faces))
+    assert all(reasons for _, reasons in dropped)
+    areas = [face.box.area for face in kept]
+    assert areas == sorted(areas, reverse=True)
+    assert all(face.box.area <= areas[-1] for face, reasons in dropped if reasons == ("EXCEEDS_MAX_FACES",))

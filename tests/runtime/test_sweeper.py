@@ -1,0 +1,34 @@
+import threading
+
+import pytest
+
+from openrek.runtime.sweeper import Sweeper
+
+
+def test_it_sweeps_at_once_again_and_again_and_stops() -> None:
+    swept = threading.Semaphore(0)
+    sweeper = Sweeper(swept.release, tolerate=(), interval_s=0.01)
+    sweeper.start()
+    for _ in range(3):
+        assert swept.acquire(timeout=10)
+    sweeper.stop()
+    while swept.acquire(blocking=False):
+        pass
+    assert not swept.acquire(timeout=0.1)
+
+
+def test_what_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    outcomes = [OSError("disk full"), None]
+    done = threading.Event()
+
+    def sweep() -> None:
+        outcome = outcomes.pop(0) if outcomes else None
+        if outcome is not None:
+            raise outcome
+        done.set()
+
+    sweeper = Sweeper(sweep, tolerate=(OSError,), interval_s=0.01)
+    sweeper.start()
+    assert done.wait(10)
+    sweeper.stop()
+    assert "disk full" in caplog.text

@@ -1,0 +1,116 @@
+"""A writer is killed (SIGKILL) at random moments: everything it acknowledged is there, and nothing half-done is seen.
+
+OPENREK_STORE_KILLS sets how often (15 by default); the seed of each moment is printed.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from uuid import UUID
+
+import apsw
+
+from openrek.domain.collections import Collection
+from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
+from openrek.store.faces import StoredFaces
+from openrek.store.items import Items
+from tests.store.invariants import check_collection, marked_faces, plan_items
+from tests.store.memory_blobs import MemoryBlobs
+from tests.store.synthetic import new_collection, open_items
+from tests.store.workers import index_picture, named_picture
+
+KILLS = int(os.environ.get("OPENREK_STORE_KILLS", "15"))
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
+    items = open_items(tmp_path)
+    collection = new_collection(items)
+    there: dict[str, list[str]] = {}
+    for kill in range(KILLS):
+        seed = random.SystemRandom().randrange(2**32)
+        after_s = random.Random(seed).uniform(0.0, 0.35)
+        print(f"kill {kill}: seed {seed}, after {after_s:.3f} s")
+        lines = killed_writer(tmp_path, seed, after_s)
+        pending = replay(lines, there)
+        verify(items, collection, there, pending)
+        complete(items, collection, there, pending)
+        verify(items, collection, there, None)
+    assert there
+    Eraser(items, MemoryBlobs(), clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
+    assert plan_items(items, collection) == []
+    assert marked_faces(items, collection) == []
+    check_collection(items, collection)
+    items.close()
+    assert list(apsw.Connection(str(tmp_path / "items.sqlite3")).execute("PRAGMA integrity_check")) == [("ok",)]
+
+
+def killed_writer(folder: Path, seed: int, after_s: float) -> list[list[str]]:
+    """Every whole line that it wrote. The clock starts with its first one."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "layers"), str(ROOT)])}
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "tests.store.workers", str(folder), str(seed)],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert writer.stdout is not None
+    first = writer.stdout.readline()
+    time.sleep(after_s)
+    writer.send_signal(signal.SIGKILL)
+    rest = writer.stdout.read()
+    writer.stdout.close()
+    assert writer.wait() == -signal.SIGKILL
+    return [line.split() for line in (first + rest).splitlines(keepends=True) if line.endswith("\n")]
+
+
+def replay(lines: list[list[str]], there: dict[str, list[str]]) -> list[str] | None:
+    """Applies what was acknowledged; returns the call that was not."""
+    pending = None
+    for line in lines:
+        what, name, *rest = line
+        pending = line if what.endswith("?") else None
+        if what == "index!":
+            there[name] = rest
+        elif what == "delete!":
+            assert there.pop(name) == rest
+    return pending
+
+
+def verify(items: Items, collection: Collection, there: dict[str, list[str]], pending: list[str] | None) -> None:
+    """The faces that anyone sees are the acknowledged ones; those of the unfinished call whole or not."""
+    check_collection(items, collection)
+    seen: dict[str, list[str]] = {}
+    for face in StoredFaces(items).page(collection, None, 100_000).rows:
+        assert face.external_image_id is not None
+        seen.setdefault(face.external_image_id, []).append(str(face.face_id))
+    if pending is not None:
+        what, name, *rest = pending
+        unfinished = set(seen.pop(name, []))
+        if what == "index?":
+            assert len(unfinished) in (0, int(rest[0]))
+        else:
+            chunks = [rest[start : start + 4] for start in range(0, len(rest), 4)]
+            assert all(set(chunk) <= unfinished or not set(chunk) & unfinished for chunk in chunks)
+    expected = {name: sorted(face_ids) for name, face_ids in there.items() if pending is None or name != pending[1]}
+    assert {name: sorted(face_ids) for name, face_ids in seen.items()} == expected
+
+
+def complete(items: Items, collection: Collection, there: dict[str, list[str]], pending: list[str] | None) -> None:
+    """The retry of the unfinished call."""
+    if pending is None:
+        return
+    what, name, *rest = pending
+    faces = StoredFaces(items, faces_per_commit=4)
+    if what == "index?":
+        there[name] = index_picture(faces, collection, name, int(rest[0]))
+        assert index_picture(faces, collection, name, int(rest[0])) == there[name]
+        return
+    of = named_picture(name)
+    was_there = any(face.image_id == of.image_id for face in faces.page(collection, None, 100_000).rows)
+    deletion = faces.delete(collection, [UUID(face_id) for face_id in rest])
+    if was_there:
+        assert [str(face_id) for face_id in deletion.deleted] == rest
+    del there[name]

@@ -1,0 +1,236 @@
+"""A machine that drives two processes over one store through every fault, and compares each answer with a plain model.
+
+OPENREK_STORE_EXAMPLES sets how many histories it tries (40 by default), of up to 60 steps each; a failure prints the
+history, and hypothesis prints how to run it again. Ids are random, so rules must not depend on what happened.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from openrek.store.eraser import ABANDONED_AFTER_S
+from tests.store.faults import Fault, Wire
+from tests.store.memory_blobs import MemoryBlobs
+from tests.store.synthetic import open_items
+from tests.store.world import (
+    THROTTLED,
+    UNKNOWN,
+    Compact,
+    Create,
+    Delete,
+    Event,
+    Index,
+    Look,
+    Operation,
+    Process,
+    Purge,
+    Remove,
+    Sweep,
+    World,
+    attempt,
+)
+
+EXAMPLES = int(os.environ.get("OPENREK_STORE_EXAMPLES", "40"))
+STEPS = 60
+NAMES = ("a", "b")
+
+names = st.sampled_from(NAMES)
+places = st.tuples(st.integers(0, 2), st.sampled_from([None, "x"]), st.integers(0, 7))
+faults = st.dictionaries(
+    st.integers(0, 25), st.sampled_from([fault for fault in Fault if fault is not Fault.NONE]), max_size=4
+)
+silence = st.sampled_from([Fault.LOST, Fault.CONTENDED, Fault.LATE, Fault.UNSAID])
+picks = st.lists(st.integers(0, 1000), max_size=8)
+
+looks = st.tuples(
+    st.just("look"), names, st.sampled_from(["describe", "list", "named", "search", "search by face"]), places, picks
+)
+indexing = st.tuples(
+    st.just("index"),
+    names,
+    st.integers(0, 2),
+    st.sampled_from([None, "x"]),
+    st.one_of(st.just(range(8)), st.lists(st.integers(0, 7), unique=True, max_size=8)),
+)
+deletions = st.tuples(st.just("delete"), names, picks)
+small = st.one_of(
+    st.tuples(st.just("create"), names), st.tuples(st.just("remove"), names), st.tuples(st.just("sweep"), names)
+)
+compaction = st.one_of(
+    st.tuples(st.just("compact"), names, st.booleans()),
+    st.tuples(st.just("compact"), names, st.just(True)),
+    st.tuples(st.just("purge"), names),
+)
+calls = st.one_of(indexing, indexing, deletions, deletions, looks, small, compaction)
+
+special = st.sampled_from([("again",), ("replace",), ("later",), ("deliver",)])
+"""What the other process also does meanwhile: the very same call; delete the collection and make it again; let an hour
+pass and sweep; see a delayed transaction land."""
+
+
+class TwoProcesses(RuleBasedStateMachine):
+    @initialize()
+    def start(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.items = open_items(Path(self.folder.name))
+        self.now_s = 1_700_000_000.0
+        self.wire = Wire(self.items)
+        self.blobs = MemoryBlobs()
+        self.processes = [Process(self.items, self.blobs, self.wire, lambda: self.now_s) for _ in range(2)]
+        self.world = World(self.items, self.blobs, NAMES)
+        self.open_events: list[Event] = []
+        self.last: list[tuple[Any, ...]] = []
+        for name in NAMES:
+            self.call(0, ("create", name), {})
+
+    @rule(who=st.integers(0, 1), call=calls, faults=faults)
+    def call(self, who: int, call: tuple[Any, ...], faults: dict[int, Fault]) -> None:
+        self.run(who, call, faults, None, [])
+
+    @rule(
+        who=st.integers(0, 1),
+        call=st.one_of(indexing, indexing, deletions, small, looks, compaction, compaction),
+        faults=st.one_of(st.just({}), faults),
+        step=st.integers(0, 20),
+        doubt=st.sampled_from([Fault.NONE, Fault.NONE, Fault.LOST, Fault.UNSAID, Fault.LATE]),
+        others=st.lists(st.one_of(calls, special), max_size=3),
+    )
+    def suspend(
+        self,
+        who: int,
+        call: tuple[Any, ...],
+        faults: dict[int, Fault],
+        step: int,
+        doubt: Fault,
+        others: list[tuple[Any, ...]],
+    ) -> None:
+        """The client stands still before its call's `step`, perhaps not knowing what became of the step before, while
+        the other process makes whole calls.
+        """
+        self.run(who, call, {**faults, step - 1: doubt}, step, others)
+
+    @rule(who=st.integers(0, 1), call=st.one_of(indexing, deletions, small), fault=silence, step=st.integers(0, 15))
+    def silence(self, who: int, call: tuple[Any, ...], fault: Fault, step: int) -> None:
+        """From that step on the store gives no proper answer any more."""
+        self.run(who, call, dict.fromkeys(range(step, step + 200), fault), None, [])
+
+    @rule(who=st.integers(0, 1), which=st.integers(0, 3), faults=st.one_of(st.just({}), faults))
+    def repeat(self, who: int, which: int, faults: dict[int, Fault]) -> None:
+        """A retry of one of the last calls, by either process."""
+        if self.last:
+            self.run(who, self.last[-1 - which % len(self.last)], faults, None, [])
+
+    @rule(which=st.integers(0, 5))
+    def deliver(self, which: int) -> None:
+        self.wire.deliver(which)
+        self.world.explain(self.open_events, [])
+        if not len(self.wire):
+            self.open_events = []
+
+    @rule(hours=st.sampled_from([0.3, 1.1]), who=st.integers(0, 1))
+    def later(self, hours: float, who: int) -> None:
+        """Nothing stays on its way for an hour."""
+        while len(self.wire):
+            self.deliver(0)
+            self.world.look()
+        self.now_s += hours * ABANDONED_AFTER_S
+        self.run(who, ("sweep", "a"), {}, None, [])
+
+    @rule(who=st.integers(0, 1))
+    def reopen(self, who: int) -> None:
+        self.processes[who].open()
+
+    @invariant()
+    def the_store_is_what_the_model_says(self) -> None:
+        self.world.look()
+
+    def teardown(self) -> None:
+        if hasattr(self, "items"):
+            self.items.close()
+            self.folder.cleanup()
+
+    def run(
+        self, who: int, call: tuple[Any, ...], faults: dict[int, Fault], step: int | None, others: list[tuple[Any, ...]]
+    ) -> None:
+        process, other = self.processes[who], self.processes[1 - who]
+        operation = self.operation(call)
+        if isinstance(operation, Remove):
+            operation.doubtful = not {Fault.LOST, Fault.UNSAID, Fault.LATE}.isdisjoint(faults.values())
+        meanwhile: list[Event] = []
+
+        def before(now: int) -> None:
+            if now != step:
+                return
+            for each in others:
+                if each == ("deliver",):
+                    self.wire.deliver()
+                    meanwhile.extend(self.open_events)
+                elif each == ("later",):
+                    if not len(self.wire):
+                        self.now_s += 1.1 * ABANDONED_AFTER_S
+                        attempt(Sweep("a"), other)
+                else:
+                    again = {"again": [call], "replace": [("remove", call[1]), ("create", call[1])]}
+                    for second in map(self.operation, again.get(each[0], [each])):
+                        meanwhile.extend(second.events(attempt(second, other)))
+
+        process.items.steps = 0
+        process.items.choose = lambda now: faults.get(now, Fault.NONE)
+        process.items.before = before
+        answer = attempt(operation, process)
+        process.items.choose = lambda _: Fault.NONE
+        process.items.before = lambda _: None
+        mine = [] if answer == THROTTLED else operation.events(answer)
+        self.explain(mine, meanwhile)
+        if answer == UNKNOWN and len(self.wire):
+            self.open_events += mine
+        if call[0] in ("index", "delete"):
+            self.last = [*self.last[-3:], call]
+
+    def explain(self, mine: list[Event], meanwhile: list[Event]) -> None:
+        self.world.explain(mine, meanwhile)
+        self.world.look()
+
+    def operation(self, call: tuple[Any, ...]) -> Operation:
+        kind, name, *rest = call
+        model = self.world.model[name]
+        known = list(model.given)
+        if kind == "create":
+            return Create(name)
+        if kind == "remove":
+            return Remove(name)
+        if kind == "sweep":
+            return Sweep(name)
+        if kind == "compact":
+            return Compact(name, *rest)
+        if kind == "purge":
+            return Purge(name)
+        if kind == "index":
+            return Index(name, *rest)
+        living = [model.faces[place] for place in sorted(model.faces, key=repr)]
+        pool = [*living, *living, *known] or [self.items_of_nobody]
+        picked = [pool[pick % len(pool)] for pick in rest[-1]]
+        if kind == "delete":
+            return Delete(name, picked)
+        return Look(name, rest[0], rest[1], picked or pool[:1])
+
+    @property
+    def items_of_nobody(self) -> Any:
+        from uuid import UUID
+
+        return UUID(int=1)
+
+
+TestTwoProcesses = TwoProcesses.TestCase
+TestTwoProcesses.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)

@@ -1,0 +1,452 @@
+"""Two processes over one store, and a plain model that says what they must answer.
+
+The model is a dictionary. An operation gets a place among those that ran while it was suspended, or, if its client died
+or was told that nobody knows, perhaps none: `World.explain` looks for places that make every answer right.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+from typing import Any
+from uuid import UUID
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import (
+    InternalServerError,
+    InvalidParameter,
+    ResourceAlreadyExists,
+    ResourceNotFound,
+    Throttling,
+)
+from openrek.domain.faces import Face
+from openrek.domain.models import SFACE
+from openrek.store.blobs import Blobs
+from openrek.store.collections import StoredCollections
+from openrek.store.compaction import Compactor
+from openrek.store.faces import StoredFaces
+from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
+from openrek.store.search import StoredSearch
+from openrek.store.upkeep import Upkeep
+from tests.store.faults import Fault, FaultyBlobs, FaultyItems, Killed, Wire
+from tests.store.invariants import check_collection
+from tests.store.synthetic import Embedder, no_pause, picture, slot, slot_of, vector_of
+
+FACES_PER_COMMIT = 3
+Place = tuple[int, str | None, int]
+"""Which face: picture, external image id, slot."""
+
+THROTTLED = "throttled"
+UNKNOWN = "unknown"
+"""The outcome of an operation whose client died, or was told that the store did not say."""
+
+
+@dataclass
+class Model:
+    """What is there: a collection's uid, its faces by place, and every id it ever gave."""
+
+    uid: UUID | None = None
+    faces: dict[Place, UUID] = field(default_factory=dict)
+    given: dict[UUID, None] = field(default_factory=dict)
+    struck: dict[frozenset[UUID], set[UUID]] = field(default_factory=dict)
+    """What larger deletions of the same ids did so far: a repetition may answer for them too."""
+
+
+class Wrong(AssertionError):
+    """The model cannot explain an answer."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of the model: `apply(model)` changes it and raises Wrong if the answer does not fit.
+
+    `optional`: it may also never have happened.
+    """
+
+    name: str
+    apply: Callable[[dict[str, Model]], None]
+    optional: bool = False
+
+
+class Process:
+    """One process: its own stacks and memory over the shared store."""
+
+    def __init__(self, items: Items, blobs: Blobs, wire: Wire, clock: Callable[[], float]) -> None:
+        self.items = FaultyItems(items, wire=wire, most_rows=3)
+        self.blobs = FaultyBlobs(blobs, self.items)
+        self._clock = clock
+        self.open()
+
+    def open(self) -> None:
+        self.collections = StoredCollections(self.items, clock=self._clock, pause=no_pause)
+        self.faces = StoredFaces(
+            self.items, max_faces=60, faces_per_commit=FACES_PER_COMMIT, clock=self._clock, pause=no_pause
+        )
+        self.search = StoredSearch(self.items, self.blobs, threads=1, later=lambda work: work())
+        self.compactor = Compactor(self.items, self.blobs, clock=self._clock, pause=no_pause)
+        self.upkeep = Upkeep(self.items, self.blobs, clock=self._clock, pause=no_pause)
+
+
+def require(condition: bool, *what: object) -> None:
+    if not condition:
+        raise Wrong(*what)
+
+
+class Operation:
+    """A call, told apart from its effects on the model. `run` makes it, `events` says what the answer claims."""
+
+    def __init__(self, collection: str) -> None:
+        self.collection = collection
+
+    def run(self, process: Process) -> Any:
+        raise NotImplementedError
+
+    def events(self, answer: Any) -> list[Event]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in vars(self).items())})"
+
+    def _gone(self) -> list[Event]:
+        def apply(models: dict[str, Model]) -> None:
+            require(models[self.collection].uid is None, "said to be gone")
+
+        return [Event(f"{self} -> gone", apply)]
+
+
+class Create(Operation):
+    def run(self, process: Process) -> Any:
+        try:
+            return process.collections.create(self.collection, SFACE, {}).uid
+        except ResourceAlreadyExists:
+            return None
+
+    def events(self, answer: Any) -> list[Event]:
+        def apply(models: dict[str, Model]) -> None:
+            if answer is None:
+                require(models[self.collection].uid is not None, "said to exist")
+                return
+            require(models[self.collection].uid is None, "made twice")
+            uid = answer if answer != UNKNOWN else UUID(int=0)
+            models[self.collection] = Model(uid=uid)
+
+        return [Event(f"{self} -> {answer}", apply, optional=answer == UNKNOWN)]
+
+
+class Remove(Operation):
+    doubtful = False
+    """The store did not say: of two deletions at once, both may then have been the one."""
+
+    def run(self, process: Process) -> Any:
+        try:
+            process.collections.delete(self.collection)
+        except ResourceNotFound:
+            return False
+        return True
+
+    def events(self, answer: Any) -> list[Event]:
+        if answer is False:
+            return self._gone()
+
+        def apply(models: dict[str, Model]) -> None:
+            require(models[self.collection].uid is not None or self.doubtful, "deleted what was not there")
+            models[self.collection] = Model()
+
+        return [Event(f"{self} -> {answer}", apply, optional=answer == UNKNOWN)]
+
+
+class Index(Operation):
+    def __init__(self, collection: str, number: int, external: str | None, slots: Sequence[int]) -> None:
+        super().__init__(collection)
+        self.number, self.external, self.slots = number, external, tuple(slots)
+
+    def places(self) -> list[Place]:
+        return [(self.number, self.external, one) for one in self.slots]
+
+    def run(self, process: Process) -> Any:
+        of = picture(self.number, self.external)
+        try:
+            found = process.collections.require(self.collection)
+            return process.faces.index(found, of, [slot(one) for one in self.slots], Embedder(of))
+        except ResourceNotFound:
+            return None
+
+    def events(self, answer: Any) -> list[Event]:
+        if answer is None:
+            return self._gone()
+
+        def unknown(models: dict[str, Model]) -> None:
+            model = models[self.collection]
+            require(model.uid is not None)
+            for place in self.places():
+                model.faces.setdefault(place, UUID(int=0))
+
+        def apply(models: dict[str, Model]) -> None:
+            model = models[self.collection]
+            require(model.uid is not None, "indexed into nothing")
+            require([slot_of(face) for face in answer] == list(self.slots), "other faces")
+            for place, face in zip(self.places(), answer, strict=True):
+                require(face.image_id == picture(self.number).image_id and face.external_image_id == self.external)
+                known = model.faces.get(place)
+                if known is None or known.int == 0:
+                    require(face.face_id not in model.given, "an id given twice")
+                    model.faces[place] = face.face_id
+                    model.given[face.face_id] = None
+                require(model.faces[place] == face.face_id, "another id")
+
+        if answer == UNKNOWN:
+            return [Event(f"{self} -> unknown", unknown, optional=True)]
+        return [Event(f"{self} -> {[str(f.face_id)[:8] for f in answer]}", apply)]
+
+
+class Delete(Operation):
+    """Each chunk is one event, since a call is atomic per chunk only."""
+
+    def __init__(self, collection: str, face_ids: Sequence[UUID]) -> None:
+        super().__init__(collection)
+        self.face_ids = tuple(dict.fromkeys(face_ids))
+
+    def run(self, process: Process) -> Any:
+        try:
+            return process.faces.delete(process.collections.require(self.collection), self.face_ids)
+        except ResourceNotFound:
+            return None
+
+    def events(self, answer: Any) -> list[Event]:
+        if answer is None:  # earlier chunks may have gone before the collection did
+            return [*(self._chunk(chunk, UNKNOWN) for chunk in self._chunks()), *self._gone()]
+        return [self._chunk(chunk, answer) for chunk in self._chunks()]
+
+    def _chunks(self) -> Iterator[Sequence[UUID]]:
+        for start in range(0, len(self.face_ids), FACES_PER_COMMIT):
+            yield self.face_ids[start : start + FACES_PER_COMMIT]
+
+    def _chunk(self, chunk: Sequence[UUID], answer: Any) -> Event:
+        def apply(models: dict[str, Model]) -> None:
+            model = models[self.collection]
+            require(model.uid is not None, "deleted from nothing")
+            there = {face_id: place for place, face_id in model.faces.items()}
+            alone = len(self.face_ids) <= FACES_PER_COMMIT
+            struck = set() if alone else model.struck.setdefault(frozenset(self.face_ids), set())
+            for face_id in chunk:
+                if answer != UNKNOWN:
+                    gone = face_id in answer.deleted
+                    require(gone or face_id not in there, "not deleted", face_id)
+                    require(not gone or face_id in there or face_id in struck, "not there to delete", face_id)
+                    left = [one.face_id for one in answer.left]
+                    require((face_id in left) != (face_id in answer.deleted), "neither deleted nor left")
+                if face_id in there:
+                    del model.faces[there[face_id]]
+                    struck.add(face_id)
+
+        return Event(f"{self} chunk", apply, optional=answer == UNKNOWN)
+
+
+class Look(Operation):
+    """Every way of reading; each is one event."""
+
+    def __init__(self, collection: str, how: str, probe: Place, face_ids: Sequence[UUID]) -> None:
+        super().__init__(collection)
+        self.how, self.probe, self.face_ids = how, probe, tuple(face_ids)
+
+    def run(self, process: Process) -> Any:
+        try:
+            found = process.collections.require(self.collection)
+            if self.how == "describe":
+                return found
+            if self.how == "list":
+                return list(process.faces.page(found, None, 4096).rows)
+            if self.how == "named":
+                return list(process.faces.named(found, self.face_ids))
+            vector = vector_of(picture(self.probe[0], self.probe[1]), slot(self.probe[2]).box)
+            if self.how == "search":
+                return list(process.search.nearest(found, vector, limit=4096, lowest_cosine=-1.0))
+            return list(process.search.nearest_to_face(found, self.face_ids[0], limit=4096, lowest_cosine=-1.0))
+        except ResourceNotFound:
+            return None
+        except InvalidParameter:
+            return "no such face"
+
+    def events(self, answer: Any) -> list[Event]:
+        if answer is None:
+            return self._gone()
+        if answer == UNKNOWN:
+            return []
+
+        def apply(models: dict[str, Model]) -> None:
+            model = models[self.collection]
+            require(model.uid is not None, "seen although it is gone")
+            there = {face_id: place for place, face_id in model.faces.items()}
+            if isinstance(answer, Collection):
+                require(model.uid in (answer.uid, UUID(int=0)), "another uid")
+                require(answer.face_count == len(model.faces), "count", answer.face_count, len(model.faces))
+                return
+            if answer == "no such face":
+                require(self.face_ids[0] not in there, "a face not found")
+                return
+            faces: list[Face] = [found.face if self.how.startswith("search") else found for found in answer]
+            got = {face.face_id: (face.external_image_id, slot_of(face)) for face in faces}
+            require(len(got) == len(faces), "a face twice")
+            expected = set(there)
+            if self.how == "named":
+                expected &= set(self.face_ids)
+                require([face.face_id for face in faces] == sorted(got), "order")
+            if self.how == "search by face":
+                expected -= {self.face_ids[0]}
+            require(set(got) == expected, self.how, "missing", expected - set(got), "too many", set(got) - expected)
+            require(all(got[face_id] == there[face_id][1:] for face_id in got), "another place")
+            if self.how == "search":
+                scores = [match.cosine for match in answer]
+                require(scores == sorted(scores, reverse=True), "order of scores")
+                place = there.get(answer[0].face.face_id) if answer else None
+                require(self.probe not in model.faces or place == self.probe, "the best match")
+
+        def face_found(models: dict[str, Model]) -> None:
+            require(self.face_ids[0] in models[self.collection].faces.values(), "found by a face that is not there")
+
+        by_face = self.how == "search by face" and answer != "no such face"
+        return [*([Event(f"{self} finds its face", face_found)] if by_face else []), Event(f"{self}", apply)]
+
+
+class Sweep(Operation):
+    def run(self, process: Process) -> Any:
+        with suppress(Contended, OutcomeUnknown):
+            process.upkeep.sweep()
+
+    def events(self, answer: Any) -> list[Event]:
+        return []
+
+
+class Compact(Operation):
+    """Changes nothing that anybody may see."""
+
+    def __init__(self, collection: str, everything: bool) -> None:
+        super().__init__(collection)
+        self.everything = everything
+
+    def run(self, process: Process) -> Any:
+        with suppress(Contended, OutcomeUnknown):
+            process.compactor.step(self.collection, everything=self.everything)
+
+    def events(self, answer: Any) -> list[Event]:
+        return []
+
+
+class Purge(Operation):
+    def run(self, process: Process) -> Any:
+        with suppress(Contended, OutcomeUnknown, ConditionFailed):
+            process.upkeep.purge()
+
+    def events(self, answer: Any) -> list[Event]:
+        return []
+
+
+def attempt(operation: Operation, process: Process) -> Any:
+    """The answer, or UNKNOWN. A client that dies is started anew. Throttling means that nothing was written."""
+    try:
+        return operation.run(process)
+    except Killed:
+        process.items.choose = lambda _: Fault.NONE
+        process.items.before = lambda _: None
+        process.open()
+        return UNKNOWN
+    except InternalServerError:
+        return UNKNOWN
+    except Throttling:
+        return UNKNOWN if isinstance(operation, Delete) else THROTTLED  # earlier chunks stay deleted
+
+
+class World:
+    """The models that can explain everything seen so far; there is hardly ever more than one."""
+
+    def __init__(self, items: Items, blobs: Blobs, names: Sequence[str]) -> None:
+        self._items = items
+        self._blobs = blobs
+        self.names = tuple(names)
+        self.candidates: list[dict[str, Model]] = [{name: Model() for name in names}]
+
+    @property
+    def model(self) -> dict[str, Model]:
+        return self.candidates[0]
+
+    def explain(self, suspended: Sequence[Event], others: Sequence[Event]) -> None:
+        """`others` ran in this order while the one client of `suspended` stood still somewhere."""
+        survivors: list[dict[str, Model]] = []
+        problems: list[str] = []
+        for candidate in self.candidates:
+            for places in combinations_with_replacement(range(len(others) + 1), len(suspended)):
+                for happened in _choices([*suspended, *others]):
+                    models = deepcopy(candidate)
+                    try:
+                        _replay(models, suspended, happened, places, others)
+                    except Wrong as wrong:
+                        problems.append(str(wrong))
+                        continue
+                    if models not in survivors:
+                        survivors.append(models)
+        if not survivors:
+            history = "\n".join(event.name for event in (*suspended, *others))
+            raise AssertionError(f"nothing explains\n{history}\n{problems[:5]}\nin {self.candidates[0]}")
+        self.candidates = survivors
+
+    def look(self) -> None:
+        """Compares with the store as a newly started process sees it; whatever was unknown is now settled."""
+        survivors = [candidate for candidate in self.candidates if self._settle(candidate)]
+        if not survivors:
+            raise AssertionError(f"the store is none of {self.candidates}")
+        self.candidates = survivors[:1]
+
+    def _settle(self, models: dict[str, Model]) -> bool:
+        fresh = Process(self._items, self._blobs, Wire(self._items), lambda: 0.0)
+        for name, model in models.items():
+            try:
+                found = fresh.collections.require(name)
+            except ResourceNotFound:
+                if model.uid is not None:
+                    return False
+                continue
+            if model.uid is None or model.uid not in (found.uid, UUID(int=0)):
+                return False
+            model.uid = found.uid
+            rows = fresh.faces.page(found, None, 4096).rows
+            images = {picture(number).image_id: number for number in range(20)}
+            seen = {(images[face.image_id], face.external_image_id, slot_of(face)): face.face_id for face in rows}
+            if len(seen) != len(rows) or set(seen) != set(model.faces):
+                return False
+            if any(face_id.int and seen[place] != face_id for place, face_id in model.faces.items()):
+                return False
+            for place in sorted(seen, key=repr):
+                if model.faces[place].int == 0 and seen[place] in model.given:
+                    return False
+                model.faces[place] = seen[place]
+                model.given[seen[place]] = None
+            check_collection(self._items, found, self._blobs)
+        return True
+
+
+def _choices(events: Sequence[Event]) -> Iterator[tuple[bool, ...]]:
+    """Every way in which the optional ones happened or not."""
+    if not events:
+        yield ()
+        return
+    for rest in _choices(events[1:]):
+        yield (True, *rest)
+        if events[0].optional:
+            yield (False, *rest)
+
+
+def _replay(
+    models: dict[str, Model],
+    suspended: Sequence[Event],
+    happened: Sequence[bool],
+    places: Sequence[int],
+    others: Sequence[Event],
+) -> None:
+    mine, theirs = happened[: len(suspended)], happened[len(suspended) :]
+    for position in range(len(others) + 1):
+        for event, place, real in zip(suspended, places, mine, strict=True):
+            if place == position and real:
+                event.apply(models)
+        if position < len(others) and theirs[position]:
+            others[position].apply(models)

@@ -1,0 +1,155 @@
+"""YuNet in onnxruntime: the numbers of OpenCV's FaceDetectorYN, and faces of every size."""
+
+import io
+import json
+from pathlib import Path
+
+import cv2
+import numpy
+import pytest
+from PIL import Image
+
+from openrek.vision import detect
+from openrek.vision.reader import FaceReader
+from openrek.vision.resample import enlarged_tensor, reduced, reduced_tensors, to_tensor
+from tests.support.originals import originals
+
+GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text("utf-8"))
+
+
+def opened(image: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(image)).convert("RGB")
+
+
+def opencv_faces(image: Image.Image) -> numpy.ndarray:
+    """[n, 15] from the untouched graph: box, five points, score."""
+    detector = cv2.FaceDetectorYN.create(str(originals() / "yunet-2023mar.onnx"), "", image.size, 0.7, 0.3, 5000)
+    return detector.detect(numpy.ascontiguousarray(numpy.asarray(image)[:, :, ::-1]))[1]
+
+
+def as_opencv(found: detect.Found) -> numpy.ndarray:
+    return numpy.concatenate([found.boxes, found.points.reshape(-1, 10), found.scores[:, None]], axis=1)
+
+
+def group(photos: dict[str, bytes]) -> Image.Image:
+    canvas = Image.new("RGB", (1003, 701), "grey")
+    for place, name in enumerate(["obama.jpg", "biden.jpg", "astronaut.png", "obama3.jpg"]):
+        portrait = opened(photos[name])
+        portrait.thumbnail((220 + 20 * place, 330))
+        canvas.paste(portrait, (240 * place + 10, 90 * place))
+    return canvas
+
+
+def test_golden_face(reader: FaceReader, photos: dict[str, bytes]) -> None:
+    found = detect.search(reader.session("yunet"), to_tensor(opened(photos["astronaut.png"])))
+
+    assert as_opencv(found) == pytest.approx(numpy.array(GOLDEN["yunet"]["astronaut"]), abs=2e-3)
+
+
+def test_equals_opencv_on_a_group_with_odd_sides(reader: FaceReader, photos: dict[str, bytes]) -> None:
+    picture = group(photos)
+
+    found = as_opencv(detect.search(reader.session("yunet"), to_tensor(picture)))
+
+    expected = opencv_faces(picture)
+    assert len(expected) == 4
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
+def test_swapped_channels_would_be_noticed(reader: FaceReader, photos: dict[str, bytes]) -> None:
+    tensor = to_tensor(opened(photos["astronaut.png"]))
+
+    found = detect.search(reader.session("yunet"), numpy.ascontiguousarray(tensor[:, ::-1]))
+
+    assert as_opencv(found) != pytest.approx(numpy.array(GOLDEN["yunet"]["astronaut"]), abs=2e-3)
+
+
+@pytest.mark.parametrize("side", [92, 150, 224, 500, 1000, 1279, 1280, 1700, 3000])
+def test_a_portrait_that_fills_the_picture_is_found_at_every_size(
+    reader: FaceReader, photos: dict[str, bytes], side: int
+) -> None:
+    tight = opened(photos["obama3.jpg"]).crop((620, 230, 940, 630))
+
+    found = detect.detect(reader.session("yunet"), tight.resize((side * 4 // 5, side)))
+
+    assert len(found.boxes) == 1
+    middle = (found.boxes[0, :2] + found.boxes[0, 2:] / 2) / side
+    assert middle == pytest.approx([0.4, 0.5], abs=0.05)
+    assert 0.75 < found.boxes[0, 3] / side < 1.05
+
+
+@pytest.mark.parametrize(("side", "height_px"), [(300, 20), (300, 40), (640, 40), (1280, 60), (1920, 90), (3000, 140)])
+def test_small_faces_are_found(reader: FaceReader, photos: dict[str, bytes], side: int, height_px: int) -> None:
+    portrait = opened(photos["obama.jpg"]).crop((300, 0, 700, 500))
+    scale = height_px / 326
+    small = portrait.resize((round(400 * scale), round(500 * scale)), Image.Resampling.LANCZOS)
+    canvas = opened(photos["coffee.png"]).resize((side, side))
+    canvas.paste(small, (side // 3, side // 2))
+
+    found = detect.detect(reader.session("yunet"), canvas)
+
+    assert len(found.boxes) == 1
+    middle = found.boxes[0, :2] + found.boxes[0, 2:] / 2
+    expected = numpy.array([side // 3 + 193 * scale, side // 2 + 250 * scale])
+    assert numpy.abs(middle - expected).max() < 0.15 * height_px
+
+
+@pytest.mark.parametrize("name", ["chelsea.png", "coffee.png", "rocket.jpg"])
+def test_pictures_without_a_face(reader: FaceReader, photos: dict[str, bytes], name: str) -> None:
+    found = detect.detect(reader.session("yunet"), opened(photos[name]))
+
+    assert found.boxes.shape == (0, 4)
+    assert found.points.shape == (0, 5, 2)
+
+
+def test_two_of_one_size_beside_each_other_are_both_kept(reader: FaceReader, photos: dict[str, bytes]) -> None:
+    portrait = opened(photos["obama.jpg"]).crop((320, 20, 680, 460))
+    pair = Image.new("RGB", (720, 440))
+    pair.paste(portrait, (0, 0))
+    pair.paste(portrait, (360, 0))
+
+    boxes = detect.detect(reader.session("yunet"), pair).boxes
+
+    assert len(boxes) == 2
+    assert numpy.abs(boxes[0, 1:] - boxes[1, 1:]).max() < 8
+    assert abs(abs(boxes[0, 0] - boxes[1, 0]) - 360) < 8
+
+
+def test_searched_sizes() -> None:
+    sizes = {(4000, 3000): (1280, 960), (1280, 80): (1280, 80), (1100, 900): (1100, 900), (1000, 500): (1280, 640),
+             (320, 240): (1280, 960), (100, 80): (400, 320), (10_000, 80): (1280, 10)}  # fmt: skip
+
+    assert {size: detect.searched_size(size) for size in sizes} == sizes
+
+
+def test_enlarging_equals_opencvs_bilinear(photos: dict[str, bytes]) -> None:
+    picture = opened(photos["coffee.png"])
+
+    tensor = enlarged_tensor(picture, (1280, 853))
+
+    expected = cv2.resize(numpy.asarray(picture).astype(numpy.float32), (1280, 853))[:, :, ::-1].transpose(2, 0, 1)
+    assert tensor.shape == (1, 3, 864, 1280)
+    assert numpy.abs(tensor[0, :, :853, :1280] - expected).max() < 0.5
+    assert not tensor[0, :, 853:].any()
+
+
+@pytest.mark.parametrize("size", [(599, 399), (400, 267), (61, 41)])
+def test_reducing_keeps_places_and_means(photos: dict[str, bytes], size: tuple[int, int]) -> None:
+    picture = opened(photos["coffee.png"])
+
+    small = numpy.asarray(reduced(picture, size)).astype(float)
+
+    expected = numpy.asarray(picture.resize(size, Image.Resampling.BOX)).astype(float)
+    assert small.mean(axis=(0, 1)) == pytest.approx(expected.mean(axis=(0, 1)), abs=1)
+    assert numpy.sqrt(((small - expected) ** 2).mean()) < 8
+
+
+@pytest.mark.parametrize("size", [(600, 400), (599, 399), (301, 200)])
+def test_going_band_by_band_changes_nothing(photos: dict[str, bytes], size: tuple[int, int]) -> None:
+    picture = opened(photos["coffee.png"])
+
+    fine, coarse = reduced_tensors(picture, size, 4)
+
+    assert fine.shape == to_tensor(reduced(picture, size)).shape
+    assert numpy.abs(fine - to_tensor(reduced(picture, size))).mean() < 0.1
+    assert numpy.abs(coarse - to_tensor(reduced(picture, size).reduce(4))).mean() < 0.1
