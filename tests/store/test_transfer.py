@@ -90,6 +90,7 @@ def test_a_round_trip_is_exact(items: Items, other: Items, people: Collection, t
     assert made.face_count == 90
     one = StoredSearch(items, FolderBlobs(tmp_path / "1"))
     two = StoredSearch(other, FolderBlobs(tmp_path / "2"))
+    people = StoredCollections(items).require("people")
     for probe in map(unit, range(5)):
         found = one.nearest(people, probe, limit=200, lowest_cosine=-1.0)
         assert found == two.nearest(made, probe, limit=200, lowest_cosine=-1.0)

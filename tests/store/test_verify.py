@@ -107,7 +107,8 @@ def brute_force(items: Items, uid: UUID, probe: "array[float]") -> list[str]:
 
 
 def searched(store: Store, probe: "array[float]") -> list[str]:
-    found = StoredSearch(store.items, store.blobs).nearest(store.people, probe, limit=4096, lowest_cosine=-1.0)
+    people = StoredCollections(store.items).require("people")
+    found = StoredSearch(store.items, store.blobs).nearest(people, probe, limit=4096, lowest_cosine=-1.0)
     return [str(match.face.face_id) for match in found]
 
 
@@ -452,13 +453,15 @@ def test_bad_faces_are_not_rebuilt_from(store: Store) -> None:
 
 def test_a_process_with_the_collection_in_memory_reads_it_anew(store: Store) -> None:
     search = StoredSearch(store.items, store.blobs)
-    search.nearest(store.people, unit("x"), limit=5, lowest_cosine=-1.0)
+    people = StoredCollections(store.items).require("people")
+    search.nearest(people, unit("x"), limit=5, lowest_cosine=-1.0)
     gone = UUID(searched(store, unit("x"))[0])
     store.items.transact([Delete(face_key(store.people.uid, gone))])
 
     rebuild(store.items, store.blobs, "people")
 
-    found = search.nearest(store.people, unit("x"), limit=4096, lowest_cosine=-1.0)
+    people = StoredCollections(store.items).require("people")
+    found = search.nearest(people, unit("x"), limit=4096, lowest_cosine=-1.0)
     assert [str(match.face.face_id) for match in found] == brute_force(store.items, store.people.uid, unit("x"))
     assert str(gone) not in {str(match.face.face_id) for match in found}
 
