@@ -79,6 +79,13 @@ class Adapters:
 
         return Upkeep(self.items(), self.blobs())
 
+    def sweep(self) -> None:
+        """One pass of upkeep, and of the database's own."""
+        from openrek.store.wiping import wipe_if_due
+
+        self.upkeep().sweep()
+        wipe_if_due(self.items())
+
     def load_models(self) -> None:
         """Opens every model now rather than at its first use. Raises WeightsError."""
         from openrek.vision import zoo

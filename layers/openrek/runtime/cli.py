@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from openrek.runtime.maintenance_commands import COMMANDS
+
 if TYPE_CHECKING:
     from openrek.runtime.indexing import IdFrom
 
@@ -161,6 +163,10 @@ def _plain_errors(url: str) -> Iterator[None]:
         raise click.ClickException(explain(error, url)) from None
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from None
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from openrek.runtime.offered import OFFERED
 from openrek.runtime.server import LocalServer, listener, url_of
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.runtime.sweeper import Sweeper
+from openrek.store.upkeep import DAMAGED
 
 
 def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
@@ -31,7 +32,7 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
         adapters.load_models()
         app = local_app(adapters, settings)
         stack.callback(app.close)
-        sweeper = Sweeper(adapters.upkeep().sweep, tolerate=(apsw.Error,))
+        sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, *DAMAGED))
         sweeper.start()
         stack.callback(sweeper.stop)
         LocalServer(app.asgi, lambda: announce(url_of(bound))).run(sockets=[bound])

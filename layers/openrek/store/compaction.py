@@ -34,9 +34,14 @@ FOLD_ENTRIES: Final = 1000
 FOLD_BYTES: Final = 1 << 20
 STEP_BYTES: Final = 256 << 20
 SEGMENT_BYTES: Final = 64 << 20
+SMALL_BYTES: Final = 64 << 10
+"""The least that a fold counts for when segments are merged with it: else each fold of a row or two, whose segment is
+mostly header, would leave one more file."""
+
 DEAD_SHARE: Final = 0.25
-ERASE_AFTER_MS: Final = 12 * 3600 * 1000
-"""Half of the 24 hours in which deleted vectors are promised to be gone."""
+ERASE_AFTER_MS: Final = 11 * 3600 * 1000
+"""Twice this, and a few sweeps, is less than the 24 hours in which deleted vectors are promised to be gone: a row may
+wait for the fold that finds it dead, and then for the rewrite."""
 
 TRIM_PER_TRANSACTION: Final = 100
 
@@ -70,7 +75,7 @@ class Compactor:
         self._pause = pause
 
     def step(self, collection_id: str, *, everything: bool = False) -> bool:
-        """One step, if one is due; whether it changed anything. `everything`: whatever can be done is due.
+        """One step, if one is due; whether there may be more to do. `everything`: whatever can be done is due.
 
         Raises BlobMissing, LogGap, CorruptSegment or CorruptManifest when what the current head names is bad.
         """
@@ -83,7 +88,7 @@ class Compactor:
             now = self._head(collection_id)
             if now is not None and (now.uid, now.version) == (head.uid, head.version):
                 raise
-            return False  # somebody else compacted, and what this step was reading is gone for good reason
+            return True  # somebody else compacted, and what this step was reading is gone for good reason
 
     def _step(self, head: Head, *, everything: bool) -> bool:
         manifest = current_manifest(self._blobs, head)
@@ -98,10 +103,9 @@ class Compactor:
         successor = replace(manifest, version=head.version + 1, through=through, made_ms=self._now_ms(), segments=made)
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, manifests.encode(successor))
-        won = swap_manifest(self._items, head, name, successor, pause=self._pause)
-        if won:
+        if swap_manifest(self._items, head, name, successor, pause=self._pause):
             self.trim(head, through)
-        return won
+        return True  # what somebody else's swap made of it is still to be seen
 
     def trim(self, head: Head, through: int) -> None:
         """Delete the log entries up to `through`, which a manifest of the collection covers, in ascending order."""
@@ -131,7 +135,7 @@ class Compactor:
     def _chosen(self, aged: Sequence[Aged], folded: Folded | None, *, everything: bool) -> list[Aged]:
         """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
         due = [each for each in aged if self._rewrite_due(each, everything=everything)]
-        taken_bytes = 0 if folded is None else folded.size_bytes
+        taken_bytes = 0 if folded is None else max(SMALL_BYTES, folded.size_bytes)
         if folded is not None:
             for each in sorted(aged, key=lambda each: each.living_bytes):
                 if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:

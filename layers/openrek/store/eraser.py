@@ -71,8 +71,8 @@ class Eraser:
 
     def _sweep_blobs(self) -> int:
         """Blobs whose uid has no line any more: a compactor was suspended while its collection was erased."""
-        uids = {uid_of(name) for name in self._blobs.names()}
-        return sum(self._erase_blobs(uid) for uid in uids if self._items.get(uid_key(uid)) is None)
+        uids = {uid_of(name) for name in self._blobs.names()} - {None}
+        return sum(self._erase_blobs(uid) for uid in uids if uid and self._items.get(uid_key(uid)) is None)
 
     def _erase_blobs(self, uid: UUID) -> int:
         names = list(self._blobs.names(f"{uid.hex}/"))

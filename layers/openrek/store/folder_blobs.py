@@ -20,7 +20,7 @@ class FolderBlobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         (folder / ASIDE).mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._clear_aside()
+        self.clear_aside(STALE_AFTER_S)
 
     def put(self, name: str, content: bytes) -> None:
         target = self._path(name)
@@ -67,12 +67,17 @@ class FolderBlobs:
         found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
         return iter(sorted(name for name in found if name.startswith(prefix) and is_name(name)))
 
-    def _clear_aside(self) -> None:
-        """Remove what a process that was killed in `put` left: it holds vectors, and nobody will name it."""
+    def clear_aside(self, older_than_s: float) -> int:
+        """Remove what a process that was killed in `put` left: it holds vectors, and nobody will name it. Returns how
+        many younger files stay."""
+        left = 0
         for aside in (self._folder / ASIDE).iterdir():
             with suppress(FileNotFoundError):
-                if time.time() - aside.stat().st_mtime > STALE_AFTER_S:
+                if time.time() - aside.stat().st_mtime > older_than_s:
                     aside.unlink()
+                else:
+                    left += 1
+        return left
 
     def _path(self, name: str) -> Path:
         return self._folder / checked_name(name)

@@ -8,16 +8,18 @@ it back. On an idle collection the version is moved first.
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from uuid import UUID
+from typing import Final
 
 from openrek.store import manifests
-from openrek.store.blobs import Blobs
+from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.compaction import current_manifest
 from openrek.store.heads import Head, head_of
 from openrek.store.items import Items
 from openrek.store.manifests import base_version, blob_name
 from openrek.store.swaps import swap_manifest
 from openrek.store.table import head_key
+
+ATTEMPTS: Final = 8
 
 
 class Garbage:
@@ -29,41 +31,51 @@ class Garbage:
 
     def collect(self, collection_id: str, *, everything: bool = False) -> int:
         """Delete what is garbage for sure; returns how many blobs went. `everything`: move the version first if need
-        be, so that what a dead compactor left goes too."""
-        head = self._head(collection_id)
-        if head is None:
+        be, so that what a dead compactor left goes too.
+
+        Raises BlobMissing or CorruptManifest when what the current head names is bad.
+        """
+        for _ in range(ATTEMPTS):
+            head = self._head(collection_id)
+            if head is None:
+                return 0
+            try:
+                removed = self._collect(head, everything=everything)
+            except BlobMissing:
+                now = self._head(collection_id)
+                if now is not None and (now.uid, now.version) == (head.uid, head.version):
+                    raise
+                continue  # somebody else compacted, and collected the manifest that this one was reading
+            if removed is not None:
+                return removed
+        return 0
+
+    def _collect(self, head: Head, *, everything: bool) -> int | None:
+        """None if the version was to be moved, and somebody else moved it: perhaps not beyond all that is listed."""
+        names = self._blobs.names(f"{head.uid.hex}/")
+        stored = {name: base for name in names if (base := base_version(name)) is not None}
+        if everything and self._strangers(head, stored) and not self._move_version(head):
+            return None
+        now = self._head(head.collection_id)  # read after the listing: what is newer than the listing is not in it
+        if now is None or now.uid != head.uid:
             return 0
-        stored = list(self._blobs.names(f"{head.uid.hex}/"))
-        if everything and self._strangers(head, stored):
-            self._move_version(head)
-        head = self._head(collection_id)  # read after the listing: what is newer than the listing is not in it
-        if head is None:
-            return 0
-        named = current_manifest(self._blobs, head).blobs | {head.manifest}
-        doomed = [
-            name
-            for name in stored
-            if name not in named and _is_of(name, head.uid) and base_version(name) < head.version
-        ]
+        named = current_manifest(self._blobs, now).blobs | {now.manifest}
+        doomed = [name for name, base in stored.items() if name not in named and base < now.version]
         for name in doomed:
             self._blobs.delete(name)
         return len(doomed)
 
-    def _strangers(self, head: Head, stored: list[str]) -> bool:
+    def _strangers(self, head: Head, stored: dict[str, int]) -> bool:
         """Whether blobs lie there that only a move of the version makes garbage."""
         named = current_manifest(self._blobs, head).blobs | {head.manifest}
-        return any(name not in named and base_version(name) >= head.version for name in stored)
+        return any(name not in named and base >= head.version for name, base in stored.items())
 
-    def _move_version(self, head: Head) -> None:
-        """The same manifest again, one version on: every swap under way has thereby lost."""
+    def _move_version(self, head: Head) -> bool:
+        """The same manifest again, one version on: every swap under way has thereby lost. Whether this one won."""
         successor = replace(current_manifest(self._blobs, head), version=head.version + 1)
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, manifests.encode(successor))
-        swap_manifest(self._items, head, name, successor, pause=self._pause)
+        return swap_manifest(self._items, head, name, successor, pause=self._pause)
 
     def _head(self, collection_id: str) -> Head | None:
         return head_of(collection_id, self._items.get(head_key(collection_id)))
-
-
-def _is_of(name: str, uid: UUID) -> bool:
-    return name.startswith(f"{uid.hex}/")

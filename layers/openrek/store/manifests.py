@@ -5,6 +5,7 @@ so that garbage can be told from what a compactor is still about to name.
 """
 
 import json
+import re
 import secrets
 import zlib
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 FORMAT: Final = 1
+NAME: Final = re.compile(r"([0-9a-f]{32})/([0-9]{12,})-[0-9a-f]{16}\.[a-z]+")
 
 
 class CorruptManifest(Exception):
@@ -74,9 +76,13 @@ def blob_name(uid: UUID, base: int, kind: str) -> str:
     return f"{uid.hex}/{base:012d}-{secrets.token_hex(8)}.{kind}"
 
 
-def base_version(name: str) -> int:
-    return int(name.split("/")[1].split("-")[0])
+def base_version(name: str) -> int | None:
+    """The version in a blob's name; None for a name that is not one of ours."""
+    found = NAME.fullmatch(name)
+    return int(found[2]) if found else None
 
 
-def uid_of(name: str) -> UUID:
-    return UUID(hex=name.split("/")[0])
+def uid_of(name: str) -> UUID | None:
+    """The uid in a blob's name; None for a name that is not one of ours."""
+    found = NAME.fullmatch(name)
+    return UUID(hex=found[1]) if found else None

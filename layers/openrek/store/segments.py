@@ -92,10 +92,7 @@ def decode(buffer: Buffer, kind: int = FACES) -> Segment:
         (np.uint32, (rows + 1,)),
         (np.uint8, (-1,)),
     )
-    try:
-        arrays = [_array(part, dtype, shape) for part, (dtype, shape) in zip(parts, shapes, strict=True)]
-    except ValueError as error:
-        raise CorruptSegment(str(error)) from None
+    arrays = [_array(part, dtype, shape) for part, (dtype, shape) in zip(parts, shapes, strict=True)]
     ids, seqs, images, geometry, scales, vectors, external_ends, external, owner_ends, owners = arrays
     table = Table(
         ids, seqs, images, geometry, scales, vectors, Texts(external_ends, external), Texts(owner_ends, owners)
@@ -148,7 +145,10 @@ def _columns(table: Table) -> list[NDArray[Any]]:
 
 
 def _array(part: memoryview, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-    return np.frombuffer(part, dtype).reshape(shape) if len(part) else np.empty([max(0, n) for n in shape], dtype)
+    try:
+        return (np.frombuffer(part, dtype) if len(part) else np.empty(0, dtype)).reshape(shape)
+    except ValueError as error:
+        raise CorruptSegment(f"a column's length is wrong: {error}") from None
 
 
 def _aligned(offset: int) -> int:

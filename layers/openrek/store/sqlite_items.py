@@ -131,6 +131,27 @@ class SqliteItems:
         if submission.failure is not None:
             raise submission.failure
 
+    def wipe(self) -> bool:
+        """Leave nothing of what was deleted in the file, or in the log beside it; False while other connections'
+        transactions are in the way.
+
+        The file is written anew, since secure_delete misses copies of rows that moved between pages. Meanwhile nobody
+        can write, and the disk holds the data twice.
+        """
+        with self._committing:
+            connection = self._connection()
+            try:
+                connection.execute("VACUUM")
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.BusyError:
+                return False
+        return True
+
+    def faults(self) -> list[str]:
+        """What SQLite finds wrong with the file itself, at most ten sentences."""
+        found = self._connection().execute("PRAGMA quick_check(10)")
+        return [sentence for (sentence,) in found if sentence != "ok"]
+
     def close(self) -> None:
         with self._opening:
             for connection in self._open.values():

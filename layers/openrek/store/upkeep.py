@@ -5,14 +5,21 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from openrek.domain.errors import Refusal
-from openrek.store.blobs import Blobs
+from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.compaction import Compactor
 from openrek.store.eraser import Eraser
 from openrek.store.garbage import Garbage
 from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
+from openrek.store.log import LogGap
+from openrek.store.manifests import CorruptManifest
+from openrek.store.segments import CorruptSegment
 from openrek.store.table import DIRECTORY
 
+DAMAGED: Final = (BlobMissing, LogGap, CorruptManifest, CorruptSegment)
+"""What the upkeep of a collection ends in when its head names what is not there, or is not whole."""
+
 STEPS_PER_SWEEP: Final = 16
+STEPS_PER_PURGE: Final = 1000
 
 
 class Upkeep:
@@ -31,26 +38,38 @@ class Upkeep:
         self._eraser = Eraser(items, blobs, clock=clock, pause=pause)
 
     def sweep(self) -> None:
-        """One pass over everything that is due. Busy collections are left to the next pass."""
+        """One pass over everything that is due. Busy collections are left to the next pass.
+
+        Raises one of `DAMAGED`, after everything else is done.
+        """
         self._pass(everything=False)
 
     def purge(self) -> None:
-        """Make deletions physical now: nothing that was deleted before the call is left in any item or blob."""
+        """Make deletions physical now: nothing that was deleted before the call is left in any item or blob.
+
+        Raises Contended, ConditionFailed or OutcomeUnknown when others were in the way, and as `sweep` does.
+        """
         self._pass(everything=True)
 
     def _pass(self, *, everything: bool) -> None:
+        damaged: list[Exception] = []
         for collection_id in self._collection_ids():
             try:
-                steps = 0
-                while self._compactor.step(collection_id, everything=everything):
-                    steps += 1
-                    if steps >= STEPS_PER_SWEEP and not everything:
+                for _ in range(STEPS_PER_PURGE if everything else STEPS_PER_SWEEP):
+                    if not self._compactor.step(collection_id, everything=everything):
                         break
+                else:
+                    if everything:
+                        raise Contended(f"others write to {collection_id} without a pause")
                 self._garbage.collect(collection_id, everything=everything)
             except (Contended, ConditionFailed, OutcomeUnknown, Refusal):
                 if everything:
                     raise
+            except DAMAGED as error:
+                damaged.append(error)
         self._eraser.sweep()
+        if damaged:
+            raise damaged[0]
 
     def _collection_ids(self) -> Iterator[str]:
         cursor = ""

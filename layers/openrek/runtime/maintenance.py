@@ -1,0 +1,112 @@
+"""`openrek verify`, `purge`, `export` and `import` as a person sees them, over the embedded store."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from openrek.domain.errors import ResourceNotFound
+from openrek.runtime.adapters import Adapters
+from openrek.store.archive_files import load, save
+from openrek.store.exporting import export
+from openrek.store.importing import import_archive
+from openrek.store.rebuilding import rebuild
+from openrek.store.verification import Report, collections_of, verify
+
+ASIDE_S = 60.0
+"""A file of an upload takes less; what is older was left by a process that was killed."""
+
+
+def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild_first: bool, console: Console) -> bool:
+    """Prints a table and a line for each finding; whether there is none. Raises what the store raises."""
+    items, blobs = adapters.items(), adapters.blobs()
+    with console.status("Checking the database"):
+        faults = items.faults()
+    for fault in faults:
+        console.print(escape(f"database: {fault}"), soft_wrap=True, highlight=False)
+    reports: list[Report] = []
+    ids = [collection_id] if collection_id is not None else list(collections_of(items))
+    deleted_since = [] if collection_id is not None else [ResourceNotFound]
+    for each in ids:
+        with console.status(f"Checking {escape(each)}"), suppress(*deleted_since):
+            if rebuild_first:
+                rebuilt = rebuild(items, blobs, each)
+                console.print(escape(f"{each}: {rebuilt.faces} faces in {rebuilt.segments} new segments."))
+            reports.append(verify(items, blobs, each))
+    if not reports:
+        console.print("There is no collection.")
+        return not faults
+    console.print(_table(reports))
+    for report in reports:
+        for note in report.notes:
+            console.print(escape(f"{report.collection_id}: note: {note}"), soft_wrap=True)
+        for finding in report.findings:
+            console.print(escape(f"{report.collection_id}: {finding}"), soft_wrap=True, highlight=False)
+    return not faults and not any(report.findings for report in reports)
+
+
+def _table(reports: Sequence[Report]) -> Table:
+    table = Table("Collection")
+    for title in ("Faces", "Segments", "Megabytes", "Log entries", "Findings"):
+        table.add_column(title, justify="right")
+    for report in reports:
+        findings = str(len(report.findings)) if report.findings else "none"
+        table.add_row(
+            escape(report.collection_id), str(report.faces), str(report.segments), f"{report.stored_bytes / 1e6:.1f}",
+            str(report.log_entries), findings, style="red" if report.findings else "",
+        )  # fmt: skip
+    return table
+
+
+def purge(adapters: Adapters, console: Console) -> bool:
+    """Whether nothing is left of what was deleted before the call. Raises what the store raises."""
+    items, blobs = adapters.items(), adapters.blobs()
+    with console.status("Purging"):
+        adapters.upkeep().purge()
+        left_aside = blobs.clear_aside(ASIDE_S)
+        wiped = items.wipe()
+    if left_aside:
+        console.print(f"{left_aside} files are being written, or were left a moment ago; purge again in a minute.")
+    if not wiped:
+        console.print(
+            "Another process is reading or writing the database, so pages of it still hold deleted data: "
+            "purge again when it is quieter, or stop the servers first.",
+            soft_wrap=True,
+        )
+    if wiped and not left_aside:
+        console.print("Nothing is left of what was deleted.")
+    return wiped and not left_aside
+
+
+def export_collection(adapters: Adapters, collection_id: str, path: Path, console: Console) -> None:
+    """Raises NotExported, ResourceNotFound or OSError."""
+    total = adapters.collections().require(collection_id).face_count
+    with _bar("Exporting", total, console) as (progress, task):
+        archive = export(adapters.items(), collection_id, told=lambda done: progress.update(task, completed=done))
+        progress.update(task, completed=len(archive), total=len(archive))
+        save(archive, path)
+    console.print(escape(f"{len(archive)} faces of {collection_id} are in {path}."), soft_wrap=True)
+
+
+def import_collection(adapters: Adapters, path: Path, collection_id: str, console: Console) -> None:
+    """Raises BadArchive with nothing written, any Refusal, or OSError."""
+    with console.status(f"Reading {escape(str(path))}"):
+        archive = load(path)
+    with _bar("Importing", len(archive), console) as (progress, task):
+        outcome = import_archive(
+            adapters.items(), archive, collection_id, told=lambda done: progress.update(task, completed=done)
+        )
+    if outcome.made:
+        console.print(f"Created the collection {escape(collection_id)}.")
+    console.print(f"{outcome.added} faces imported, {outcome.present} were there already.")
+
+
+@contextmanager
+def _bar(title: str, total: int, console: Console) -> Iterator[tuple[Progress, TaskID]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        yield progress, progress.add_task(title, total=total)

@@ -1,0 +1,151 @@
+"""Export: all faces of a collection as one archive, as they were at one moment.
+
+Writers go on meanwhile. What the log named during the scan is read again, until nothing moved while it was read.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openrek.domain.errors import collection_not_found
+from openrek.domain.models import face_model
+from openrek.store.archive import FORMAT, Archive
+from openrek.store.heads import Head
+from openrek.store.items import Items, Key
+from openrek.store.log import LogGap
+from openrek.store.scans import FacePage, face_page, face_pages, head_now, touched
+from openrek.store.table import owned, tags_key
+from openrek.store.tables import Table, Texts, find, joined
+from openrek.store.visibility import visible
+
+ATTEMPTS: Final = 5
+ROUNDS: Final = 50
+PAUSE_S: Final = 0.2
+KEYS_PER_READ: Final = 90
+
+
+class NotExported(Exception):
+    """The collection is damaged, or never stood still long enough; the text is one sentence."""
+
+
+class Faces:
+    """The faces of a scan, in ascending order of their ids; later pages replace earlier faces."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._tables: list[Table] = [face_page((), dimensions).table]
+        self._hashes: list[bytes] = []
+
+    def add(self, page: FacePage) -> None:
+        if page.bad:
+            raise NotExported(f"The collection cannot be exported: {page.bad[0]}; `openrek verify` says more.")
+        self._tables.append(page.table)
+        self._hashes.append(b"".join(bytes.fromhex(picture[:64]) for picture in page.pictures))
+
+    def without(self, ids: Sequence[bytes]) -> None:
+        """Strike these out, wherever they are."""
+        table, hashes = self.all()
+        kept = np.ones(len(table), np.bool_)
+        rows = find(table.ids, ids)
+        kept[rows[rows >= 0]] = False
+        self._tables, self._hashes = [table.take(np.flatnonzero(kept))], [hashes[kept].tobytes()]
+
+    def all(self) -> tuple[Table, NDArray[np.uint8]]:
+        """The rows, and the SHA-256 of each one's picture, uint8 [n, 32]."""
+        table = joined(self._tables)
+        hashes = np.frombuffer(b"".join(self._hashes), np.uint8).reshape(len(table), 32)
+        order = np.argsort(np.ascontiguousarray(table.ids).view("S16").reshape(-1), kind="stable")
+        return table.take(order), hashes[order]
+
+
+def export(
+    items: Items,
+    collection_id: str,
+    *,
+    told: Callable[[int], object] = lambda _: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Archive:
+    """The collection as it is at one moment of the call. `told` is called with how many faces were read so far.
+
+    `pause` takes seconds. Raises ResourceNotFound or NotExported.
+    """
+    for _ in range(ATTEMPTS):
+        head = head_now(items, collection_id)
+        if head is None:
+            raise collection_not_found(collection_id)
+        try:
+            return _archive(items, head, _scan(items, head, told))
+        except LogGap:
+            pause(PAUSE_S)
+    raise NotExported(
+        f"The collection {collection_id} changed faster than it could be read; export it when it is quieter."
+    )
+
+
+def _scan(items: Items, head: Head, told: Callable[[int], object]) -> Faces:
+    dimensions = face_model(head.model).dimensions
+    faces = Faces(dimensions)
+    count = 0
+    for page in face_pages(items, head.uid, dimensions):
+        faces.add(page)
+        count += len(page.table)
+        told(count)
+    seq = head.seq
+    for _ in range(ROUNDS):
+        now = head_now(items, head.collection_id)
+        if now is None or now.uid != head.uid:
+            raise collection_not_found(head.collection_id)
+        if now.seq == seq:
+            return faces
+        changed = sorted(touched(items, head.uid, after=seq, through=now.seq))
+        seq = now.seq
+        faces.without(changed)
+        for page in _read_again(items, head, changed, dimensions):
+            faces.add(page)
+    raise LogGap(seq)
+
+
+def _read_again(items: Items, head: Head, ids: Sequence[bytes], dimensions: int) -> Iterator[FacePage]:
+    partition = owned(head.uid, "face")
+    for start in range(0, len(ids), KEYS_PER_READ):
+        keys = [Key(partition, str(UUID(bytes=face_id))) for face_id in ids[start : start + KEYS_PER_READ]]
+        yield face_page(visible(items, items.read(keys)), dimensions)
+
+
+def _archive(items: Items, head: Head, faces: Faces) -> Archive:
+    table, hashes = faces.all()
+    stored = items.get(tags_key(head.uid))
+    tags = {} if stored is None else dict(sorted(stored.attributes["tags"].items()))
+    return Archive(
+        format_version=np.array(FORMAT, "<i8"),
+        collection_id=np.array(head.collection_id.encode()),
+        face_model_version=np.array(head.model.encode()),
+        face_ids=_uuids(table.ids),
+        image_ids=_uuids(table.images),
+        external_image_ids=_texts(table.external),
+        boxes=np.ascontiguousarray(table.geometry[:, :4]),
+        confidences=np.ascontiguousarray(table.geometry[:, 4]),
+        vectors=table.vectors,
+        scales=table.scales,
+        user_ids=_texts(table.owners),
+        image_sha256=hashes,
+        tag_keys=np.array(list(tags.keys()), np.str_),
+        tag_values=np.array(list(tags.values()), np.str_),
+    )
+
+
+def _uuids(ids: NDArray[np.uint8]) -> NDArray[np.bytes_]:
+    """uint8 [n, 16] -> S36 [n], in the usual spelling."""
+    digits = np.frombuffer(ids.tobytes().hex().encode(), "S1").reshape(-1, 32)
+    spelled = np.full((len(ids), 36), b"-", "S1")
+    spelled[:, [place for place in range(36) if place not in (8, 13, 18, 23)]] = digits
+    return spelled.view("S36").reshape(-1)
+
+
+def _texts(column: Texts) -> NDArray[np.bytes_]:
+    values = [(column[row] or "").encode() for row in range(len(column.offsets) - 1)]
+    return np.array(values, np.bytes_) if any(values) else np.zeros(len(values), "S1")

@@ -1,0 +1,29 @@
+"""What a check of the store found, in sentences; a defect that shows a million times is told ten times."""
+
+from typing import Final
+
+TOLD_PER_KIND: Final = 10
+
+
+class Findings:
+    def __init__(self) -> None:
+        self._details: dict[str, list[str]] = {}
+        self._counts: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return sum(self._counts.values())
+
+    def add(self, kind: str, detail: str) -> None:
+        told = self._details.setdefault(kind, [])
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        if len(told) < TOLD_PER_KIND:
+            told.append(detail)
+
+    def lines(self) -> tuple[str, ...]:
+        """One line each: `kind: detail`."""
+        lines: list[str] = []
+        for kind, told in self._details.items():
+            lines += [f"{kind}: {detail}" for detail in told]
+            if (more := self._counts[kind] - len(told)) > 0:
+                lines.append(f"{kind}: {more} more")
+        return tuple(lines)

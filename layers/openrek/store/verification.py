@@ -1,0 +1,219 @@
+"""Whether a collection is whole: every checksum, count and reference, while servers go on writing.
+
+The head, the manifest, the segments and the log are compared with the face items, those with the records of their
+pictures. What changes meanwhile cannot be judged: a doubt about a face that the log names during the check is dropped.
+A check that ran into a compaction is repeated.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+
+from openrek.domain.errors import collection_not_found
+from openrek.domain.models import face_model
+from openrek.store.blobs import Blobs
+from openrek.store.contents import Contents, matches, read_contents
+from openrek.store.findings import Findings
+from openrek.store.heads import Head
+from openrek.store.items import Item, Items, Key
+from openrek.store.log import LogGap
+from openrek.store.pictures import Pictures
+from openrek.store.plans import plans_of
+from openrek.store.scans import face_page, head_now, item_pages, touched
+from openrek.store.table import DIRECTORY, UIDS, directory_key, head_key, log_key, owned, uid_key
+from openrek.store.tables import Bools, Table
+from openrek.store.visibility import ABANDONED, DONE, PENDING, plan_of, visible
+
+ATTEMPTS: Final = 5
+PAUSE_S: Final = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`findings` are defects, `notes` are not; `faces` as the segments and the log tell them."""
+
+    collection_id: str
+    faces: int
+    segments: int
+    log_entries: int
+    stored_bytes: int
+    findings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Suspects:
+    """What seems wrong with single faces, until the log tells which of them changed during the check."""
+
+    found: list[tuple[bytes, str, str]] = field(default_factory=list)
+
+    def add(self, face_id: bytes, kind: str, detail: str = "") -> None:
+        self.found.append((face_id, kind, detail))
+
+    def told(self, findings: Findings, changed: set[bytes]) -> None:
+        for face_id, kind, detail in self.found:
+            if face_id not in changed:
+                findings.add(kind, f"{UUID(bytes=face_id)}{' ' * bool(detail)}{detail}")
+
+
+def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[float], None] = time.sleep) -> Report:
+    """Checks one collection. `pause` takes seconds. Raises ResourceNotFound."""
+    for attempt in range(ATTEMPTS):
+        head = head_now(items, collection_id)
+        if head is None:
+            raise collection_not_found(collection_id)
+        report, settled = _Check(items, blobs, head).run()
+        if settled or not report.findings:
+            return report
+        if attempt < ATTEMPTS - 1:
+            pause(PAUSE_S)
+    disturbed = "the collection was compacted during every check; stop the servers and check again to be sure"
+    return replace(report, notes=(*report.notes, disturbed))
+
+
+def collections_of(items: Items) -> Iterator[str]:
+    """The ids of all collections, whichever of their lines tells."""
+    seen: set[str] = set()
+    for partition in (DIRECTORY, UIDS):
+        for rows in item_pages(items, partition):
+            for row in rows:
+                collection_id: str = row.attributes["id"]
+                if collection_id in seen:
+                    continue
+                seen.add(collection_id)
+                if partition == DIRECTORY or head_now(items, collection_id) is not None:
+                    yield collection_id
+
+
+class _Check:
+    """One pass over one collection."""
+
+    def __init__(self, items: Items, blobs: Blobs, head: Head) -> None:
+        self._items = items
+        self._blobs = blobs
+        self._head = head
+        self._findings = Findings()
+        self._suspects = Suspects()
+        self._notes: list[str] = []
+
+    def run(self) -> tuple[Report, bool]:
+        """The report, and whether no compaction disturbed it."""
+        head = self._head
+        self._check_lines()
+        stored = list(self._blobs.names(f"{head.uid.hex}/"))
+        contents = read_contents(self._items, self._blobs, head, self._findings)
+        pictures = Pictures()
+        visible_faces = self._check_faces(contents, pictures)
+        pictures.check(self._items, head.uid, self._suspects.add, self._findings)
+        self._check_plans()
+        now = head_now(self._items, head.collection_id)
+        settled = now is not None and (now.uid, now.version) == (head.uid, head.version)
+        if now is None or now.uid != head.uid:
+            return self._report(contents), False
+        self._check_stray_entries(now)
+        counted = contents.faces if contents.complete else visible_faces if now.seq == head.seq else head.faces
+        if counted != head.faces:
+            self._findings.add("the head's count is wrong", f"{head.faces} faces, there are {counted}")
+        if self._suspects.found:
+            try:
+                changed = touched(self._items, head.uid, after=head.seq, through=now.seq)
+            except LogGap:
+                changed, settled = set(), False
+            self._suspects.told(self._findings, changed)
+        self._note_blobs(contents, stored)
+        return self._report(contents), settled
+
+    def _report(self, contents: Contents) -> Report:
+        head, manifest = self._head, contents.manifest
+        refs = () if manifest is None else manifest.segments
+        return Report(
+            head.collection_id, contents.faces, len(refs), head.seq - head.compacted_through,
+            sum(ref.size_bytes for ref in refs), self._findings.lines(), tuple(self._notes),
+        )  # fmt: skip
+
+    def _check_lines(self) -> None:
+        """The directory's line and the uid's, in one snapshot with the head."""
+        name = self._head.collection_id
+        found, line, uid_line = self._items.read([head_key(name), directory_key(name), uid_key(self._head.uid)])
+        if found is None or found.attributes["uid"] != self._head.uid.bytes:
+            return  # deleted meanwhile; the head is read again in the end
+        expected = {"id": name, "uid": self._head.uid.bytes, "model": self._head.model}
+        if line is None or dict(line.attributes) != expected:
+            self._findings.add("the directory's line is missing or wrong", name)
+        if uid_line is None or uid_line.attributes["id"] != name:
+            self._findings.add("the uid's line is missing or wrong", self._head.uid.hex)
+
+    def _check_faces(self, contents: Contents, pictures: Pictures) -> int:
+        """Face items against segments and log; returns how many are visible."""
+        dimensions = face_model(self._head.model).dimensions
+        seen = [np.zeros(len(part.table), np.bool_) for part in contents.parts]
+        count = 0
+        for rows in item_pages(self._items, owned(self._head.uid, "face")):
+            judged = visible(self._items, rows)
+            self._check_marks([row for row, kept in zip(rows, judged, strict=True) if kept is None])
+            page = face_page(judged, dimensions)
+            for bad in page.bad:
+                self._findings.add("a bad face item", bad)
+            if contents.complete:
+                self._compare(contents, seen, page.table)
+            pictures.add(page)
+            count += len(page.table)
+        if contents.complete:
+            for part, met in zip(contents.parts, seen, strict=True):
+                for row in np.flatnonzero(part.living & ~met):
+                    self._suspects.add(part.table.ids[row].tobytes(), "a row without a face item", f"in {part.name}")
+        return count
+
+    def _compare(self, contents: Contents, seen: list[Bools], page: Table) -> None:
+        for row, why in matches(contents.parts, seen, page):
+            self._suspects.add(page.ids[row].tobytes(), "a face item without its row", why)
+
+    def _check_marks(self, hidden: list[Item]) -> None:
+        """Faces of unfinished plans: in any one snapshot, the plan is there."""
+        for face in hidden:
+            if "plan" not in face.attributes:
+                continue
+            still, plan = self._items.read([face.key, plan_of(face)])
+            if still is None or still.attributes.get("plan_id") != face.attributes["plan_id"]:
+                continue
+            if plan is None or plan.attributes["id"] != face.attributes["plan_id"]:
+                self._findings.add("a hidden face whose plan is gone", face.key.sort)
+
+    def _check_plans(self) -> None:
+        for plan in plans_of(self._items, self._head.uid):
+            at = plan.attributes
+            kind, state = at.get("kind"), at.get("state")
+            ids = at.get("faces" if kind == "index" else "deleted")
+            sane = (
+                kind in ("index", "delete")
+                and plan.key.sort.startswith(f"{kind}/")
+                and state in ((PENDING, DONE, ABANDONED) if kind == "index" else (PENDING,))
+                and isinstance(ids, list)
+                and all(isinstance(face_id, bytes) and len(face_id) == 16 for face_id in ids)
+                and len(set(ids)) == len(ids)
+                and isinstance(at.get("made_ms"), int)
+            )
+            if not sane:
+                self._findings.add("a plan makes no sense", plan.key.sort)
+            else:
+                self._notes.append(f"a call is under way, or was interrupted: plan {plan.key.sort}, {state}")
+
+    def _check_stray_entries(self, now: Head) -> None:
+        """Entries after the head. `now` was read before, so what is newer than it is read again."""
+        last = log_key(now.uid, now.seq)
+        for row in self._items.query(last.partition, after=last.sort).rows:
+            found, entry = self._items.read([now.key, Key(last.partition, row.key.sort)])
+            if found is not None and entry is not None and int(row.key.sort) > found.attributes["seq"]:
+                self._findings.add("a log entry after the head", row.key.sort)
+
+    def _note_blobs(self, contents: Contents, stored: list[str]) -> None:
+        if contents.manifest is None:
+            return
+        named = contents.manifest.blobs | {self._head.manifest}
+        strangers = [name for name in stored if name not in named]
+        if strangers:
+            self._notes.append(f"{len(strangers)} blobs that nobody names; `openrek purge` removes them")

@@ -1,0 +1,243 @@
+"""Deleted vectors are gone from every byte of every file: at once by a purge, and within a day by the sweeps."""
+
+import os
+import random
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from openrek.domain.collections import Collection
+from openrek.domain.models import SFACE
+from openrek.store.blobs import BlobMissing
+from openrek.store.collections import StoredCollections
+from openrek.store.compaction import Compactor, current_manifest
+from openrek.store.faces import StoredFaces
+from openrek.store.folder_blobs import ASIDE, FolderBlobs
+from openrek.store.garbage import Garbage
+from openrek.store.heads import Head
+from openrek.store.items import Delete, Items, Key, Put
+from openrek.store.manifests import blob_name
+from openrek.store.scans import head_now
+from openrek.store.sqlite_items import SqliteItems
+from openrek.store.upkeep import Upkeep
+from openrek.store.vectors import quantise
+from openrek.store.verification import verify
+from openrek.store.wiping import WIPE_AFTER_S, wipe_if_due
+from tests.store.faults import FaultyItems
+from tests.store.synthetic import Embedder, no_pause, picture, slots, vector_of
+from tests.store.tables import open_fast
+
+
+@dataclass
+class Traces:
+    """What the store must hold of the faces that live, and must not of those that are gone."""
+
+    living: dict[UUID, tuple[bytes, ...]] = field(default_factory=dict)
+    gone: list[tuple[bytes, ...]] = field(default_factory=list)
+
+    def found(self, folder: Path) -> tuple[int, int]:
+        """How many faces leave their vector in some file (all of the living must), and how many traces of any kind
+        the deleted ones have left."""
+        files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        living = sum(any(trace[0] in content for content in files) for trace in self.living.values())
+        return living, sum(part in content for trace in self.gone for part in trace for content in files)
+
+
+class Store:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.items = open_fast(folder)
+        self.blobs = FolderBlobs(folder / "blobs")
+        self.traces = Traces()
+
+    def fill(self, name: str, pictures: range, faces: int = 12) -> Collection:
+        made = StoredCollections(self.items).create(name, SFACE, {})
+        for number in pictures:
+            of = picture(number, f"{name}:{number}")
+            for face in StoredFaces(self.items).index(made, of, slots(faces), Embedder(of)):
+                vector, scale = quantise(vector_of(of, face.box))
+                spelled = str(face.face_id).encode()
+                row = struct.pack("<f", scale) + face.face_id.bytes
+                self.traces.living[face.face_id] = (vector, face.face_id.bytes, spelled, row)
+        return made
+
+    def delete(self, collection: Collection, face_ids: list[UUID]) -> None:
+        StoredFaces(self.items).delete(collection, face_ids)
+        self.traces.gone += [self.traces.living.pop(face_id) for face_id in face_ids]
+
+    def delete_collection(self, collection: Collection) -> None:
+        faces = StoredFaces(self.items).page(collection, None, 4096).rows
+        StoredCollections(self.items).delete(collection.collection_id)
+        self.traces.gone += [self.traces.living.pop(face.face_id) for face in faces]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Faces in segments and in the log; some deleted from each, and a collection too."""
+    made = Store(tmp_path)
+    kept = made.fill("kept", range(10))
+    made.fill("other", range(20, 22))
+    gone = made.fill("gone", range(30, 36))
+    Upkeep(made.items, made.blobs, pause=no_pause).purge()
+    late = made.fill("late", range(40, 46))
+    made.delete(kept, [face.face_id for face in StoredFaces(made.items).page(kept, None, 4096).rows[::20]])
+    made.delete(late, [face.face_id for face in StoredFaces(made.items).page(late, None, 4096).rows[::3]])
+    made.delete_collection(gone)
+    yield made
+    made.items.close()
+
+
+def test_a_purge_leaves_no_trace(store: Store) -> None:
+    living, traces = store.traces.found(store.folder)
+    assert living == len(store.traces.living)
+    assert traces > 2 * len(store.traces.gone)
+
+    Upkeep(store.items, store.blobs, pause=no_pause).purge()
+    assert store.items.wipe()
+
+    assert store.traces.found(store.folder) == (len(store.traces.living), 0)
+    assert (store.folder / "items.sqlite3-wal").stat().st_size == 0
+    for name in ("kept", "late", "other"):
+        assert verify(store.items, store.blobs, name).findings == ()
+    assert list((store.folder / "blobs" / ASIDE).iterdir()) == []
+
+
+def test_the_sweeps_of_a_day_leave_no_trace(store: Store) -> None:
+    """A segment is rewritten for a single dead row, and a log of one entry is folded."""
+    start_s = time.time()
+    for quarter in range(24 * 4):
+        now_s = start_s + quarter * 900
+        Upkeep(store.items, store.blobs, clock=lambda now=now_s: now, pause=no_pause).sweep()  # type: ignore[misc]
+        wipe_if_due(store.items, clock=lambda now=now_s: now)  # type: ignore[misc]
+
+    assert store.traces.found(store.folder) == (len(store.traces.living), 0)
+    for name in ("kept", "late", "other"):
+        assert verify(store.items, store.blobs, name).findings == ()
+
+
+def head(store: Store, name: str) -> Head:
+    found = head_now(store.items, name)
+    assert found is not None
+    return found
+
+
+def test_secure_delete_alone_is_not_enough_for_rows_that_moved(tmp_path: Path) -> None:
+    """Rows of changing size move between pages; a wipe removes the copies that this leaves in gaps."""
+    items = open_fast(tmp_path)
+    living: dict[Key, bytes] = {}
+    gone: list[bytes] = []
+    chance = random.Random(1)
+    for _ in range(30):
+        fresh = {Key("p", f"{chance.getrandbits(128):032x}"): chance.randbytes(128) for _ in range(40)}
+        items.transact([Put(key, {"v": value, "pad": bytes(chance.randrange(300))}) for key, value in fresh.items()])
+        living |= fresh
+        changed = chance.sample(sorted(living), min(40, len(living)))
+        gone += [living[key] for key in changed]
+        living |= {key: chance.randbytes(128) for key in changed}
+        items.transact([Put(key, {"v": living[key], "pad": bytes(chance.randrange(1500))}) for key in changed])
+        doomed = chance.sample(sorted(living), 30)
+        gone += [living.pop(key) for key in doomed]
+        items.transact([Delete(key) for key in doomed])
+
+    assert items.wipe()
+
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not any(value in content for value in gone)
+    assert all(value in content for value in living.values())
+    items.close()
+
+
+def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
+    items = SqliteItems(tmp_path / "items.sqlite3", busy_timeout_ms=50)
+    items.transact([Put(Key("p", "a"), {"v": b"a secret of sixteen bytes"})])
+    reader = open_fast(tmp_path)._connection()
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM items").fetchall()
+    items.transact([Delete(Key("p", "a"))])
+
+    assert not items.wipe()
+    assert not wipe_if_due(items)
+    reader.execute("COMMIT")
+    assert wipe_if_due(items)
+
+    assert not any(b"a secret of" in path.read_bytes() for path in tmp_path.iterdir())
+    assert items.get(Key("p", "a")) is None
+    items.close()
+
+
+def test_wiping_is_due_twice_a_day_whoever_asks(tmp_path: Path) -> None:
+    items = open_fast(tmp_path)
+    now_s = 1_700_000_000.0
+    assert wipe_if_due(items, clock=lambda: now_s)
+    assert not wipe_if_due(items, clock=lambda: now_s + WIPE_AFTER_S - 1)
+    assert wipe_if_due(items, clock=lambda: now_s + WIPE_AFTER_S + 1)
+    assert wipe_if_due(items, clock=lambda: now_s), "a clock that was put back must not stop it"
+    items.close()
+
+
+def test_what_killed_uploads_left_goes(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    old, young = tmp_path / ASIDE / "old", tmp_path / ASIDE / "young"
+    for path in (old, young):
+        path.write_bytes(b"vectors")
+    os.utime(old, (time.time() - 61, time.time() - 61))
+
+    assert blobs.clear_aside(60.0) == 1
+
+    assert not old.exists()
+    assert young.exists()
+
+
+@pytest.mark.parametrize("step", range(0, 40, 2))
+def test_a_purge_wins_over_others_who_compact_meanwhile(tmp_path: Path, step: int) -> None:
+    """Somebody moves the manifest on without removing anything, just before the purge would."""
+    store = Store(tmp_path)
+    kept = store.fill("kept", range(3), 4)
+    Upkeep(store.items, store.blobs, pause=no_pause).purge()
+    store.delete(kept, [next(iter(store.traces.living))])
+    store.blobs.put(blob_name(kept.uid, head(store, "kept").version, "segment"), b"of a killed compactor")
+
+    def others(now: int) -> None:
+        if now == step:
+            Garbage(store.items, store.blobs, pause=no_pause)._move_version(head(store, "kept"))
+
+    faulty: Items = FaultyItems(store.items, before=others)
+    Upkeep(faulty, store.blobs, pause=no_pause).purge()
+
+    assert [ref.dead for ref in current_manifest(store.blobs, head(store, "kept")).segments] == [0]
+    assert len(list(store.blobs.names())) <= 3
+    assert not any(b"killed" in store.blobs.get(name) for name in store.blobs.names())
+    assert not Compactor(store.items, store.blobs, pause=no_pause).step("kept", everything=True)
+    store.items.close()
+
+
+def test_foreign_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made = store.fill("kept", range(2), 2)
+    for name in ("thumbs.db", "a/b/c", f"{made.uid.hex}/notes", "0" * 32):
+        store.blobs.put(name, b"somebody else's")
+
+    Upkeep(store.items, store.blobs, pause=no_pause).purge()
+
+    assert {"thumbs.db", "a/b/c", f"{made.uid.hex}/notes", "0" * 32} <= set(store.blobs.names())
+    assert verify(store.items, store.blobs, "kept").findings == ()
+    store.items.close()
+
+
+def test_a_damaged_collection_does_not_keep_others_from_being_purged(store: Store) -> None:
+    for name in list(store.blobs.names(head(store, "kept").uid.hex)):
+        store.blobs.delete(name)
+    at_s = time.time() + 12 * 3600
+
+    for upkeep in (Upkeep(store.items, store.blobs, clock=lambda: at_s).sweep, Upkeep(store.items, store.blobs).purge):
+        with pytest.raises(BlobMissing):
+            upkeep()
+
+    assert all(not ref.dead for ref in current_manifest(store.blobs, head(store, "late")).segments)
+    assert head(store, "late").compacted_through == head(store, "late").seq
+    assert len({name.split("/")[0] for name in store.blobs.names()}) == 2
