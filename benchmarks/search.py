@@ -23,6 +23,8 @@ from openrek.store.kernel import Block, nearest
 
 ROUNDS = 15
 SEED = 20
+PAUSE_S = 0.1
+"""Before each measured call: threads of OpenBLAS spin for a while after theirs, and would disturb ours."""
 BRUTE_FORCE_ROWS = 50_000
 
 
@@ -67,6 +69,7 @@ def by_hand(matrix: NDArray[np.float32], query: NDArray[np.float32], top: int) -
 
 
 def elapsed_ms(run: Callable[[], object]) -> float:
+    time.sleep(PAUSE_S)
     start = time.perf_counter()
     run()
     return (time.perf_counter() - start) * 1000.0

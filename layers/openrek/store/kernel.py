@@ -7,11 +7,16 @@ one, and no other, can be among the k best. Those few are scored again from the 
 every sum is exact, so that each machine, thread count and BLAS gives the same scores and the same order.
 """
 
+import ctypes
 import os
-from collections.abc import Callable, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -32,6 +37,10 @@ CACHED_BYTES: Final = 1 << 20
 ROWS_PER_GROUP: Final = 64
 ROWS_PER_PART: Final = 4096
 """As many are widened from int8 to a float at a time."""
+
+KEPT_BYTES: Final = 64 << 20
+LEAST: Final = float(np.finfo(np.float32).min)
+"""Below every living row's score, above a dead one's."""
 
 ROUNDING: Final = 1e-6
 """More than float32's rounding of (integer * scale) * s for scores up to 2."""
@@ -64,10 +73,12 @@ class Hits:
 
 
 def simsimd_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
-    """Copies simsimd's result: asked to write into `out` itself, cdist gives up a reference to None that it does not
-    own, and after some thousand calls CPython 3.11 dies (docs/decisions/0008)."""
-    if len(rows):
-        out[:] = np.asarray(simsimd.cdist(query, rows, metric="dot", out_dtype="f32"))[0]
+    """Given `out`, simsimd's cdist gives up a reference to None that it does not own. Where references to None are
+    counted (CPython before 3.12) one is lent to it, or some thousand calls would end the process (docs/decisions/0008).
+    """
+    if sys.version_info < (3, 12):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(None))
+    simsimd.cdist(query, rows, metric="dot", out_dtype="f32", out=out.reshape(1, -1))
 
 
 def numpy_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
@@ -108,50 +119,108 @@ def nearest_each(
     hits: list[Hits] = []
     for start in range(0, len(probes), PROBES_AT_ONCE):
         together = probes[start : start + PROBES_AT_ONCE]
-        maxima, scanned = _scanned(together, blocks, threads, scan)
-        hits += [
-            _selected(probe, blocks, maxima[each], scanned[each], limit, lowest) for each, probe in enumerate(together)
-        ]
+        with _scratch([len(block.scales) for block in blocks] * len(together)) as scores:
+            scanned = [scores[len(blocks) * each :][: len(blocks)] for each in range(len(together))]
+            slices = _slices(blocks, ROWS_PER_SLICE if len(together) == 1 else None)
+            maxima = _scanned(together, blocks, slices, scanned, threads, scan)
+            hits += [
+                _selected(probe, blocks, slices, [each[place] for each in maxima], scanned[place], limit, lowest)
+                for place, probe in enumerate(together)
+            ]
     return hits
 
 
-def _scanned(
-    probes: Sequence["Probe"], blocks: Sequence[Block], threads: int, scan: Scan
-) -> tuple[list[Float32Vector], list[list[Float32Vector]]]:
-    """For each probe: the maxima of groups of rows, and the scanned scores of each block."""
-    scanned = [[np.empty(len(block.scales), np.float32) for block in blocks] for _ in probes]
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows start..stop of a block, scanned in one go; they fall into groups of ROWS_PER_GROUP and a rest."""
 
-    def run(part: tuple[int, int, int]) -> list[Float32Vector]:
-        number, start, stop = part
+    block: int
+    start: int
+    stop: int
+
+    @property
+    def groups(self) -> int:
+        return (self.stop - self.start) // ROWS_PER_GROUP
+
+    def rows(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The rows behind places among `_scan_slice`'s maxima."""
+        groups, rest = places[places < self.groups], places[places >= self.groups]
+        spread = groups + self.groups * np.arange(ROWS_PER_GROUP)[:, None]
+        return self.start + np.concatenate([spread.ravel(), rest + self.groups * (ROWS_PER_GROUP - 1)])
+
+
+def _slices(blocks: Sequence[Block], rows_per_slice: int | None) -> list[Slice]:
+    """All rows in slices; by default as many rows in each as stay in the cache."""
+    return [
+        Slice(number, start, min(start + rows, len(block.scales)))
+        for number, block in enumerate(blocks)
+        for rows in [rows_per_slice or max(1, CACHED_BYTES // block.vectors.shape[1])]
+        for start in range(0, len(block.scales), rows)
+    ]
+
+
+def _scanned(
+    probes: Sequence["Probe"],
+    blocks: Sequence[Block],
+    slices: Sequence[Slice],
+    scanned: Sequence[Sequence[Float32Vector]],
+    threads: int,
+    scan: Scan,
+) -> list[list[Float32Vector]]:
+    """Fills `scanned[probe][block]`; for each slice and probe, the maxima of groups of rows."""
+
+    def run(part: Slice) -> list[Float32Vector]:
         return [
-            _scan_slice(probe, blocks[number], start, stop, scores[number], scan)
+            _scan_slice(probe, blocks[part.block], part, scores[part.block], scan)
             for probe, scores in zip(probes, scanned, strict=True)
         ]
 
-    slices = [
-        (number, start, min(start + rows, len(block.scales)))
-        for number, block in enumerate(blocks)
-        for rows in [ROWS_PER_SLICE if len(probes) == 1 else max(1, CACHED_BYTES // block.vectors.shape[1])]
-        for start in range(0, len(block.scales), rows)
-    ]
     parallel = threads > 1 and len(slices) > 1
-    shares = list(_pool(threads, os.getpid()).map(run, slices) if parallel else map(run, slices))
-    none = np.empty(0, np.float32)
-    return [np.concatenate([none, *(share[each] for share in shares)]) for each in range(len(probes))], scanned
+    return list(_pool(threads, os.getpid()).map(run, slices) if parallel else map(run, slices))
 
 
 def _selected(
     probe: "Probe",
     blocks: Sequence[Block],
-    group_maxima: Float32Vector,
+    slices: Sequence[Slice],
+    maxima: Sequence[Float32Vector],
     scanned: Sequence[Float32Vector],
     limit: int,
     lowest: float,
 ) -> Hits:
+    """The groups' maxima give a first cut; the rows of the groups that reach it, a sharper one."""
     margin = probe.margin(max((block.longest for block in blocks), default=0.0))
-    cut = max(_kth(group_maxima, limit) - 2.0 * margin, lowest / probe.scale - margin)
-    candidates = [_candidates(scores, cut, limit, 2.0 * margin) for scores in scanned]
-    return _rescored(probe, blocks, candidates, limit, lowest)
+    first = _kth(np.concatenate([np.empty(0, np.float32), *maxima]), limit)
+    cut = max(first - 2.0 * margin, lowest / probe.scale - margin, LEAST)
+    reached: list[list[NDArray[np.intp]]] = [[np.empty(0, np.intp)] for _ in blocks]
+    for part, best in zip(slices, maxima, strict=True):
+        rows = part.rows(np.flatnonzero(best >= cut))
+        reached[part.block].append(rows[scanned[part.block][rows] >= cut])
+    candidates = [np.concatenate(rows) for rows in reached]
+    found = [scores[rows] for scores, rows in zip(scanned, candidates, strict=True)]
+    sharper = _kth(np.concatenate([np.empty(0, np.float32), *found]), limit) - 2.0 * margin
+    kept = [rows[scores >= sharper] for rows, scores in zip(candidates, found, strict=True)]
+    return _rescored(probe, blocks, kept, limit, lowest)
+
+
+class _Kept(threading.local):
+    buffer: Float32Vector = np.empty(0, np.float32)
+
+
+_kept = _Kept()
+
+
+@contextmanager
+def _scratch(lengths: Sequence[int]) -> Iterator[list[Float32Vector]]:
+    """Uninitialised float32 vectors of these lengths. This thread's memory is used again: fresh pages at each search
+    would cost as much as the scan."""
+    total = sum(lengths)
+    kept, _kept.buffer = _kept.buffer, _Kept.buffer  # nobody else's, and lost if a slice fails while others still write
+    buffer = kept if len(kept) >= total else np.empty(total, np.float32)
+    ends = np.cumsum([0, *lengths])
+    yield [buffer[start:stop] for start, stop in pairwise(ends.tolist())]
+    if buffer.nbytes <= KEPT_BYTES:
+        _kept.buffer = buffer
 
 
 class Probe:
@@ -173,16 +242,19 @@ class Probe:
         return (self._rest + ROUNDING * self._norm) * longest / self.scale
 
 
-def _scan_slice(probe: Probe, block: Block, start: int, stop: int, scanned: Float32Vector, scan: Scan) -> Float32Vector:
-    """Scan rows start..stop into `scanned`; returns the maxima of groups of rows, dead rows left out."""
-    scores = scanned[start:stop]
-    scan(probe.int8, block.vectors[start:stop], scores)
-    np.multiply(scores, block.scales[start:stop], out=scores)
+def _scan_slice(probe: Probe, block: Block, part: Slice, scanned: Float32Vector, scan: Scan) -> Float32Vector:
+    """Scan the slice's rows into `scanned`, dead ones as -inf; returns the groups' maxima, then the rest's scores.
+
+    Group g is rows g, g + groups, g + 2 groups, ...: maxima down the columns need no gathering.
+    """
+    scores = scanned[part.start : part.stop]
+    scan(probe.int8, block.vectors[part.start : part.stop], scores)
+    np.multiply(scores, block.scales[part.start : part.stop], out=scores)
     if block.dead is not None:
-        np.putmask(scores, block.dead[start:stop], -np.inf)
-    groups = len(scores) // ROWS_PER_GROUP
-    strided = scores[: groups * ROWS_PER_GROUP].reshape(ROWS_PER_GROUP, groups)  # down the columns: no gather
-    return np.concatenate([strided.max(axis=0, initial=-np.inf), scores[groups * ROWS_PER_GROUP :]])
+        np.putmask(scores, block.dead[part.start : part.stop], -np.inf)
+    whole = part.groups * ROWS_PER_GROUP
+    strided = scores[:whole].reshape(ROWS_PER_GROUP, part.groups)
+    return np.concatenate([strided.max(axis=0, initial=-np.inf), scores[whole:]])
 
 
 def _kth(scores: Float32Vector, k: int) -> float:
@@ -190,13 +262,6 @@ def _kth(scores: Float32Vector, k: int) -> float:
     if len(scores) < k:
         return -np.inf
     return float(np.partition(scores, len(scores) - k)[len(scores) - k])
-
-
-def _candidates(scores: Float32Vector, cut: float, limit: int, margin: float) -> NDArray[np.intp]:
-    """Rows that may be among the `limit` best; the group maxima gave a first cut, the rows themselves a sharper one."""
-    rows = np.flatnonzero(scores >= cut) if cut > -np.inf else np.flatnonzero(scores > -np.inf)
-    found = scores[rows]
-    return rows[found >= _kth(found, limit) - margin]
 
 
 def _rescored(
