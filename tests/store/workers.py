@@ -18,8 +18,7 @@ from openrek.store.collections import StoredCollections
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.items import ConditionFailed, Contended, Items, Key, Put
-from openrek.store.search import StoredSearch
-from tests.store.synthetic import Embedder, ids, open_items, slots, vector_of
+from tests.store.synthetic import Embedder, ids, open_items, searcher, slots, vector_of
 
 
 def count_up(folder: Path, times: int) -> None:
@@ -96,7 +95,7 @@ def index_some(folder: Path, me: int, pictures: int) -> tuple[set[str], set[str]
     """
     items = open_items(folder)
     found = StoredCollections(items).require("people")
-    faces, search = StoredFaces(items, faces_per_commit=4), StoredSearch(items, threads=1)
+    faces, search = StoredFaces(items, faces_per_commit=4), searcher(items)
     chance = random.Random(me)
     there: set[str] = set()
     gone: set[str] = set()

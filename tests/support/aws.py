@@ -15,13 +15,16 @@ from unittest.mock import patch
 
 import boto3
 from botocore.config import Config
+from moto.dynamodb import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from openrek.store.dynamo_items import DynamoItems
+from openrek.store.items import MAX_READ_KEYS
 from openrek.store.s3_blobs import S3Blobs
 
 REGION = "us-east-1"
+responses.TRANSACTION_MAX_ITEMS = MAX_READ_KEYS  # DynamoDB's limit since 2022; moto still has the old one, 25
 ENVIRON = {
     "AWS_ACCESS_KEY_ID": "any",
     "AWS_SECRET_ACCESS_KEY": "any",
