@@ -115,7 +115,7 @@ def test_read_answers_in_the_order_asked(items: Items) -> None:
 
 
 def test_read_is_one_snapshot(items: Items) -> None:
-    keys = [Key("p", f"{n:02}") for n in range(60)]
+    keys = [Key("p", f"{n:02}") for n in range(20)]
     items.transact([Put(key, {"n": 0}) for key in keys])
     stop = threading.Event()
 
@@ -128,7 +128,7 @@ def test_read_is_one_snapshot(items: Items) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(300):
+        for _ in range(100):
             found = items.read(keys)
             assert len({item.attributes["n"] for item in found if item is not None}) == 1
     finally:

@@ -11,11 +11,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from openrek.domain.caller import Caller
-from openrek.domain.ports import Buckets, Collections, Faces, PageTokens, Search
+from openrek.domain.ports import Buckets, Collections, Faces, PageTokens
 from openrek.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from openrek.store.folder_blobs import FolderBlobs
+    from openrek.store.search import StoredSearch
     from openrek.store.sqlite_items import SqliteItems
     from openrek.store.upkeep import Upkeep
     from openrek.vision.reader import FaceReader
@@ -58,10 +59,11 @@ class Adapters:
         self.blobs: Once[FolderBlobs] = Once(self._blobs)
         self.reader: Once[FaceReader] = Once(self._reader)
         self.collections: Once[Collections] = Once(self._collections)
+        self.search: Once[StoredSearch] = Once(self._search)
         self._parts: dict[str, Once[Any]] = {
             "collections": self.collections,
             "faces": Once(self._faces),
-            "search": Once(self._search),
+            "search": self.search,
             "reader": self.reader,
             "buckets": Once(self._buckets),
             "tokens": Once(self._tokens),
@@ -80,11 +82,13 @@ class Adapters:
         return Upkeep(self.items(), self.blobs())
 
     def sweep(self) -> None:
-        """One pass of upkeep, and of the database's own."""
+        """One pass of upkeep, of the database's own, and of what searches keep in memory."""
         from openrek.store.wiping import wipe_if_due
 
         self.upkeep().sweep()
         wipe_if_due(self.items())
+        if self.search.made:
+            self.search().tidy()
 
     def load_models(self) -> None:
         """Opens every model now rather than at its first use. Raises WeightsError."""
@@ -123,7 +127,7 @@ class Adapters:
 
         return StoredFaces(self.items())
 
-    def _search(self) -> Search:
+    def _search(self) -> "StoredSearch":
         from openrek.store.search import StoredSearch
 
         return StoredSearch(self.items(), self.blobs())
