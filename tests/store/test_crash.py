@@ -1,6 +1,7 @@
 """A writer is killed (SIGKILL) at random moments: everything it acknowledged is there, and nothing half-done is seen.
 
-OPENREK_STORE_KILLS sets how often (15 by default); the seed of each moment is printed.
+The writer compacts now and then, too. OPENREK_STORE_KILLS sets how often it is killed (50 by default); the seed of each
+moment is printed.
 """
 
 import os
@@ -15,20 +16,22 @@ from uuid import UUID
 import apsw
 
 from openrek.domain.collections import Collection
+from openrek.store.blobs import Blobs
 from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
+from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.items import Items
+from openrek.store.verification import verify
 from tests.store.invariants import check_collection, marked_faces, plan_items
-from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import new_collection, open_items
 from tests.store.workers import index_picture, named_picture
 
-KILLS = int(os.environ.get("OPENREK_STORE_KILLS", "15"))
+KILLS = int(os.environ.get("OPENREK_STORE_KILLS", "50"))
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
-    items = open_items(tmp_path)
+    items, blobs = open_items(tmp_path), FolderBlobs(tmp_path / "blobs")
     collection = new_collection(items)
     there: dict[str, list[str]] = {}
     for kill in range(KILLS):
@@ -37,14 +40,14 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
         print(f"kill {kill}: seed {seed}, after {after_s:.3f} s")
         lines = killed_writer(tmp_path, seed, after_s)
         pending = replay(lines, there)
-        verify(items, collection, there, pending)
+        check(items, blobs, collection, there, pending)
         complete(items, collection, there, pending)
-        verify(items, collection, there, None)
+        check(items, blobs, collection, there, None)
     assert there
-    Eraser(items, MemoryBlobs(), clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
+    Eraser(items, blobs, clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
     assert plan_items(items, collection) == []
     assert marked_faces(items, collection) == []
-    check_collection(items, collection)
+    check_collection(items, collection, blobs)
     items.close()
     assert list(apsw.Connection(str(tmp_path / "items.sqlite3")).execute("PRAGMA integrity_check")) == [("ok",)]
 
@@ -79,9 +82,12 @@ def replay(lines: list[list[str]], there: dict[str, list[str]]) -> list[str] | N
     return pending
 
 
-def verify(items: Items, collection: Collection, there: dict[str, list[str]], pending: list[str] | None) -> None:
+def check(
+    items: Items, blobs: Blobs, collection: Collection, there: dict[str, list[str]], pending: list[str] | None
+) -> None:
     """The faces that anyone sees are the acknowledged ones; those of the unfinished call whole or not."""
-    check_collection(items, collection)
+    check_collection(items, collection, blobs)
+    assert verify(items, blobs, collection.collection_id).findings == ()
     seen: dict[str, list[str]] = {}
     for face in StoredFaces(items).page(collection, None, 100_000).rows:
         assert face.external_image_id is not None

@@ -15,8 +15,10 @@ from openrek.domain.errors import Throttling
 from openrek.domain.faces import Picture
 from openrek.store.blobs import BlobExists
 from openrek.store.collections import StoredCollections
+from openrek.store.compaction import Compactor
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
+from openrek.store.garbage import Garbage
 from openrek.store.items import ConditionFailed, Contended, Items, Key, Put
 from tests.store.synthetic import Embedder, ids, open_items, searcher, slots, vector_of
 
@@ -57,10 +59,11 @@ def put_blobs(folder: Path, round_number: int) -> None:
 
 
 def index_and_delete(folder: Path, seed: int, acknowledge: Callable[[str], None]) -> None:
-    """For ever: index pictures, now and then with a plan, repeat some, delete some; say what is about to be done and
-    what was acknowledged.
+    """For ever: index pictures, now and then with a plan, delete some, compact and collect garbage; say what is about
+    to be done and what was acknowledged.
     """
-    items = open_items(folder)
+    items, blobs = open_items(folder), FolderBlobs(folder / "blobs")
+    compactor, garbage = Compactor(items, blobs), Garbage(items, blobs)
     found = StoredCollections(items).require("people")
     faces = StoredFaces(items, faces_per_commit=4)
     chance = random.Random(seed)
@@ -77,6 +80,9 @@ def index_and_delete(folder: Path, seed: int, acknowledge: Callable[[str], None]
             acknowledge(f"delete? {name} {' '.join(gone)}")
             deletion = faces.delete(found, [UUID(face_id) for face_id in gone])
             acknowledge(f"delete! {name} {' '.join(str(face_id) for face_id in deletion.deleted)}")
+        if chance.random() < 0.3:
+            compactor.step("people", everything=chance.random() < 0.5)
+            garbage.collect("people", everything=chance.random() < 0.5)
 
 
 def index_picture(faces: StoredFaces, found: Collection, name: str, number_of_faces: int) -> list[str]:
