@@ -101,6 +101,18 @@ def test_one_fault_changes_no_answer(items: Items, fault: Fault) -> None:
     assert collections_over(items).require("people") == again, "a late deletion must not hit the next collection"
 
 
+def test_a_creation_that_was_refused_never_lands(items: Items) -> None:
+    wire = Wire(items)
+    collections_over(items).create("people", SFACE, {})
+    with pytest.raises(ResourceAlreadyExists):
+        collections_over(FaultyItems(items, at(0, Fault.LATE), wire=wire)).create("people", SFACE, {})
+    collections_over(items).delete("people")
+    wire.deliver_all()
+
+    with pytest.raises(ResourceNotFound):
+        collections_over(items).require("people")
+
+
 def test_a_creation_that_lands_late_brings_nothing_back(items: Items) -> None:
     wire = Wire(items)
     collections_over(FaultyItems(items, at(0, Fault.LATE), wire=wire)).create("people", SFACE, {})

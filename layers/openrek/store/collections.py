@@ -76,10 +76,20 @@ class StoredCollections:
         return found
 
     def _created(self, head: Head) -> bool | None:
-        """Whether `head` was written, told by the line that every creation leaves under its uid."""
-        if self._items.get(uid_key(head.uid)) is not None:
-            return True
-        return None if self._items.get(head.key) is None else False
+        """Whether `head` was written, told by the line that every creation leaves under its uid.
+
+        Where another collection has the name, a line that forbids this creation is left before False is said: an
+        attempt that is still on its way needs the line's absence, and must not land once that collection is deleted.
+        """
+        key = uid_key(head.uid)
+        if self._items.get(key) is None:
+            if self._items.get(head.key) is None:
+                return None
+            forbidden = {"id": head.collection_id, "created_ms": head.created_ms, "forbidden": True}
+            if send(self._items, [Put(key, forbidden, expect=ABSENT)], pause=self._pause) is Sent.WRITTEN:
+                return False
+        line = self._items.get(key)
+        return None if line is None else "forbidden" not in line.attributes
 
     def _deleted(self, head: Head) -> bool | None:
         """Whether `head` is gone; while it is there, an earlier attempt may still remove it."""
