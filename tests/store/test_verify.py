@@ -365,6 +365,7 @@ def test_checks_beside_threads_that_write_delete_compact_and_search(store: Store
             work(number)
 
     def write(number: int) -> None:
+        stop.wait(0.02)  # or the store grows faster than it is checked
         faces = store.index(number, 4)
         StoredFaces(store.items).delete(store.people, [face.face_id for face in faces[:2]])
 
@@ -377,13 +378,13 @@ def test_checks_beside_threads_that_write_delete_compact_and_search(store: Store
     with ThreadPoolExecutor(len(works)) as pool:
         running = [pool.submit(repeat, work) for work in works]
         try:
-            checks = [verify(store.items, store.blobs, "people").findings for _ in range(25)]
+            checks = [verify(store.items, store.blobs, "people").findings for _ in range(6)]
         finally:
             stop.set()
         for each in running:
             each.result()
 
-    assert checks == [()] * 25
+    assert checks == [()] * 6
     assert store.findings() == ""
 
 
