@@ -4,6 +4,7 @@ The model is a dictionary. An operation gets a place among those that ran while 
 or was told that nobody knows, perhaps none: `World.explain` looks for places that make every answer right.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -93,17 +94,17 @@ def require(condition: bool, *what: object) -> None:
         raise Wrong(*what)
 
 
-class Operation:
+class Operation(ABC):
     """A call, told apart from its effects on the model. `run` makes it, `events` says what the answer claims."""
 
     def __init__(self, collection: str) -> None:
         self.collection = collection
 
-    def run(self, process: Process) -> Any:
-        raise NotImplementedError
+    @abstractmethod
+    def run(self, process: Process) -> Any: ...
 
-    def events(self, answer: Any) -> list[Event]:
-        raise NotImplementedError
+    @abstractmethod
+    def events(self, answer: Any) -> list[Event]: ...
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in vars(self).items())})"
