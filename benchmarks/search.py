@@ -4,8 +4,9 @@
 
 Baseline: `M @ q` and `argpartition` over the dequantised stored rows in float32, as one would write it by hand, on the
 same number of threads. Both engines take turns, query by query; the table gives medians and the ratio of the medians.
-`limit` is the ratio that a kernel would reach if it did nothing but read the int8 rows once, on as many threads: no
-scan of all rows can be above it on this machine. Every answer of ours is compared with float64 brute force on the stored vectors (ties by id): `same` must be 1.000.
+`limit` is the ratio that a kernel would reach if it did nothing but read the int8 rows once, on as many threads: no scan
+of all rows can be above it on this machine. Every answer of ours is compared with float64 brute force on the stored
+vectors (ties by id): `same` must be 1.000.
 """
 
 import argparse
@@ -102,7 +103,8 @@ def measure(rows: int, dimensions: int, tops: list[int], threads: int) -> None:
             same += search().row.tolist() == brute_force(block, query, top)
         mine, numpy, read = (statistics.median(each) for each in (ours, theirs, reads))
         print(
-            f"| {rows:>9,} | {dimensions} | {top:>4} | {threads} | {numpy / mine:5.2f} | {numpy / read:5.2f} | {mine:8.2f} | {numpy:8.2f} |"
+            f"| {rows:>9,} | {dimensions} | {top:>4} | {threads} | {numpy / mine:5.2f} "
+            f"| {numpy / read:5.2f} | {mine:8.2f} | {numpy:8.2f} |"
             f" {same / len(queries):.3f} |",
             flush=True,
         )
@@ -117,7 +119,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if os.environ.get("OPENBLAS_NUM_THREADS") is None:
         print(
-            "| rows | d | top | threads | x numpy | limit | ours ms | numpy ms | same |\n|---|---|---|---|---|---|---|---|---|",
+            "| rows | d | top | threads | x numpy | limit | ours ms | numpy ms | same |\n"
+            "|---|---|---|---|---|---|---|---|---|",
             flush=True,
         )
         for threads in arguments.threads:  # the baseline's thread count is read once, when numpy is imported
