@@ -4,9 +4,9 @@
 
 Baseline: `M @ q` and `argpartition` over the dequantised stored rows in float32, as one would write it by hand, on the
 same number of threads. Both engines take turns, query by query; the table gives medians and the ratio of the medians.
-`limit` is the ratio that a kernel would reach if it did nothing but read the int8 rows once, on as many threads: no scan
-of all rows can be above it on this machine. Every answer of ours is compared with float64 brute force on the stored
-vectors (ties by id): `same` must be 1.000.
+`limit` is the ratio that a kernel would reach if it did nothing but read the int8 rows once, on as many threads: no
+scan of all rows can be above it on this machine. Every answer of ours is compared with float64 brute force on the
+stored vectors (ties by id): `same` must be 1.000.
 """
 
 import argparse
