@@ -12,7 +12,7 @@ from openrek.domain.permissions import Permissions
 from openrek.runtime.keys_ssm import SsmKeys
 from openrek.runtime.keys_text import BadKey
 from openrek.runtime.settings import SettingsError
-from tests.support.aws import LocalAws, answered, local_aws, swallowed
+from tests.support.aws import LocalAws, answered, local_aws, swallowed, unsaid
 from tests.support.signing import new_key
 
 PREFIX = "/openrek/main/keys"
@@ -80,6 +80,14 @@ def test_a_key_is_never_written_over(aws: LocalAws, prefix: str) -> None:
     with pytest.raises(ClientError, match="ParameterAlreadyExists"):
         keys.add(AccessKey(key.key_id, new_key().secret, key.permissions, 0.0))
     assert keys.find(key.key_id) == key
+
+
+def test_a_lost_answer_is_not_taken_for_a_failure(aws: LocalAws, prefix: str) -> None:
+    key = new_key()
+    keys = SsmKeys(prefix, client=aws.ssm())
+    aws.meddle("PutParameter", unsaid)
+    keys.add(key)
+    assert keys.listed() == [key]
 
 
 @pytest.mark.parametrize("name", ["", "../OREKAAAAAAAAAAAAAAAA", "AKIAIOSFODNN7EXAMPLE", "OREKAAAAAAAAAAAAAAAA/x"])

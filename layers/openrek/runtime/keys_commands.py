@@ -23,7 +23,7 @@ def place_options(command: Command) -> Command:
     """Where the keys are."""
     for option in (
         click.option("--ssm", metavar="PREFIX", help="SSM parameters below PREFIX instead, with your AWS credentials."),
-        click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="[default: keys.json in DATA]"),
+        click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="The file of keys. [default: keys.json in DATA]"),
         click.option(
             "--data",
             default="data",
@@ -98,7 +98,10 @@ def list_(data: Path, file: Path | None, ssm: str | None) -> None:
 @click.argument("key_id")
 @place_options
 def revoke(key_id: str, data: Path, file: Path | None, ssm: str | None) -> None:
-    """Make the key KEY_ID worthless: at once if it is in a file, within 5 minutes if it is in AWS."""
+    """Make the key KEY_ID worthless.
+
+    At once if it is in a file; within 5 minutes if it is in AWS, where functions keep keys that long.
+    """
     from openrek.domain.access_keys import KEY_ID
 
     with _store(data, file, ssm) as store:

@@ -21,6 +21,7 @@ from openrek.runtime.settings import SettingsError
 
 PREFIX: Final = re.compile(r"(?:/[a-zA-Z0-9_.-]{1,100}){1,14}")
 MISSING: Final = "ParameterNotFound"
+EXISTS: Final = "ParameterAlreadyExists"
 THROTTLED: Final = ("ThrottlingException", "TooManyUpdates")
 MOST_BYTES: Final = 4096
 """What a parameter of the standard tier holds."""
@@ -61,7 +62,12 @@ class SsmKeys:
         text = to_text(key)
         if len(text.encode()) > MOST_BYTES:
             raise SettingsError("This key has too many or too long patterns for an SSM parameter.")
-        self._ssm.put_parameter(Name=self._name(key.key_id), Value=text, Type="SecureString", Overwrite=False)
+        try:
+            self._ssm.put_parameter(Name=self._name(key.key_id), Value=text, Type="SecureString", Overwrite=False)
+        except ClientError as error:
+            # An answer that was lost is asked for again, and then the parameter is there already.
+            if error.response["Error"]["Code"] != EXISTS or self._get(key.key_id) != key:
+                raise
 
     def remove(self, key_id: str) -> bool:
         """Raises ClientError or BotoCoreError."""
