@@ -23,7 +23,11 @@ def place_options(command: Command) -> Command:
     """Where the keys are."""
     for option in (
         click.option("--ssm", metavar="PREFIX", help="SSM parameters below PREFIX instead, with your AWS credentials."),
-        click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="The file of keys. [default: keys.json in DATA]"),
+        click.option(
+            "--file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Their file. [default: keys.json in DATA]",
+        ),
         click.option(
             "--data",
             default="data",
