@@ -131,6 +131,14 @@ def test_the_body_of_a_stranger_is_not_waited_for(server: tuple[str, int], lines
     assert answer.startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("sent", [b"\xff\xfe\x80", b"AWS4-HMAC-SHA256 \xc3\xa9=\xff,=,,=", b"AWS4-" + b"\t=;/" * 3000])
+def test_any_bytes_of_authorization_are_refused_in_form(server: tuple[str, int], sent: bytes) -> None:
+    lines = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nAuthorization: " + sent + b"\r\n\r\n"
+    answer = raw(server, lines)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'{"__type": "' in answer
+
+
 def test_a_web_page_is_refused_even_when_it_can_sign(server: tuple[str, int]) -> None:
     status, body, headers = send(server, changed(signed(KEY), origin="https://example.com"))
     assert (status, body["__type"], body["Message"]) == (400, "AccessDeniedException", "Origin not allowed")
