@@ -28,11 +28,10 @@ class StoredCollections:
         head = Head(
             collection_id, uuid4(), seq=0, faces=0, users=0, model=model.version, created_ms=int(self._clock() * 1000)
         )
-        line = {"id": collection_id, "uid": head.uid.bytes, "model": model.version}
         operations: list[Operation] = [
             Put(head.key, head.attributes(), expect=ABSENT),
-            Put(directory_key(collection_id), line),
-            Put(uid_key(head.uid), {"id": collection_id, "created_ms": head.created_ms}, expect=ABSENT),
+            Put(directory_key(collection_id), head.lines[directory_key(collection_id)]),
+            Put(uid_key(head.uid), head.lines[uid_key(head.uid)], expect=ABSENT),
         ]
         if tags:
             operations.append(Put(tags_key(head.uid), {"tags": dict(tags)}))
