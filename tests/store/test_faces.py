@@ -202,6 +202,23 @@ def test_quota(items: Items, collection: Collection, per_commit: int) -> None:
     check_collection(items, collection)
 
 
+def test_a_large_call_that_others_leave_no_room_for_leaves_nothing(items: Items, collection: Collection) -> None:
+    """There was room when it began to write."""
+
+    def fill(step: int) -> None:
+        if marked_faces(items, collection) and not listed(items, collection):
+            index(items, collection, picture(2), FACES)
+
+    faulty = FaultyItems(items, before=fill)
+    faces = faces_over(faulty, per_commit=SMALL, max_faces=FACES + 1)
+    with pytest.raises(ServiceQuotaExceeded):
+        faces.index(collection, picture(1), slots(FACES), Embedder(picture(1)))
+
+    assert plan_items(items, collection) == marked_faces(items, collection) == []
+    assert len(listed(items, collection)) == FACES
+    check_collection(items, collection)
+
+
 @pytest.mark.parametrize("per_commit", [97, SMALL], ids=["one commit", "a plan"])
 def test_a_face_that_cannot_be_embedded_leaves_nothing(items: Items, collection: Collection, per_commit: int) -> None:
     def refuse(face: object) -> object:
