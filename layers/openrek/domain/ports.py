@@ -178,8 +178,8 @@ class Tags(Protocol):
 
 
 class Search(Protocol):
-    """Exact nearest neighbours by cosine, best first, ties by FaceId or UserId; sees every write acknowledged before
-    `collection` was read."""
+    """Exact nearest neighbours by cosine, best first, ties by FaceId or the SHA-256 of the UserId; sees every write
+    acknowledged before `collection` was read."""
 
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
