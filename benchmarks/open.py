@@ -83,7 +83,7 @@ def opened(folder: Path) -> None:
     before_kib = resident_kib()
     start = time.perf_counter()
     snapshot = Index(items, blobs).current(collection)
-    assert sum(len(block.scales) for block in snapshot.blocks) > 0
+    assert sum(len(block.scales) for block in snapshot.faces.blocks) > 0
     print(time.perf_counter() - start, (resident_kib() - before_kib) / 1024)
 
 

@@ -1,9 +1,14 @@
-"""What the tests of the AWS adapters need."""
+"""What the tests of the AWS adapters need, and a collection of people on every store."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from openrek.store.items import Items
+from tests.store.memory_blobs import MemoryBlobs
+from tests.store.people import People
+from tests.store.synthetic import new_collection, open_items
 from tests.support.aws import LocalAws, local_aws
 
 
@@ -12,3 +17,22 @@ def aws() -> Iterator[LocalAws]:
     """DynamoDB and S3 on this machine; tests take tables and buckets of their own."""
     with local_aws() as running:
         yield running
+
+
+@pytest.fixture(params=["sqlite", "dynamo"])
+def people(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[People]:
+    """Each test runs on either store."""
+    if request.param == "sqlite":
+        items: Items = open_items(tmp_path)
+    else:
+        items = request.getfixturevalue("aws").items()
+    yield People(items, MemoryBlobs(), new_collection(items))
+    items.close()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[People]:
+    """On SQLite only."""
+    items = open_items(tmp_path)
+    yield People(items, MemoryBlobs(), new_collection(items))
+    items.close()

@@ -1,5 +1,9 @@
 """What is true of a collection's items at every moment, whoever crashed where. Reads the raw items."""
 
+import hashlib
+import struct
+from array import array
+
 import numpy as np
 
 from openrek.domain.collections import Collection
@@ -8,9 +12,13 @@ from openrek.store.blobs import Blobs
 from openrek.store.compaction import current_manifest
 from openrek.store.heads import Head, head_of
 from openrek.store.index import Index
-from openrek.store.items import Item, Items
-from openrek.store.table import head_key, owned
+from openrek.store.items import Attributes, Item, Items
+from openrek.store.rows import user_row_id
+from openrek.store.segments import FACES, USERS
+from openrek.store.snapshots import Matrix
+from openrek.store.table import OWNED, head_key, owned
 from openrek.store.tombstones import decode_tombstones
+from openrek.store.vectors import quantise
 from tests.store.memory_blobs import MemoryBlobs
 
 
@@ -29,43 +37,85 @@ def check_collection(items: Items, collection: Collection, blobs: Blobs | None =
     head = head_of(collection.collection_id, items.get(head_key(collection.collection_id)))
     assert head is not None
     assert head.uid == collection.uid
+    told = Told(blobs, head)
+    check_log(items, head, told)
+    visible = visible_faces(items, head)
+    assert {face_id: content(face.attributes) for face_id, face in visible.items()} == {
+        face_id: row for face_id, (_, row) in told.faces.items()
+    }, "faces and log differ"
+    for face_id, face in visible.items():
+        if "plan" not in face.attributes:
+            assert face.attributes["seq"] <= told.faces[face_id][0]
+    check_records(items, head, visible)
+    check_users(items, head, visible, told)
+    assert head.faces == len(visible), "the head's count"
+    now = Index(items, blobs, later=lambda _: None).current(head.collection())
+    check_index(now.faces, set(visible))
+    check_index(now.users, set(told.users))
 
+
+class Told:
+    """What the segments say and then the log: id -> (seq, content)."""
+
+    def __init__(self, blobs: Blobs, head: Head) -> None:
+        self.faces = compacted_rows(blobs, head, FACES)
+        self.users = compacted_rows(blobs, head, USERS)
+
+    def apply(self, seq: int, entry: Attributes) -> None:
+        for face_id in entry["deleted"]:
+            assert face_id in self.faces, "a deletion of what was not there"
+            del self.faces[face_id]
+        named = set()
+        for row in entry["rows"]:
+            assert row["id"] not in named, "a row twice"
+            named.add(row["id"])
+            if row["kind"] == "user":
+                assert row["owner"] in entry["users"]
+                continue
+            before = self.faces.get(row["id"], (0, content(row)))[1]
+            assert before[:-1] == content(row)[:-1], "a face changed more than its owner"
+            self.faces[row["id"]] = (seq, content(row))
+        for user_id in entry.get("users", ()):
+            self.users.pop(user_row_id(user_id), None)
+        self.users.update({row["id"]: (seq, content(row)) for row in entry["rows"] if row["kind"] == "user"})
+
+
+def check_log(items: Items, head: Head, told: Told) -> None:
     log = everything(items, owned(head.uid, "log"))
     numbers = [int(entry.key.sort) for entry in log]
     assert numbers == list(range(head.seq + 1 - len(numbers), head.seq + 1)), "the log is not dense"
     assert len(numbers) >= head.seq - head.compacted_through, "the log was trimmed too far"
-
-    told = compacted_rows(blobs, head)
     for entry in log:
-        seq = int(entry.key.sort)
-        if seq <= head.compacted_through:
-            continue  # not trimmed yet
-        for face_id in entry.attributes["deleted"]:
-            assert face_id in told, "a deletion of what was not there"
-            del told[face_id]
-        for row in entry.attributes["rows"]:
-            assert row["id"] not in told, "a face added twice"
-            told[row["id"]] = (seq, (row["vector"], row["scale"], row["geometry"], row["image"], row.get("external")))
+        if int(entry.key.sort) > head.compacted_through:  # or not trimmed yet
+            told.apply(int(entry.key.sort), entry.attributes)
 
+
+def visible_faces(items: Items, head: Head) -> dict[bytes, Item]:
+    """Judged by the raw items, claims included."""
     plans = {plan.key.sort: plan for plan in everything(items, owned(head.uid, "plan"))}
+    users = {user.key.sort: user for user in everything(items, owned(head.uid, "user"))}
     visible: dict[bytes, Item] = {}
     for face in everything(items, owned(head.uid, "face")):
         at = face.attributes
         if "plan" in at:
             plan = plans.get(at["plan"])
             assert plan is not None, "a pending face whose plan is gone"
+            assert not {"owner", "claim"} & set(at), "an owner of a face that is not settled"
             if plan.attributes["id"] != at["plan_id"] or plan.attributes["state"] != "done":
                 continue
+        if "claim" in at:
+            assert "owner" not in at
+            if at["claim"] in users and at["id"] in users[at["claim"]].attributes["members"]:
+                face = Item(face.key, {**at, "owner": at["claim"]})
         visible[at["id"]] = face
-    stored = {
-        face_id: (at["vector"], at["scale"], at["geometry"], at["image"], at.get("external"))
-        for face_id, at in ((face_id, face.attributes) for face_id, face in visible.items())
-    }
-    assert stored == {face_id: row for face_id, (_, row) in told.items()}, "faces and log differ"
-    for face_id, face in visible.items():
-        if "plan" not in face.attributes:
-            assert face.attributes["seq"] == told[face_id][0]
+    return visible
 
+
+def content(at: Attributes) -> tuple[object, ...]:
+    return (at["vector"], at["scale"], at["geometry"], at["image"], at.get("external"), at.get("owner"))
+
+
+def check_records(items: Items, head: Head, visible: dict[bytes, Item]) -> None:
     named: dict[bytes, str] = {}
     for record in everything(items, owned(head.uid, "duplicate")):
         assert record.attributes["faces"], "an empty duplicate record"
@@ -74,24 +124,59 @@ def check_collection(items: Items, collection: Collection, blobs: Blobs | None =
             named[known["id"]] = record.key.sort
     assert named == {face_id: face.attributes["picture"] for face_id, face in visible.items()}, "duplicate records"
 
-    assert head.faces == len(visible), "the head's count"
+
+def check_users(items: Items, head: Head, visible: dict[bytes, Item], told: Told) -> None:
+    """Lists and owners tell the same, each user's vector is the mean of its faces', and rows and items agree."""
+    owners: dict[str, list[bytes]] = {}
+    for face_id, face in sorted(visible.items()):
+        if "owner" in face.attributes:
+            owners.setdefault(face.attributes["owner"], []).append(face_id)
+    users = {user.key.sort: user.attributes for user in everything(items, owned(head.uid, "user"))}
+    assert {user_id: list(at["members"]) for user_id, at in users.items() if at["members"]} == owners, "member lists"
+    assert len(users) == head.users, "the head's count of users"
+    rows: dict[bytes, tuple[object, ...]] = {}
+    for user_id, at in users.items():
+        assert 0 < at["seq"] <= head.seq
+        assert len(at["members"]) <= 100
+        if not at["members"]:
+            assert set(at) == {"members", "seq"}
+            continue
+        assert (at["vector"], at["scale"]) == mean_of([visible[member].attributes for member in at["members"]])
+        count = np.array([len(at["members"]), 0, 0, 0, 0], "<f4").tobytes()
+        rows[hashlib.sha256(user_id.encode()).digest()[:16]] = (
+            at["vector"], at["scale"], count, bytes(16), None, user_id,
+        )  # fmt: skip
+    assert rows == {row_id: row for row_id, (_, row) in told.users.items()}, "users and log differ"
+
+
+def mean_of(faces: list[Attributes]) -> tuple[bytes, bytes]:
+    scales = np.array([np.frombuffer(at["scale"], "<f4")[0] for at in faces], np.float64)
+    vectors = np.array([np.frombuffer(at["vector"], np.int8) for at in faces], np.float64) * scales[:, None]
+    mean = vectors.sum(axis=0)
+    vector, scale = quantise(array("f", (mean / np.linalg.norm(mean)).tolist()))
+    return vector, struct.pack("<f", scale)
+
+
+def check_index(matrix: Matrix, expected: set[bytes]) -> None:
     living = [
         block.ids[row].tobytes()
-        for block in Index(items, blobs, later=lambda _: None).current(head.collection()).blocks
+        for block in matrix.blocks
         for row in range(len(block.scales))
         if block.dead is None or not block.dead[row]
     ]
-    assert set(living) == set(visible), "the index"
-    assert len(living) == len(visible)
+    assert set(living) == expected, "the index"
+    assert len(living) == len(expected)
 
 
-def compacted_rows(blobs: Blobs, head: Head) -> dict[bytes, tuple[int, object]]:
+def compacted_rows(blobs: Blobs, head: Head, kind: int) -> dict[bytes, tuple[int, tuple[object, ...]]]:
     """id -> (seq, content) of what the segments of the head's manifest hold; reads the blobs."""
-    told: dict[bytes, tuple[int, object]] = {}
+    told: dict[bytes, tuple[int, tuple[object, ...]]] = {}
     manifest = current_manifest(blobs, head)
     assert (manifest.version, manifest.through) == (head.version, head.compacted_through)
     for ref in manifest.segments:
-        table = segments.decode(blobs.open(ref.name)).table
+        if ref.kind != kind:
+            continue
+        table = segments.decode(blobs.open(ref.name), kind).table
         dead = np.zeros(len(table), bool)
         if ref.tombstones is not None:
             dead = decode_tombstones(blobs.get(ref.tombstones), ref.rows)
@@ -99,15 +184,18 @@ def compacted_rows(blobs: Blobs, head: Head) -> dict[bytes, tuple[int, object]]:
         ids = [table.ids[row].tobytes() for row in range(len(table))]
         assert ids == sorted(set(ids)), "a segment's order"
         for row in np.flatnonzero(~dead).tolist():
-            assert ids[row] not in told, "a face in two segments"
-            content = (
-                table.vectors[row].tobytes(),
-                table.scales[row].tobytes(),
-                table.geometry[row].tobytes(),
-                table.images[row].tobytes(),
-                table.external[row],
+            assert ids[row] not in told, "a row in two segments"
+            told[ids[row]] = (
+                int(table.seqs[row]),
+                (
+                    table.vectors[row].tobytes(),
+                    table.scales[row].tobytes(),
+                    table.geometry[row].tobytes(),
+                    table.images[row].tobytes(),
+                    table.external[row],
+                    table.owners[row],
+                ),
             )
-            told[ids[row]] = (int(table.seqs[row]), content)
     return told
 
 
@@ -121,6 +209,4 @@ def marked_faces(items: Items, collection: Collection) -> list[Item]:
 
 def owned_items(items: Items, collection: Collection) -> int:
     """How many items of any kind the uid still owns."""
-    return sum(
-        len(everything(items, owned(collection.uid, kind))) for kind in ("log", "face", "duplicate", "plan", "tags")
-    )
+    return sum(len(everything(items, owned(collection.uid, kind))) for kind in OWNED)

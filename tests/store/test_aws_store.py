@@ -10,15 +10,19 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceNotFound
 from openrek.domain.faces import Face
 from openrek.domain.models import SFACE
+from openrek.domain.users import RequestToken
 from openrek.store.blobs import Blobs
 from openrek.store.collections import StoredCollections
 from openrek.store.dynamo_items import DynamoItems
+from openrek.store.erasing import StoredErasure
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.items import Items
 from openrek.store.s3_blobs import S3Blobs
 from openrek.store.search import StoredSearch
+from openrek.store.tags import StoredTags
 from openrek.store.upkeep import Upkeep
+from openrek.store.users import StoredUsers
 from tests.store.synthetic import Embedder, open_items, picture, slot_of, slots, unit, vector_of
 from tests.support.aws import LocalAws
 from tests.support.aws_meter import Meter
@@ -32,6 +36,7 @@ class Story:
         self.faces = StoredFaces(items, faces_per_commit=5)
         self.old_search = StoredSearch(items, blobs, threads=1)
         self.upkeep = Upkeep(items, blobs)
+        self._items = items
         self._blobs = blobs
         self._new_search: Callable[[], StoredSearch] = lambda: StoredSearch(items, blobs, threads=1)
 
@@ -50,6 +55,7 @@ class Story:
         self.upkeep.sweep()
         self.upkeep.purge()
         yield from self._look(people)
+        yield from self._people(people, added[2:])
         yield len(list(self._blobs.names())) > 0
         self.collections.delete("people")
         yield from self._gone(people)
@@ -58,6 +64,26 @@ class Story:
         again = self.collections.create("people", SFACE, {})
         self._index(again, 1, 1)
         yield from self._look(again)
+
+    def _people(self, people: Collection, faces: Sequence[Face]) -> Iterator[Any]:
+        """Users, tags, request tokens and an erasure."""
+        users, tags = StoredUsers(self._items, faces_per_commit=4), StoredTags(self._items)
+        token = RequestToken("once", bytes(32))
+        ids = [face.face_id for face in faces]
+        for _ in range(2):
+            users.create(people, "ada", token)
+        users.create(people, "bob", None)
+        yield len(users.associate(people, "ada", ids[:9], lowest_cosine=-1.0, once=None).changed)
+        yield [face.reason for face in users.associate(people, "bob", ids[7:], lowest_cosine=0.9, once=None).left]
+        yield from self._look(people)
+        self.upkeep.purge()
+        yield from self._look(people)
+        yield len(users.disassociate(people, "ada", ids[:4], None).changed)
+        tags.put(people, {"team": "b", "more": ""})
+        yield tags.read(people)
+        yield len(StoredErasure(self._items, faces_per_commit=2).erase_user(people, "ada").face_ids)
+        yield from self._look(people)
+        users.delete(people, "bob", None)
 
     def _index(self, collection: Collection, number: int, count: int) -> Sequence[Face]:
         return self.faces.index(collection, picture(number), slots(count), Embedder(picture(number)))
@@ -73,6 +99,7 @@ class Story:
             for probe in (unit("any"), vector_of(picture(1), slots(1)[0].box)):
                 found = search.nearest(head, probe, limit=5, lowest_cosine=-1.0)
                 yield [(_told(match.face), match.cosine) for match in found]
+                yield list(search.nearest_users(head, [probe], limit=5, lowest_cosine=-1.0)[0])
 
     def _gone(self, people: Collection) -> Iterator[Any]:
         for ask in (

@@ -32,7 +32,7 @@ def test_a_new_collection_is_empty(items: Items) -> None:
     assert (made.face_count, made.user_count) == (0, 0)
     tags = items.get(Key(f"{made.uid.hex}/tags", "tags"))
     assert tags is not None
-    assert tags.attributes == {"tags": {"team": "red"}}
+    assert tags.attributes["tags"] == {"team": "red"}
 
 
 def test_names_are_unique_until_deleted(items: Items) -> None:

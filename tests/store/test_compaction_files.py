@@ -171,9 +171,10 @@ def test_folding_keeps_the_last_of_each_row_and_remembers_all_names(store: Store
     fill(store, range(3, 8), seed=50)
     store.write({}, [name_of(4), name_of(30)])
 
-    folded = fold(store.items, store.head, after=0)
+    log = fold(store.items, store.head, after=0)
+    folded = log.faces
 
-    assert folded.through == 3
+    assert log.through == 3
     assert {table_id(folded.rows, place) for place in range(len(folded.rows))} == {*map(name_of, (0, 1, 2, 3, 5, 6, 7))}
     assert folded.named[name_of(4)] == folded.named[name_of(30)] == 3
     assert folded.named[name_of(0)] == 1

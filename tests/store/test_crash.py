@@ -17,11 +17,13 @@ import apsw
 import pytest
 
 from openrek.domain.collections import Collection
+from openrek.domain.users import RequestToken
 from openrek.store.blobs import Blobs
 from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.items import Items
+from openrek.store.users import StoredUsers
 from openrek.store.verification import verify
 from tests.store.invariants import check_collection, marked_faces, plan_items
 from tests.store.synthetic import new_collection, open_items
@@ -41,7 +43,9 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
         after_s = random.Random(seed).uniform(0.0, 0.35)
         print(f"kill {kill}: seed {seed}, after {after_s:.3f} s")
         lines = killed_writer(tmp_path, seed, after_s)
+        users, lines = memberships(lines), [line for line in lines if line[0][:-1] in ("index", "delete")]
         pending = replay(lines, there)
+        check_users(items, collection, users)
         check(items, blobs, collection, there, pending)
         complete(items, collection, there, pending)
         check(items, blobs, collection, there, None)
@@ -82,6 +86,45 @@ def replay(lines: list[list[str]], there: dict[str, list[str]]) -> list[str] | N
         elif what == "delete!":
             assert there.pop(name) == rest
     return pending
+
+
+def memberships(lines: list[list[str]]) -> tuple[str, set[str], list[str] | None] | None:
+    """The writer's user, the faces that it was told are its, and the call that was not acknowledged."""
+    told = [line for line in lines if line[0][:-1] in ("user", "join", "leave")]
+    if not told or told[0][0] != "user?":
+        return None
+    faces: set[str] = set()
+    for what, _, *face_ids in told:
+        if what == "join!":
+            faces |= set(face_ids)
+        elif what == "leave!":
+            faces -= set(face_ids)
+    return told[0][1], faces, told[-1] if told[-1][0].endswith("?") else None
+
+
+def check_users(items: Items, collection: Collection, told: tuple[str, set[str], list[str] | None] | None) -> None:
+    """What was acknowledged is so; the unfinished call took effect whole or not, and its retry makes it whole. Then the
+    user goes, so that the next writer may delete the faces."""
+    if told is None:
+        return
+    user_id, faces, pending = told
+    users, what = StoredUsers(items, faces_per_commit=3), "" if pending is None else pending[0]
+    if what == "user?":
+        users.create(collection, user_id, RequestToken(f"t{user_id.removeprefix('user-')}", bytes(32)))
+    now = {str(face.face_id) for face in StoredFaces(items).of_user(collection, user_id)}
+    if pending is None or what == "user?":
+        assert now == faces
+    else:
+        asked = [UUID(face_id) for face_id in pending[2:]]
+        assert now in (faces, faces | set(pending[2:]) if what == "join?" else faces - set(pending[2:]))
+        if what == "join?":
+            users.associate(collection, user_id, asked, lowest_cosine=-1.0, once=None)
+            faces |= set(pending[2:])
+        else:
+            users.disassociate(collection, user_id, asked, None)
+            faces -= set(pending[2:])
+    assert {str(face.face_id) for face in StoredFaces(items).of_user(collection, user_id)} == faces
+    users.delete(collection, user_id, None)
 
 
 def check(

@@ -238,7 +238,7 @@ def test_a_commit_finds_out_by_reading_what_became_of_it(
 
     head = require_head(items, collection)
     assert (head.seq, head.faces) == (1, 2)
-    assert [len(entry.rows) for page in entries(items, head.uid, after=0, through=1) for entry in page] == [2]
+    assert [len(entry.faces.rows) for page in entries(items, head.uid, after=0, through=1) for entry in page] == [2]
     assert sorted(faces.page(collection, None, 10).rows, key=added.index) == added
 
 

@@ -29,6 +29,7 @@ from tests.store.world import (
     Event,
     Index,
     Look,
+    Model,
     Operation,
     Process,
     Purge,
@@ -37,9 +38,19 @@ from tests.store.world import (
     World,
     attempt,
 )
+from tests.store.world_users import (
+    Associate,
+    CreateUser,
+    DeleteUser,
+    Disassociate,
+    Erase,
+    LookAtUsers,
+    unfinished,
+)
 
 EXAMPLES = int(os.environ.get("OPENREK_STORE_EXAMPLES", "300"))
 STEPS = 60
+TOKENS_SURELY_VALID_H = 15.0
 NAMES = ("a", "b")
 
 names = st.sampled_from(NAMES)
@@ -62,6 +73,21 @@ indexing = st.tuples(
     st.one_of(st.just(range(8)), st.lists(st.integers(0, 7), unique=True, max_size=8)),
 )
 deletions = st.tuples(st.just("delete"), names, picks)
+users = st.sampled_from(["ada", "bob"])
+tokens = st.sampled_from([None, "t1", "t2"])
+making = st.one_of(
+    st.tuples(st.just("create user"), names, users, tokens), st.tuples(st.just("delete user"), names, users, tokens)
+)
+joining = st.one_of(
+    st.tuples(st.just("associate"), names, users, tokens, picks),
+    st.tuples(st.just("associate"), names, users, tokens, picks),
+    st.tuples(st.just("disassociate"), names, users, tokens, picks),
+)
+user_calls = st.one_of(making, joining, joining)
+user_looks = st.tuples(
+    st.just("look at users"), names, st.sampled_from(["users", "of user", "search", "search by user"]), users, places
+)
+erasures = st.tuples(st.just("erase"), names, st.one_of(st.tuples(st.just("user"), users), st.just(("external", "x"))))
 small = st.one_of(
     st.tuples(st.just("create"), names), st.tuples(st.just("remove"), names), st.tuples(st.just("sweep"), names)
 )
@@ -70,7 +96,9 @@ compaction = st.one_of(
     st.tuples(st.just("compact"), names, st.just(True)),
     st.tuples(st.just("purge"), names),
 )
-calls = st.one_of(indexing, indexing, deletions, deletions, looks, small, compaction)
+calls = st.one_of(
+    indexing, indexing, deletions, deletions, looks, small, compaction, user_calls, user_calls, user_looks, erasures
+)
 
 special = st.sampled_from([("again",), ("replace",), ("later",), ("deliver",)])
 """What the other process also does meanwhile: the very same call; delete the collection and make it again; let an hour
@@ -93,9 +121,11 @@ class TwoProcesses(RuleBasedStateMachine):
         self.processes = [Process(self.items, self.blobs, self.wire, lambda: self.now_s) for _ in range(2)]
         self.world = World(self.items, self.blobs, NAMES)
         self.open_events: list[Event] = []
-        self.last: list[tuple[Any, ...]] = []
+        self.last: list[Operation] = []
+        self.hours = 0.0
         for name in NAMES:
             self.call(0, ("create", name), {})
+            self.call(0, ("create user", name, "ada", None), {})
 
     @rule(who=st.integers(0, 1), call=calls, faults=faults)
     def call(self, who: int, call: tuple[Any, ...], faults: dict[int, Fault]) -> None:
@@ -103,7 +133,9 @@ class TwoProcesses(RuleBasedStateMachine):
 
     @rule(
         who=st.integers(0, 1),
-        call=st.one_of(indexing, indexing, deletions, small, looks, compaction, compaction),
+        call=st.one_of(
+            indexing, indexing, deletions, small, looks, compaction, compaction, user_calls, user_calls, user_looks
+        ),
         faults=st.one_of(st.just({}), faults),
         step=st.integers(0, 20),
         doubt=doubts,
@@ -125,7 +157,7 @@ class TwoProcesses(RuleBasedStateMachine):
 
     @rule(
         who=st.integers(0, 1),
-        call=st.one_of(indexing, deletions, small),
+        call=st.one_of(indexing, deletions, small, user_calls, erasures),
         doubt=doubts,
         fault=silence,
         step=st.integers(0, 15),
@@ -147,14 +179,33 @@ class TwoProcesses(RuleBasedStateMachine):
         if not len(self.wire):
             self.open_events = []
 
-    @rule(hours=st.sampled_from([0.3, 1.1]), who=st.integers(0, 1))
+    @rule(hours=st.sampled_from([0.3, 1.1, 30.0]), who=st.integers(0, 1))
     def later(self, hours: float, who: int) -> None:
-        """Nothing stays on its way for an hour."""
+        """Nothing stays on its way for an hour; request tokens are all valid, or none is."""
+        hours = 30.0 if self.hours > TOKENS_SURELY_VALID_H else hours
         while len(self.wire):
             self.deliver(0)
             self.world.look()
-        self.now_s += hours * ABANDONED_AFTER_S
+        self.pass_hours(hours)
+        if hours > TOKENS_SURELY_VALID_H:
+            self.hours = 0.0
+            for model in self.models():
+                model.tokens.clear()
         self.run(who, ("sweep", "a"), {}, None, [])
+        if hours > 1.0:  # no erasure is left under way
+            for model in self.models():
+                model.erasures.clear()
+
+    def pass_hours(self, hours: float) -> None:
+        self.now_s += hours * ABANDONED_AFTER_S
+        self.hours += hours
+
+    def models(self) -> list[Model]:
+        return [model for candidate in self.world.candidates for model in candidate.values()]
+
+    def unfinished(self) -> list[Event]:
+        """Erasures that a sweep may go on with."""
+        return [unfinished(name, whom) for name in NAMES for whom in self.world.model[name].erasures]
 
     @rule(who=st.integers(0, 1))
     def reopen(self, who: int) -> None:
@@ -171,10 +222,18 @@ class TwoProcesses(RuleBasedStateMachine):
             self.folder.cleanup()
 
     def run(
-        self, who: int, call: tuple[Any, ...], faults: dict[int, Fault], step: int | None, others: list[tuple[Any, ...]]
+        self,
+        who: int,
+        call: tuple[Any, ...] | Operation,
+        faults: dict[int, Fault],
+        step: int | None,
+        others: list[tuple[Any, ...]],
     ) -> None:
         process, other = self.processes[who], self.processes[1 - who]
         operation = self.operation(call)
+        sweeps = isinstance(operation, Sweep | Purge)
+        if sweeps and self.unfinished():
+            others = []  # nobody looks on while it goes on with an erasure, which is not atomic
         if isinstance(operation, Remove):
             operation.doubtful = not {Fault.LOST, Fault.UNSAID, Fault.LATE}.isdisjoint(faults.values())
         meanwhile: list[Event] = []
@@ -183,15 +242,18 @@ class TwoProcesses(RuleBasedStateMachine):
             if now != step:
                 return
             for each in others:
+                if self.unfinished() and each[0] in ("deliver", "later", "sweep", "purge"):
+                    continue
                 if each == ("deliver",):
                     self.wire.deliver()
                     meanwhile.extend(self.open_events)
                 elif each == ("later",):
-                    if not len(self.wire):
-                        self.now_s += 1.1 * ABANDONED_AFTER_S
+                    if not len(self.wire) and self.hours < TOKENS_SURELY_VALID_H:
+                        self.pass_hours(1.1)
                         attempt(Sweep("a"), other)
                 else:
-                    again = {"again": [call], "replace": [("remove", call[1]), ("create", call[1])]}
+                    name = operation.collection
+                    again = {"again": [operation], "replace": [("remove", name), ("create", name)]}
                     for second in map(self.operation, again.get(each[0], [each])):
                         meanwhile.extend(second.events(attempt(second, other)))
 
@@ -202,17 +264,21 @@ class TwoProcesses(RuleBasedStateMachine):
         process.items.choose = lambda _: Fault.NONE
         process.items.before = lambda _: None
         mine = [] if answer == THROTTLED else operation.events(answer)
+        if sweeps:
+            mine += self.unfinished()
         self.explain(mine, meanwhile)
         if answer == UNKNOWN and len(self.wire):
             self.open_events += mine
-        if call[0] in ("index", "delete"):
-            self.last = [*self.last[-3:], call]
+        if operation.repeated:
+            self.last = [*self.last[-3:], operation]
 
     def explain(self, mine: list[Event], meanwhile: list[Event]) -> None:
         self.world.explain(mine, meanwhile)
         self.world.look()
 
-    def operation(self, call: tuple[Any, ...]) -> Operation:
+    def operation(self, call: tuple[Any, ...] | Operation) -> Operation:
+        if isinstance(call, Operation):
+            return call
         kind, name, *rest = call
         model = self.world.model[name]
         known = list(model.given)
@@ -228,11 +294,19 @@ class TwoProcesses(RuleBasedStateMachine):
             return Purge(name)
         if kind == "index":
             return Index(name, *rest)
+        if kind in ("create user", "delete user"):
+            return {"create user": CreateUser, "delete user": DeleteUser}[kind](name, *rest)
+        if kind == "erase":
+            return Erase(name, *rest)
+        if kind == "look at users":
+            return LookAtUsers(name, *rest)
         living = [model.faces[place] for place in sorted(model.faces, key=repr)]
         pool = [*living, *living, *known] or [self.items_of_nobody]
         picked = [pool[pick % len(pool)] for pick in rest[-1]]
         if kind == "delete":
             return Delete(name, picked)
+        if kind in ("associate", "disassociate"):
+            return {"associate": Associate, "disassociate": Disassociate}[kind](name, rest[0], rest[1], picked)
         return Look(name, rest[0], rest[1], picked or pool[:1])
 
     @property

@@ -191,7 +191,7 @@ def test_a_write_during_a_refresh_is_not_missed_by_who_asks_after_it(items: Item
 
 
 def vectors_of(items: Items, found: Index, collection: Collection) -> "weakref.ref[object]":
-    vectors = found.current(now(items, collection)).blocks[-1].vectors
+    vectors = found.current(now(items, collection)).faces.blocks[-1].vectors
     return weakref.ref(vectors.base if vectors.base is not None else vectors)
 
 
@@ -252,10 +252,10 @@ def test_the_collections_used_last_stay_in_memory(items: Items) -> None:
 def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collection: Collection) -> None:
     found = Index(items, MemoryBlobs())
     everyone = [face for n in range(10) for face in index(items, collection, n, 97)]
-    assert len(found.current(now(items, collection)).blocks[-1].scales) == 970
+    assert len(found.current(now(items, collection)).faces.blocks[-1].scales) == 970
 
     StoredFaces(items).delete(collection, [face.face_id for face in everyone[:600]])
-    block = found.current(now(items, collection)).blocks[-1]
+    block = found.current(now(items, collection)).faces.blocks[-1]
 
     assert len(block.scales) < 600
     assert block.dead is None or not block.dead.any() or block.dead.sum() < 300
@@ -264,7 +264,7 @@ def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collect
     }
     assert alive == {face.face_id for face in everyone[600:]}
     expected = searcher(items).nearest(collection, unit(1), limit=50, lowest_cosine=-1.0)
-    face = found.current(now(items, collection)).faces[-1]
+    face = found.current(now(items, collection)).faces.labels[-1].face
     ids_of = {UUID(bytes=block.ids[n].tobytes()): n for n in range(len(block.scales))}
     assert [face(ids_of[match.face.face_id]) for match in expected] == [match.face for match in expected]
     more = index(items, collection, 50, 5)
@@ -273,9 +273,9 @@ def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collect
 
 def _all(items: Items, found: Index, collection: Collection) -> list[FaceMatch]:
     snapshot = found.current(now(items, collection))
-    dead = snapshot.blocks[-1].dead
-    rows = [row for row in range(len(snapshot.blocks[-1].scales)) if dead is None or not dead[row]]
-    return [FaceMatch(snapshot.faces[-1](row), 0.0) for row in rows]
+    dead = snapshot.faces.blocks[-1].dead
+    rows = [row for row in range(len(snapshot.faces.blocks[-1].scales)) if dead is None or not dead[row]]
+    return [FaceMatch(snapshot.faces.labels[-1].face(row), 0.0) for row in rows]
 
 
 def test_a_snapshot_never_changes(items: Items, collection: Collection) -> None:
@@ -283,7 +283,7 @@ def test_a_snapshot_never_changes(items: Items, collection: Collection) -> None:
     first = index(items, collection, 0, 51)
     StoredFaces(items).delete(collection, [first[50].face_id])
     old = found.current(now(items, collection))
-    block, face = old.blocks[-1], old.faces[-1]
+    block, face = old.faces.blocks[-1], old.faces.labels[-1].face
     assert block.dead is not None
     was = (block.vectors.copy(), block.ids.copy(), [face(row) for row in range(51)], block.dead.copy())
 
@@ -311,7 +311,7 @@ def test_a_hole_in_the_log_is_said_and_not_searched(items: Items, collection: Co
 
     items.transact([Put(missing.key, missing.attributes)])
     assert found.current(now(items, collection)).seq == 5
-    assert len(found.current(now(items, collection)).blocks[-1].scales) == 25
+    assert len(found.current(now(items, collection)).faces.blocks[-1].scales) == 25
 
 
 def test_an_entry_that_cannot_be_applied_is_not_half_applied(items: Items, collection: Collection) -> None:

@@ -69,8 +69,8 @@ def test_texts_are_kept(values: list[str | None]) -> None:
 def test_a_row_is_a_face(table: Table) -> None:
     for row, (face_id, _, image, geometry, _, _, external, owner) in enumerate(rows_of(table)):
         at = {"id": face_id, "image": image, "geometry": geometry, "external": external, "owner": owner}
-        assert table.face(row) == face_of(at)
-        assert table.face(row).face_id == UUID(bytes=face_id)
+        assert table.labels.face(row) == face_of(at)
+        assert table.labels.face(row).face_id == UUID(bytes=face_id)
 
 
 @given(tables())

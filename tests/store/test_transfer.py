@@ -19,7 +19,9 @@ import pytest
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceNotFound
 from openrek.domain.models import FACE_MODELS, SFACE
+from openrek.domain.users import MOST_FACES_OF_USER
 from openrek.store import archive as archives
+from openrek.store import tags, users
 from openrek.store.archive import NAMES, Archive, BadArchive
 from openrek.store.archive_files import load, save
 from openrek.store.collections import StoredCollections
@@ -123,6 +125,7 @@ def test_the_file_is_plain_numpy(items: Items, people: Collection, tmp_path: Pat
             "empty": "",
         }
         assert file["user_ids"].astype(str).tolist() == [""] * 90
+        assert file["users"].tolist() == []
 
 
 def test_pictures_are_known_again_after_an_import(items: Items, other: Items, people: Collection) -> None:
@@ -265,7 +268,6 @@ def test_what_does_not_suit_the_collection_writes_nothing(
     exported = export(items, "people")
     wrong = {
         "more than the 10 faces": (exported, 10),
-        "belong to users": (changed(exported, "user_ids", lambda found: found.astype("S2") + b"u"), 1000),
         "not that of its picture": (changed(exported, "image_sha256", at_row(40, 7)), 1000),
     }
     for told, (archive, max_faces) in wrong.items():
@@ -280,7 +282,7 @@ def test_what_does_not_suit_the_collection_writes_nothing(
 
 
 BAD: dict[str, tuple[Callable[[Archive], Archive], str]] = {
-    "format": (lambda a: changed(a, "format_version", lambda v: v + 1), "has format 2"),
+    "format": (lambda a: changed(a, "format_version", lambda v: v + 1), "has format 3"),
     "float format": (lambda a: changed(a, "format_version", lambda v: v.astype("<f8")), "format_version is <f8"),
     "collection": (lambda a: replace(a, collection_id=np.array(b"../x")), "collection id is not one"),
     "model": (lambda a: replace(a, face_model_version=np.array(b"9.9")), "face model b'9.9'"),
@@ -292,6 +294,12 @@ BAD: dict[str, tuple[Callable[[Archive], Archive], str]] = {
     "unordered": (lambda a: changed(a, "face_ids", lambda v: v[::-1].copy()), "strictly ascending"),
     "external id": (lambda a: changed(a, "external_image_ids", at_row(3, b"a b")), "in external_image_ids is not"),
     "user id": (lambda a: changed(a, "user_ids", at_row(3, b"/")), "in user_ids is not"),
+    "user that is not listed": (lambda a: changed(a, "user_ids", at_row(3, b"x")), "does not list"),
+    "listed user": (lambda a: replace(a, users=np.array([b"a b"])), "in users is not"),
+    "users unordered": (lambda a: replace(a, users=np.array([b"b", b"a"])), "users are not in strictly"),
+    "user twice": (lambda a: replace(a, users=np.array([b"a", b"a"])), "users are not in strictly"),
+    "long user": (lambda a: replace(a, users=np.array([b"a" * 129])), "users is .S129"),
+    "table of users": (lambda a: replace(a, users=np.array([[b"a"]])), "users is"),
     "box": (lambda a: changed(a, "boxes", at_row(0, np.nan)), "A box is not"),
     "far box": (lambda a: changed(a, "boxes", at_row(0, 1e9)), "A box is not"),
     "confidence": (lambda a: changed(a, "confidences", at_row(0, np.nan)), "A confidence is not"),
@@ -401,7 +409,9 @@ def test_the_limits_are_those_of_the_service_model() -> None:
         described = shapes[name]
         assert pattern.pattern == re.sub(r"\+$", f"{{1,{described['max']}}}", described["pattern"])
     assert (shapes["TagKey"]["max"], shapes["TagValue"]["max"]) == (128, 256)
-    assert shapes["TagMap"]["max"] == archives.MAX_TAGS
+    assert shapes["TagMap"]["max"] == archives.MAX_TAGS == tags.MAX_TAGS
+    assert users.MAX_USERS == archives.MAX_USERS
+    assert shapes["UserFaceIdList"]["max"] == MOST_FACES_OF_USER
     assert json.dumps(shapes["TagKey"]["pattern"]) == json.dumps(r"^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]*$")
 
 

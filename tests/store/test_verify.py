@@ -502,7 +502,7 @@ def test_vectors_survive_bit_by_bit(store: Store) -> None:
     for ref in current_manifest(store.blobs, store.head).segments:
         table = segments.decode(store.blobs.get(ref.name)).table
         for row in range(len(table)):
-            face = store.items.get(face_key(store.people.uid, table.face(row).face_id))
+            face = store.items.get(face_key(store.people.uid, table.labels.face(row).face_id))
             assert face is not None
             assert face.attributes["vector"] == table.vectors[row].tobytes()
             assert face.attributes["scale"] == table.scales[row].tobytes()

@@ -4,23 +4,28 @@ import hashlib
 import itertools
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import Throttling
+from openrek.domain.errors import Conflict, ResourceNotFound, Throttling
 from openrek.domain.faces import Picture
+from openrek.domain.users import RequestToken
 from openrek.store.blobs import BlobExists
 from openrek.store.collections import StoredCollections
+from openrek.store.commits import TOO_MANY_WRITERS
 from openrek.store.compaction import Compactor
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.garbage import Garbage
 from openrek.store.items import ConditionFailed, Contended, Items, Key, Put
+from openrek.store.users import StoredUsers
 from tests.store.synthetic import Embedder, ids, open_items, searcher, slots, vector_of
 
 
@@ -67,6 +72,11 @@ def index_and_delete(folder: Path, seed: int, acknowledge: Callable[[str], None]
     compactor, garbage = Compactor(items, blobs), Garbage(items, blobs)
     found = StoredCollections(items).require("people")
     faces = StoredFaces(items, faces_per_commit=4)
+    users = StoredUsers(items, faces_per_commit=3)
+    user_id = f"user-{seed}"
+    acknowledge(f"user? {user_id} {user_id}")
+    users.create(found, user_id, RequestToken(f"t{seed}", bytes(32)))
+    acknowledge(f"user! {user_id}")
     chance = random.Random(seed)
     mine: dict[str, list[str]] = {}
     for number in itertools.count():
@@ -81,6 +91,14 @@ def index_and_delete(folder: Path, seed: int, acknowledge: Callable[[str], None]
             acknowledge(f"delete? {name} {' '.join(gone)}")
             deletion = faces.delete(found, [UUID(face_id) for face_id in gone])
             acknowledge(f"delete! {name} {' '.join(str(face_id) for face_id in deletion.deleted)}")
+        if chance.random() < 0.5 and mine:
+            some = [UUID(face_id) for face_id in mine[chance.choice(sorted(mine))]]
+            acknowledge(f"join? {user_id} {' '.join(map(str, some))}")
+            told = users.associate(found, user_id, some, lowest_cosine=-1.0, once=None)
+            acknowledge(f"join! {user_id} {' '.join(map(str, told.changed))}")
+            acknowledge(f"leave? {user_id} {' '.join(map(str, some))}")
+            told = users.disassociate(found, user_id, some, None)
+            acknowledge(f"leave! {user_id} {' '.join(map(str, told.changed))}")
         if chance.random() < 0.3:
             compactor.step("people", everything=chance.random() < 0.5)
             garbage.collect("people", everything=chance.random() < 0.5)
@@ -133,14 +151,86 @@ def index_some(items: Items, me: int, pictures: int) -> tuple[set[str], set[str]
     return there, gone
 
 
+USERS = ("ada", "bob", "eve")
+PASSING = "passing"
+"""A user that comes and goes."""
+
+Pair = tuple[str, str]
+"""A user and a face."""
+
+
+@dataclass
+class Account:
+    """What clients were told: (user, face) that joined and left, faces that were deleted, each as often as told."""
+
+    joined: Counter[Pair] = field(default_factory=Counter)
+    left: Counter[Pair] = field(default_factory=Counter)
+    deleted: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Account") -> None:
+        self.joined += other.joined
+        self.left += other.left
+        self.deleted += other.deleted
+
+
+def share_faces(folder: Path, me: int, clients: int, calls: int, face_ids: list[str]) -> Account:
+    """As many clients as threads, all at the same faces and users."""
+    items = open_items(folder)
+    found = StoredCollections(items).require("people")
+    with ThreadPoolExecutor(clients) as pool:
+        parts = [(items, found, f"{me}-{client}", calls, face_ids) for client in range(clients)]
+        accounts = list(pool.map(lambda part: _client(*part), parts))
+    items.close()
+    total = Account()
+    for account in accounts:
+        total.add(account)
+    return total
+
+
+def _client(items: Items, found: Collection, name: str, calls: int, face_ids: list[str]) -> Account:
+    users, faces = StoredUsers(items), StoredFaces(items)
+    chance = random.Random(name)
+    account = Account()
+    for number in range(calls):
+        user = chance.choice([*USERS, PASSING])
+        some = [UUID(face_id) for face_id in chance.sample(face_ids, chance.choice([1, 4, 12]))]
+        once = RequestToken(f"{name}-{number}", hashlib.sha256(f"{name} {number}".encode()).digest())
+        what = chance.random()
+        if what < 0.1:
+            account.deleted.update(map(str, patiently(lambda some=some: faces.delete(found, some)).deleted))
+        elif what < 0.2:
+            make = chance.choice([users.create, users.delete])
+            with suppress(Conflict, ResourceNotFound):
+                patiently(lambda make=make, once=once: make(found, PASSING, once))
+        else:
+            joins = what < 0.65
+
+            def call(joins: bool = joins, user: str = user, some: list[UUID] = some, once: RequestToken = once) -> Any:
+                if joins:
+                    return users.associate(found, user, some, lowest_cosine=-1.0, once=once)
+                return users.disassociate(found, user, some, once)
+
+            with suppress(ResourceNotFound):
+                told = patiently(call)
+                assert patiently(call) == told
+                book = account.joined if joins else account.left
+                book.update((user, str(face_id)) for face_id in told.changed)
+    return account
+
+
 Answer = TypeVar("Answer")
 
 
 def patiently(call: Callable[[], Answer]) -> Answer:
     """A client that does what a stock SDK does when it is throttled."""
     for _ in range(10):
-        with suppress(Throttling):
+        try:
             return call()
+        except Throttling:
+            continue
+        except Conflict as conflict:
+            if conflict.reason != TOO_MANY_WRITERS:
+                raise
     raise AssertionError("throttled ten times")
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import (
+    Conflict,
     InternalServerError,
     InvalidParameter,
     Refusal,
@@ -22,17 +23,21 @@ from openrek.domain.errors import (
     ResourceNotFound,
     Throttling,
 )
-from openrek.domain.faces import Face
+from openrek.domain.faces import Face, FaceNotDeleted
 from openrek.domain.models import SFACE
+from openrek.domain.users import Association
 from openrek.store.blobs import Blobs
 from openrek.store.collections import StoredCollections
 from openrek.store.compaction import Compactor
+from openrek.store.erasing import StoredErasure
 from openrek.store.faces import StoredFaces
 from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
 from openrek.store.search import StoredSearch
+from openrek.store.table import owned
 from openrek.store.upkeep import Upkeep
+from openrek.store.users import StoredUsers
 from tests.store.faults import Fault, FaultyBlobs, FaultyItems, Killed, Wire
-from tests.store.invariants import check_collection
+from tests.store.invariants import check_collection, everything
 from tests.store.synthetic import Embedder, no_pause, picture, slot, slot_of, vector_of
 
 FACES_PER_COMMIT = 3
@@ -44,15 +49,47 @@ UNKNOWN = "unknown"
 """The outcome of an operation whose client died, or was told that the store did not say."""
 
 
+Whom = tuple[str, str]
+"""("user", UserId) or ("external", ExternalImageId)."""
+
+
+@dataclass
+class Erasing:
+    """The faces that it was to erase, and what it did erase; `doubt`: it may just have done more."""
+
+    faces: set[UUID]
+    gone_faces: set[UUID] = field(default_factory=set)
+    gone_users: set[str] = field(default_factory=set)
+    doubt: bool = True
+
+
 @dataclass
 class Model:
-    """What is there: a collection's uid, its faces by place, and every id it ever gave."""
+    """What is there: a collection's uid, its faces by place, and every id it ever gave; and its users."""
 
     uid: UUID | None = None
     faces: dict[Place, UUID] = field(default_factory=dict)
     given: dict[UUID, None] = field(default_factory=dict)
     struck: dict[frozenset[UUID], set[UUID]] = field(default_factory=dict)
     """What larger deletions of the same ids did so far: a repetition may answer for them too."""
+    users: dict[str, set[UUID]] = field(default_factory=dict)
+    """Each user's faces."""
+    tokens: dict[str, tuple[tuple[str, str, object], object]] = field(default_factory=dict)
+    """What came with a request token, and what it was told."""
+    erasures: dict[Whom, Erasing] = field(default_factory=dict)
+    """Those whose end nobody saw. A repetition may answer for what they did, and so may the sweep go on with them."""
+
+    def owner(self, face_id: UUID) -> str | None:
+        return next((user for user, members in self.users.items() if face_id in members), None)
+
+    @property
+    def owners(self) -> dict[UUID, str | None]:
+        return {face_id: self.owner(face_id) for face_id in self.faces.values()}
+
+    def drop(self, face_id: UUID) -> None:
+        self.faces = {place: known for place, known in self.faces.items() if known != face_id}
+        for members in self.users.values():
+            members.discard(face_id)
 
 
 class Wrong(AssertionError):
@@ -85,6 +122,8 @@ class Process:
         self.faces = StoredFaces(
             self.items, max_faces=60, faces_per_commit=FACES_PER_COMMIT, clock=self._clock, pause=no_pause
         )
+        self.users = StoredUsers(self.items, faces_per_commit=FACES_PER_COMMIT, clock=self._clock, pause=no_pause)
+        self.erasure = StoredErasure(self.items, faces_per_commit=FACES_PER_COMMIT, clock=self._clock, pause=no_pause)
         self.search = StoredSearch(self.items, self.blobs, threads=1, later=lambda work: work())
         self.compactor = Compactor(self.items, self.blobs, clock=self._clock, pause=no_pause)
         self.upkeep = Upkeep(self.items, self.blobs, clock=self._clock, pause=no_pause)
@@ -97,6 +136,11 @@ def require(condition: bool, *what: object) -> None:
 
 class Operation(ABC):
     """A call, told apart from its effects on the model. `run` makes it, `events` says what the answer claims."""
+
+    in_pieces = False
+    """Refused for too much work, it may have been done in part."""
+    repeated = False
+    """Clients try it again."""
 
     def __init__(self, collection: str) -> None:
         self.collection = collection
@@ -159,6 +203,8 @@ class Remove(Operation):
 
 
 class Index(Operation):
+    repeated = True
+
     def __init__(self, collection: str, number: int, external: str | None, slots: Sequence[int]) -> None:
         super().__init__(collection)
         self.number, self.external, self.slots = number, external, tuple(slots)
@@ -205,6 +251,8 @@ class Index(Operation):
 class Delete(Operation):
     """Each chunk is one event, since a call is atomic per chunk only."""
 
+    in_pieces = repeated = True
+
     def __init__(self, collection: str, face_ids: Sequence[UUID]) -> None:
         super().__init__(collection)
         self.face_ids = tuple(dict.fromkeys(face_ids))
@@ -232,6 +280,10 @@ class Delete(Operation):
             alone = len(self.face_ids) <= FACES_PER_COMMIT
             struck = set() if alone else model.struck.setdefault(frozenset(self.face_ids), set())
             for face_id in chunk:
+                if face_id in there and (owner := model.owner(face_id)) is not None:
+                    refused = FaceNotDeleted(face_id, "ASSOCIATED_TO_AN_EXISTING_USER", owner)
+                    require(answer == UNKNOWN or refused in answer.left, "a user's face, not refused", face_id)
+                    continue
                 if answer != UNKNOWN:
                     gone = face_id in answer.deleted
                     require(gone or face_id not in there, "not deleted", face_id)
@@ -298,6 +350,8 @@ class Look(Operation):
                 expected -= {self.face_ids[0]}
             require(set(got) == expected, self.how, "missing", expected - set(got), "too many", set(got) - expected)
             require(all(got[face_id] == there[face_id][1:] for face_id in got), "another place")
+            owners = {face.face_id: face.user_id for face in faces}
+            require(owners == {face_id: model.owner(face_id) for face_id in got}, "another owner")
             if self.how == "search":
                 scores = [match.cosine for match in answer]
                 require(scores == sorted(scores, reverse=True), "order of scores")
@@ -355,8 +409,8 @@ def attempt(operation: Operation, process: Process) -> Any:
         return UNKNOWN
     except InternalServerError:
         return UNKNOWN
-    except Throttling:
-        return UNKNOWN if isinstance(operation, Delete) else THROTTLED  # earlier chunks stay deleted
+    except (Throttling, Conflict):
+        return UNKNOWN if operation.in_pieces else THROTTLED  # earlier chunks stay deleted
 
 
 class World:
@@ -414,6 +468,11 @@ class World:
             rows = fresh.faces.page(found, None, 4096).rows
             images = {picture(number).image_id: number for number in range(20)}
             seen = {(images[face.image_id], face.external_image_id, slot_of(face)): face.face_id for face in rows}
+            users = {each.user.user_id for each in fresh.users.page(found, None, 500).rows}
+            tokens = {item.key.sort for item in everything(self._items, owned(found.uid, "token"))}
+            _settle_erasures(model, set(seen.values()), users, tokens)
+            if tokens != set(model.tokens):
+                return False
             if len(seen) != len(rows) or set(seen) != set(model.faces):
                 return False
             if any(face_id.int and seen[place] != face_id for place, face_id in model.faces.items()):
@@ -423,8 +482,52 @@ class World:
                     return False
                 model.faces[place] = seen[place]
                 model.given[seen[place]] = None
+            if not _settle_users(model, found, fresh, {face.face_id: face.user_id for face in rows}):
+                return False
             check_collection(self._items, found, self._blobs)
         return True
+
+
+def names_any(token: tuple[tuple[str, str, object], object], faces: set[UUID], users: set[str]) -> bool:
+    """Whether what a token was told (openrek.domain.users.Association, or words about a user) tells of any of them."""
+    (_, user, _), told = token
+    if not isinstance(told, Association):
+        return user in users
+    named = {*told.changed, *(face.face_id for face in told.left)}
+    return not named.isdisjoint(faces) or not {told.user.user_id, *(face.user_id for face in told.left)}.isdisjoint(
+        users
+    )
+
+
+def _settle_erasures(model: Model, faces: set[UUID], users: set[str], tokens: set[str]) -> None:
+    """What may have been erased, and is not there, was."""
+    for whom, erasing in model.erasures.items():
+        if not erasing.doubt:
+            continue
+        erasing.doubt = False
+        gone = {face_id for face_id in erasing.faces if face_id in model.faces.values() and face_id not in faces}
+        touched = {owner for face_id in gone if (owner := model.owner(face_id)) is not None}
+        for face_id in gone:
+            model.drop(face_id)
+        candidates = {whom[1]} if whom[0] == "user" else touched
+        empty = {user for user in candidates & set(model.users) if not model.users[user] and user not in users}
+        for user in empty:
+            del model.users[user]
+        erasing.gone_faces |= gone
+        erasing.gone_users |= empty
+        for token, kept in list(model.tokens.items()):
+            if token not in tokens and names_any(kept, erasing.gone_faces, erasing.gone_users):
+                del model.tokens[token]
+
+
+def _settle_users(model: Model, found: Collection, fresh: Process, owners: dict[UUID, str | None]) -> bool:
+    told = {each.user.user_id: each.user.face_count for each in fresh.users.page(found, None, 500).rows}
+    return (
+        told == {user: len(members) for user, members in model.users.items()}
+        and owners == model.owners
+        and all({face.face_id for face in fresh.faces.of_user(found, user)} == model.users[user] for user in told)
+        and found.user_count == len(told)
+    )
 
 
 def _choices(events: Sequence[Event]) -> Iterator[tuple[bool, ...]]:

@@ -17,6 +17,8 @@
     ├── InvalidPaginationToken        not one of our tokens, or one from elsewhere
     ├── ResourceNotFound
     ├── ResourceAlreadyExists
+    ├── Conflict                      another change came first, or the name is taken
+    ├── IdempotentParameterMismatch   a ClientRequestToken came back with another input
     ├── ServiceQuotaExceeded
     ├── Throttling                    too much work at once; the caller may try again
     └── InternalServerError           our fault
@@ -96,6 +98,12 @@ class ResourceNotFound(Refusal): ...
 class ResourceAlreadyExists(Refusal): ...
 
 
+class Conflict(Refusal): ...
+
+
+class IdempotentParameterMismatch(Refusal): ...
+
+
 class ServiceQuotaExceeded(Refusal): ...
 
 
@@ -113,3 +121,11 @@ def collection_not_found(collection_id: str) -> ResourceNotFound:
 
 def no_faces_in_image(reason: str) -> InvalidParameter:
     return InvalidParameter("There are no faces in the image. Should be at least 1.", reason=reason)
+
+
+def user_not_found(user_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"The user id: {user_id} does not exist")
+
+
+def token_in_use(token: str) -> IdempotentParameterMismatch:
+    return IdempotentParameterMismatch(f"The ClientRequestToken: {token} you have supplied is already in use.")

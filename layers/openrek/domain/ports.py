@@ -9,6 +9,7 @@ from openrek.domain.access_keys import AccessKey
 from openrek.domain.collections import Collection, CollectionEntry
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, FaceMatch, Picture
 from openrek.domain.models import FaceModel
+from openrek.domain.users import Association, Erased, RequestToken, User, UserMatch
 
 Row = TypeVar("Row")
 
@@ -19,6 +20,14 @@ class Page(Generic[Row]):
 
     rows: tuple[Row, ...]
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UserEntry:
+    """One line of ListUsers; `cursor` (at most 129 ASCII characters) is where the next page would start after it."""
+
+    user: User
+    cursor: str
 
 
 class Photo(Protocol):
@@ -96,12 +105,81 @@ class Faces(Protocol):
         """Those of `face_ids` that exist, in ascending FaceId order, each once."""
         ...
 
-    def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion: ...
+    def of_user(self, collection: Collection, user_id: str) -> Sequence[Face]:
+        """The user's faces in ascending FaceId order; none for a user that does not exist."""
+        ...
+
+    def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
+        """A face that belongs to a user stays."""
+        ...
+
+
+class Users(Protocol):
+    """The users of one collection. Every method raises ResourceNotFound if that very collection is gone, and every
+    change ServiceQuotaExceeded, Conflict (lost to concurrent changes; nothing was written) or
+    IdempotentParameterMismatch; `once` makes it happen once."""
+
+    def create(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+        """Raises Conflict for a user that exists."""
+        ...
+
+    def delete(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+        """The user's faces stay, nobody's. Raises ResourceNotFound."""
+        ...
+
+    def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:
+        """Users in the order of their cursors, strictly after the cursor `after`."""
+        ...
+
+    def associate(
+        self,
+        collection: Collection,
+        user_id: str,
+        face_ids: Sequence[UUID],
+        *,
+        lowest_cosine: float,
+        once: RequestToken | None,
+    ) -> Association:
+        """Faces less like a user that has faces already than `lowest_cosine` are left out. Raises ResourceNotFound,
+        and ServiceQuotaExceeded when the user is full."""
+        ...
+
+    def disassociate(
+        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], once: RequestToken | None
+    ) -> Association:
+        """Raises ResourceNotFound."""
+        ...
+
+
+class Erasure(Protocol):
+    """Everything that a collection knows of a person, removed; a repeated call goes on where the last one stopped."""
+
+    def erase_user(self, collection: Collection, user_id: str) -> Erased:
+        """The user and its faces. Raises ResourceNotFound."""
+        ...
+
+    def erase_external_image_id(self, collection: Collection, external_image_id: str) -> Erased:
+        """Every face of that ExternalImageId, and the users that have no other face."""
+        ...
+
+
+class Tags(Protocol):
+    """The tags of a collection. Every method raises ResourceNotFound if that very collection is gone."""
+
+    def read(self, collection: Collection) -> Mapping[str, str]: ...
+
+    def put(self, collection: Collection, tags: Mapping[str, str]) -> None:
+        """Adds and overwrites. Raises ServiceQuotaExceeded."""
+        ...
+
+    def remove(self, collection: Collection, keys: Sequence[str]) -> None:
+        """Keys that are not there are passed over."""
+        ...
 
 
 class Search(Protocol):
-    """Exact nearest neighbours by cosine, best first, ties by FaceId; sees every write acknowledged before `collection`
-    was read."""
+    """Exact nearest neighbours by cosine, best first, ties by FaceId or the SHA-256 of the UserId; sees every write
+    acknowledged before `collection` was read."""
 
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
@@ -111,6 +189,30 @@ class Search(Protocol):
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
     ) -> Sequence[FaceMatch]:
         """The face itself is left out. Raises InvalidParameter for a face that the collection does not hold."""
+        ...
+
+    def nearest_each(
+        self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
+    ) -> Sequence[Sequence[FaceMatch]]:
+        """The same for each probe, all from one state of the collection."""
+        ...
+
+    def nearest_users(
+        self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
+    ) -> Sequence[Sequence[UserMatch]]:
+        """For each probe, all from one state of the collection."""
+        ...
+
+    def nearest_users_to_face(
+        self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
+    ) -> Sequence[UserMatch]:
+        """The face's own user may be among them. Raises InvalidParameter as `nearest_to_face`."""
+        ...
+
+    def nearest_users_to_user(
+        self, collection: Collection, user_id: str, *, limit: int, lowest_cosine: float
+    ) -> Sequence[UserMatch]:
+        """The user itself is left out; nobody is like a user without faces. Raises ResourceNotFound."""
         ...
 
 

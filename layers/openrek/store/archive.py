@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.domain.models import FACE_MODELS
+from openrek.domain.users import MOST_FACES_OF_USER
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MAX_FACES: Final = 5_000_000
 MAX_FACES_PER_PICTURE: Final = 4096
+MAX_USERS: Final = 1_000_000
 MAX_TAGS: Final = 200
 
 # As the service model has them; tests compare.
@@ -40,8 +42,8 @@ class BadArchive(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """n faces in ascending order of their ids; texts are ASCII bytes, empty where there is none. The embedding of a
-    face is scale * vector."""
+    """n faces in ascending order of their ids, and all users in that of theirs; texts are ASCII bytes, empty where
+    there is none. The embedding of a face is scale * vector; that of a user follows from its faces'."""
 
     format_version: NDArray[np.int64]
     collection_id: NDArray[np.bytes_]
@@ -55,6 +57,7 @@ class Archive:
     scales: NDArray[np.float32]
     user_ids: NDArray[np.bytes_]
     image_sha256: NDArray[np.uint8]
+    users: NDArray[np.bytes_]
     tag_keys: NDArray[np.str_]
     tag_values: NDArray[np.str_]
 
@@ -76,6 +79,7 @@ NAMES: Final = tuple(field.name for field in fields(Archive))
 def check(archive: Archive) -> None:
     """Every value, beyond types and shapes. Raises BadArchive."""
     _check_names(archive)
+    _check_users(archive)
     _check_tags(archive)
     _check_numbers(archive)
 
@@ -100,6 +104,21 @@ def _check_names(archive: Archive) -> None:
         for text in getattr(archive, name).tolist():
             if text and not _matches(pattern, text):
                 raise BadArchive(f"{text!r} in {name} is not a value that the API allows.")
+
+
+def _check_users(archive: Archive) -> None:
+    """Each user once, and every face's user among them."""
+    users, owners = archive.users, archive.user_ids[archive.user_ids != b""]
+    for text in users.tolist():
+        if not _matches(USER_ID, text):
+            raise BadArchive(f"{text!r} in users is not a value that the API allows.")
+    if len(users) > 1 and not (users[:-1] < users[1:]).all():
+        raise BadArchive("The users are not in strictly ascending order.")
+    named, counts = np.unique(owners, return_counts=True)
+    if not np.isin(named, users).all():
+        raise BadArchive("A face belongs to a user that the file does not list.")
+    if counts.max(initial=0) > MOST_FACES_OF_USER:
+        raise BadArchive(f"A user has more than {MOST_FACES_OF_USER} faces.")
 
 
 def _check_tags(archive: Archive) -> None:

@@ -19,6 +19,7 @@ from openrek.domain.models import FACE_MODELS
 from openrek.store.archive import (
     MAX_FACES,
     MAX_TAGS,
+    MAX_USERS,
     NAMES,
     TAG_KEY_CHARACTERS,
     TAG_VALUE_CHARACTERS,
@@ -123,12 +124,14 @@ def _check_claim(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], rows: 
         "scales": ("<f4", 4, (rows,)),
         "user_ids": ("S", 128, (rows,)),
         "image_sha256": ("|u1", 1, (rows, 32)),
+        "users": ("S", 128, (None,)),
         "tag_keys": ("U", 4 * TAG_KEY_CHARACTERS, (None,)),
         "tag_values": ("U", 4 * TAG_VALUE_CHARACTERS, (None,)),
     }
     kind, size, expected = kinds[name]
     right_type = dtype.str == kind if len(kind) > 1 else dtype.kind == kind and dtype.isnative
-    largest = MAX_TAGS if name.startswith("tag_") else max(model.dimensions for model in FACE_MODELS.values())
+    most = {"users": MAX_USERS, "tag_keys": MAX_TAGS, "tag_values": MAX_TAGS}
+    largest = most.get(name) or max(model.dimensions for model in FACE_MODELS.values())
     right_shape = len(shape) == len(expected) and all(
         length == wanted or (wanted is None and 0 <= length <= largest)
         for length, wanted in zip(shape, expected, strict=True)

@@ -13,6 +13,7 @@ from openrek.store.heads import Head, head_of
 from openrek.store.items import ABSENT, Delete, Items, Operation, Put
 from openrek.store.sending import Sent, no_answer, send
 from openrek.store.table import DIRECTORY, directory_key, head_key, tags_key, uid_key
+from openrek.store.tags import tags_attributes
 
 
 class StoredCollections:
@@ -34,7 +35,7 @@ class StoredCollections:
             Put(uid_key(head.uid), head.lines[uid_key(head.uid)], expect=ABSENT),
         ]
         if tags:
-            operations.append(Put(tags_key(head.uid), {"tags": dict(tags)}))
+            operations.append(Put(tags_key(head.uid), tags_attributes(tags)))
         if not self._sent(operations, lambda: self._created(head)):
             raise ResourceAlreadyExists(f"The collection id: {collection_id} already exists")
         return head.collection()

@@ -1,17 +1,16 @@
 """The young rows of a collection in memory: columns that only grow, of which searches use immutable views."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.domain.faces import BoundingBox, Face
 from openrek.store.items import Attributes
 from openrek.store.kernel import Block
-from openrek.store.log import Entry
+from openrek.store.labels import Labels
+from openrek.store.log import Changes
 
 FIRST_CAPACITY = 256
 
@@ -23,7 +22,7 @@ class Columns:
     because a row that a snapshot covers is never written again and `dead` is copied before it changes.
     """
 
-    def __init__(self, dimensions: int, capacity: int = FIRST_CAPACITY) -> None:
+    def __init__(self, dimensions: int, capacity: int = 0) -> None:
         self._dimensions = dimensions
         self._count = 0
         self._vectors = np.empty((capacity, dimensions), np.int8)
@@ -47,15 +46,15 @@ class Columns:
     def mostly_dead(self) -> bool:
         return self._dead_count > FIRST_CAPACITY and self._dead_count > self._count // 2
 
-    def apply(self, entries: Sequence[Entry]) -> None:
-        """A row replaces one of the same id; a deletion affects only rows of earlier entries."""
+    def apply(self, changes: Sequence[Changes]) -> None:
+        """A row replaces one of the same id; a deletion affects only rows of earlier changes."""
         fresh: list[Attributes] = []
         buried: list[int] = []
-        for entry in entries:
-            named = [row["id"] for row in entry.rows]
-            buried += [self._row_of.pop(face_id) for face_id in (*named, *entry.deleted) if face_id in self._row_of]
+        for change in changes:
+            buried += [self._row_of.pop(row_id) for row_id in change.named if row_id in self._row_of]
+            named = [row["id"] for row in change.rows]
             self._row_of.update(zip(named, count(self._count + len(fresh)), strict=False))
-            fresh += entry.rows
+            fresh += change.rows
         if fresh:
             self._append(fresh)
         if buried:
@@ -64,7 +63,7 @@ class Columns:
     def living(self) -> "Columns":
         """The same without the dead rows, so that deleted vectors leave memory, and scans do not pass over them."""
         alive = np.arange(self._count) if self._dead is None else np.flatnonzero(~self._dead[: self._count])
-        found = Columns(self._dimensions, max(FIRST_CAPACITY, len(alive)))
+        found = Columns(self._dimensions, len(alive))
         for column, kept in zip(found._arrays(), self._arrays(), strict=True):
             np.take(kept, alive, axis=0, out=column[: len(alive)])
         found._external = [self._external[row] for row in alive.tolist()]
@@ -73,25 +72,12 @@ class Columns:
         found._count, found._longest = len(alive), self._longest
         return found
 
-    def view(self) -> tuple[Block, Callable[[int], Face]]:
-        """The rows as they are now, and faces for them. Neither ever changes."""
+    def view(self) -> tuple[Block, Labels]:
+        """The rows as they are now. Neither ever changes."""
         rows = self._count
         dead = None if self._dead is None else self._dead[:rows]
         block = Block(self._vectors[:rows], self._scales[:rows], self._ids[:rows], dead, self._longest)
-        images, places, external, owners = self._images, self._geometry, self._external, self._owners
-
-        def face(row: int) -> Face:
-            left, top, width, height, confidence = places[row].tolist()
-            return Face(
-                UUID(bytes=block.ids[row].tobytes()),
-                UUID(bytes=images[row].tobytes()),
-                external[row],
-                BoundingBox(left, top, width, height),
-                confidence,
-                owners[row],
-            )
-
-        return block, face
+        return block, Labels(self._ids, self._images, self._geometry, self._external, self._owners)
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return self._vectors, self._scales, self._ids, self._images, self._geometry
@@ -125,10 +111,12 @@ class Columns:
         self._dead_count += len(rows)
 
     def _grow(self) -> None:
+        more = max(FIRST_CAPACITY, len(self._scales))
+
         def doubled(column: NDArray[Any]) -> NDArray[Any]:
-            return np.concatenate([column, np.empty_like(column)])
+            return np.concatenate([column, np.empty((more, *column.shape[1:]), column.dtype)])
 
         self._vectors, self._scales = doubled(self._vectors), doubled(self._scales)
         self._ids, self._images, self._geometry = doubled(self._ids), doubled(self._images), doubled(self._geometry)
         if self._dead is not None:
-            self._dead = np.concatenate([self._dead, np.zeros(len(self._dead), np.bool_)])
+            self._dead = np.concatenate([self._dead, np.zeros(more, np.bool_)])

@@ -14,10 +14,10 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import Throttling
+from openrek.domain.errors import Refusal, Throttling
 from openrek.store.heads import Head, require_head, same_collection
 from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put, item_size_bytes
-from openrek.store.rows import FaceRow
+from openrek.store.rows import FaceRow, UserRow
 from openrek.store.sending import Sent, jittered_s, no_answer, send
 from openrek.store.table import log_key
 
@@ -35,7 +35,9 @@ Answer = TypeVar("Answer")
 class Change(Generic[Answer]):
     """What a commit does besides moving the head, and what its caller is told once it is done.
 
-    `rows` and `deleted` make the log entry. Without any of `rows`, `deleted` and `writes` there is nothing to commit.
+    `rows`, `deleted` and `touched` make the log entry; `touched` are the users that the change makes, changes or
+    removes, each with its row if it has faces. Without any of `rows`, `deleted` and `writes` there is nothing to
+    commit.
     """
 
     answer: Answer
@@ -44,6 +46,7 @@ class Change(Generic[Answer]):
     writes: Sequence[Operation] = ()
     faces: int = field(default=0, kw_only=True)
     users: int = field(default=0, kw_only=True)
+    touched: Mapping[str, UserRow | None] = field(default_factory=dict, kw_only=True)
 
 
 class Moved(Exception):
@@ -51,9 +54,12 @@ class Moved(Exception):
 
 
 class Commits:
-    def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
-        """`pause` takes seconds; tests pass their own."""
+    def __init__(
+        self, items: Items, *, lost: type[Refusal] = Throttling, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        """`lost` is what a caller is told who lost too many races. `pause` takes seconds; tests pass their own."""
         self._items = items
+        self._lost = lost
         self._pause = pause
         self._turns = [threading.Lock() for _ in range(64)]
 
@@ -61,7 +67,7 @@ class Commits:
         """Prepare a change from the current head and commit it; on losing a race, prepare it anew.
 
         `prepare` must read what it depends on with `read_at`. Raises ResourceNotFound when the collection is gone,
-        Throttling when the race was lost too often (nothing written), and whatever `prepare` raises.
+        `lost` when the race was lost too often (nothing written), and whatever `prepare` raises.
         """
         give_up_s = time.monotonic() + PATIENCE_S
         with self._turn(collection):
@@ -76,14 +82,14 @@ class Commits:
                 if time.monotonic() > give_up_s:
                     break
                 self._pause(jittered_s(attempt))
-        raise Throttling(reason=TOO_MANY_WRITERS)
+        raise self._lost(reason=TOO_MANY_WRITERS)
 
     @contextmanager
     def _turn(self, collection: Collection) -> Iterator[None]:
         """Writers of one process queue up instead of racing. Only liveness: safety is in the conditions."""
         turn = self._turns[hash(collection.uid) % len(self._turns)]
         if not turn.acquire(timeout=PATIENCE_S):
-            raise Throttling(reason=TOO_MANY_WRITERS)
+            raise self._lost(reason=TOO_MANY_WRITERS)
         try:
             yield
         finally:
@@ -130,8 +136,10 @@ class Commits:
 
 
 def entry_attributes(writer: bytes, change: Change[Any]) -> Mapping[str, Any]:
-    return {
+    users = [row.attributes() for row in change.touched.values() if row is not None]
+    entry: dict[str, Any] = {
         "writer": writer,
-        "rows": [row.attributes() for row in change.rows],
+        "rows": [*(row.attributes() for row in change.rows), *users],
         "deleted": [face_id.bytes for face_id in change.deleted],
     }
+    return {**entry, "users": list(change.touched)} if change.touched else entry

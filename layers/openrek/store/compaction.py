@@ -20,11 +20,12 @@ import numpy as np
 
 from openrek.store import manifests, segments
 from openrek.store.blobs import BlobMissing, Blobs
-from openrek.store.folding import Folded, fold
+from openrek.store.folding import FoldedLog, fold
 from openrek.store.heads import Head, head_of
 from openrek.store.items import Delete, Items, Operation
 from openrek.store.log import LogGap
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
+from openrek.store.segments import KINDS
 from openrek.store.swaps import swap_manifest
 from openrek.store.table import head_key, log_key, owned
 from openrek.store.tables import Bools, Table, joined
@@ -128,23 +129,23 @@ class Compactor:
         long = waiting >= FOLD_ENTRIES or head.log_bytes >= FOLD_BYTES
         return waiting > 0 and (everything or long or idle_ms >= FOLD_AFTER_MS)
 
-    def _age(self, ref: SegmentRef, folded: Folded | None, made_ms: int) -> Aged:
+    def _age(self, ref: SegmentRef, folded: FoldedLog | None, made_ms: int) -> Aged:
         """The segment's tombstones, with those that the folded log, begun at `made_ms`, adds."""
         dead = np.zeros(ref.rows, np.bool_)
         if ref.tombstones is not None:
             dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
-        if folded is not None and folded.named:
-            ids, seqs = segments.ids_and_seqs(self._blobs, ref.name)
-            dead[folded.outdated(ids, seqs)] = True
+        if folded is not None and folded.kinds[ref.kind].named:
+            ids, seqs = segments.ids_and_seqs(self._blobs, ref.name, ref.kind)
+            dead[folded.kinds[ref.kind].outdated(ids, seqs)] = True
         count = int(np.count_nonzero(dead))
         return Aged(ref, dead, count, ref.dead_since_ms or (made_ms if count else 0))
 
-    def _chosen(self, aged: Sequence[Aged], folded: Folded | None, *, everything: bool) -> list[Aged]:
+    def _chosen(self, aged: Sequence[Aged], folded: FoldedLog | None, *, everything: bool) -> list[Aged]:
         """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
         due = [each for each in aged if self._rewrite_due(each, everything=everything)]
-        taken_bytes = 0 if folded is None else max(SMALL_BYTES, folded.size_bytes)
-        if folded is not None:
-            for each in sorted(aged, key=lambda each: each.living_bytes):
+        for kind, rows in folded.kinds.items() if folded is not None else ():
+            taken_bytes = max(SMALL_BYTES, rows.size_bytes)
+            for each in sorted((each for each in aged if each.ref.kind == kind), key=lambda each: each.living_bytes):
                 if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:
                     due.append(each)
                     taken_bytes += each.living_bytes
@@ -161,23 +162,21 @@ class Compactor:
         return each.dead_count > 0 and (everything or old or each.dead_count >= DEAD_SHARE * each.ref.rows)
 
     def _build(
-        self, head: Head, aged: Sequence[Aged], doomed: Sequence[Aged], folded: Folded | None
+        self, head: Head, aged: Sequence[Aged], doomed: Sequence[Aged], folded: FoldedLog | None
     ) -> tuple[SegmentRef, ...]:
         """Write the new blobs; returns the successor's segments."""
-        kept = [self._with_tombstones(head, each) for each in aged if each not in doomed]
-        parts = [self._living(each) for each in doomed]
-        if folded is not None and len(folded.rows):
-            parts.append(folded.rows)
-        rows = joined(parts).sorted() if parts else None
-        if rows is None or not len(rows):
-            return tuple(kept)
-        content = segments.encode(rows)
-        name = blob_name(head.uid, head.version, "segment")
-        self._blobs.put(name, content)
-        return (*kept, SegmentRef(name, len(rows), len(content)))
+        made = [self._with_tombstones(head, each) for each in aged if each not in doomed]
+        for kind in KINDS:
+            parts = [self._living(each) for each in doomed if each.ref.kind == kind]
+            if folded is not None and len(folded.kinds[kind].rows):
+                parts.append(folded.kinds[kind].rows)
+            rows = joined(parts).sorted() if parts else None
+            if rows is not None and len(rows):
+                made.append(new_segment(self._blobs, head, rows, kind))
+        return tuple(made)
 
     def _living(self, each: Aged) -> Table:
-        return segments.decode(self._blobs.open(each.ref.name)).table.take(np.flatnonzero(~each.dead))
+        return segments.decode(self._blobs.open(each.ref.name), each.ref.kind).table.take(np.flatnonzero(~each.dead))
 
     def _with_tombstones(self, head: Head, each: Aged) -> SegmentRef:
         if each.dead_count == each.ref.dead:
@@ -196,6 +195,14 @@ class Compactor:
 def _made_ms(manifest: Manifest, head: Head) -> int:
     """No entry of the log after `manifest` is older."""
     return max(manifest.made_ms, head.created_ms)
+
+
+def new_segment(blobs: Blobs, head: Head, rows: Table, kind: int) -> SegmentRef:
+    """Stores rows of one kind, ids ascending."""
+    content = segments.encode(rows, kind)
+    name = blob_name(head.uid, head.version, "segment")
+    blobs.put(name, content)
+    return SegmentRef(name, len(rows), len(content), kind=kind)
 
 
 def current_manifest(blobs: Blobs, head: Head) -> Manifest:

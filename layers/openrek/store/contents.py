@@ -16,7 +16,7 @@ from openrek.store.heads import Head
 from openrek.store.items import Items
 from openrek.store.log import LogGap
 from openrek.store.manifests import CorruptManifest, Manifest, SegmentRef
-from openrek.store.segments import CorruptSegment, Segment, longest_norm
+from openrek.store.segments import FACES, KINDS, CorruptSegment, Segment, longest_norm
 from openrek.store.tables import Bools, Table, Texts, find
 from openrek.store.tombstones import decode_tombstones
 
@@ -26,30 +26,35 @@ class Part:
     """A segment, or what a stretch of the log leaves; ids ascending. `living` is written to while later parts come."""
 
     name: str
+    kind: int
     table: Table
     living: Bools
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """`parts` hold exactly the faces as change `head.seq` left them, if they are `complete`."""
+    """`parts` hold exactly the rows as change `head.seq` left them, if they are `complete`."""
 
     manifest: Manifest | None
+    dimensions: int
     parts: tuple[Part, ...]
     complete: bool
 
+    def of(self, kind: int) -> list[Part]:
+        return [part for part in self.parts if part.kind == kind]
+
     @property
     def faces(self) -> int:
-        return sum(int(np.count_nonzero(part.living)) for part in self.parts)
+        return sum(int(np.count_nonzero(part.living)) for part in self.of(FACES))
 
 
 def read_contents(items: Items, blobs: Blobs, head: Head, findings: Findings) -> Contents:
     """Everything the head names. What is missing or wrong is told to `findings`, and left out."""
+    dimensions = face_model(head.model).dimensions
     manifest = _manifest(blobs, head, findings)
     if manifest is None:
-        return Contents(None, (), complete=False)
+        return Contents(None, dimensions, (), complete=False)
     parts: list[Part] = []
-    dimensions = face_model(head.model).dimensions
     for ref in manifest.segments:
         try:
             parts.append(_segment(blobs, manifest, ref, dimensions, findings))
@@ -63,7 +68,7 @@ def read_contents(items: Items, blobs: Blobs, head: Head, findings: Findings) ->
     except LogGap as gap:
         findings.add("the log has a hole", f"entry {gap} of {head.seq} is not there")
         complete = False
-    return Contents(manifest, tuple(parts), complete)
+    return Contents(manifest, dimensions, tuple(parts), complete)
 
 
 def _manifest(blobs: Blobs, head: Head, findings: Findings) -> Manifest | None:
@@ -87,7 +92,7 @@ def _manifest(blobs: Blobs, head: Head, findings: Findings) -> Manifest | None:
 
 def _segment(blobs: Blobs, manifest: Manifest, ref: SegmentRef, dimensions: int, findings: Findings) -> Part:
     buffer = blobs.open(ref.name)
-    segment = segments.decode(buffer)
+    segment = segments.decode(buffer, ref.kind)
     faults = _faults(segment, ref, dimensions, manifest.through)
     if len(buffer) != ref.size_bytes:
         faults.append(f"{len(buffer)} bytes, not the {ref.size_bytes} that the manifest tells")
@@ -99,7 +104,7 @@ def _segment(blobs: Blobs, manifest: Manifest, ref: SegmentRef, dimensions: int,
         faults.append(f"{count} tombstones, {ref.dead} in the manifest, since {ref.dead_since_ms}")
     for fault in faults:
         findings.add("a segment is not what it should be", f"{ref.name}: {fault}")
-    return Part(ref.name, segment.table, ~dead)
+    return Part(ref.name, ref.kind, segment.table, ~dead)
 
 
 def _faults(segment: Segment, ref: SegmentRef, dimensions: int, through: int) -> list[str]:
@@ -142,14 +147,16 @@ def _fold_log(items: Items, head: Head, parts: list[Part]) -> None:
     while through < head.seq:
         folded = fold(items, head, after=through)
         for part in parts:
-            part.living[folded.outdated(part.table.ids, part.table.seqs)] = False
-        rows = folded.rows.sorted()
-        parts.append(Part(f"log entries {through + 1} to {folded.through}", rows, np.ones(len(rows), np.bool_)))
+            part.living[folded.kinds[part.kind].outdated(part.table.ids, part.table.seqs)] = False
+        for kind in KINDS:
+            rows = folded.kinds[kind].rows.sorted()
+            name = f"log entries {through + 1} to {folded.through}"
+            parts.append(Part(name, kind, rows, np.ones(len(rows), np.bool_)))
         through = folded.through
 
 
 def matches(parts: Sequence[Part], seen: Sequence[Bools], page: Table) -> list[tuple[int, str]]:
-    """Compares a page of faces (ids ascending) with the rows of `parts`: (row of the page, what is wrong).
+    """Compares a page of items (ids ascending) with the rows of `parts`: (row of the page, what is wrong).
 
     `seen[p]` is told which rows of part p the page has met; rows that live and are never met belong to no face.
     """
@@ -157,7 +164,7 @@ def matches(parts: Sequence[Part], seen: Sequence[Bools], page: Table) -> list[t
     met = np.zeros(len(page), np.intp)
     ids = [face_id.tobytes() for face_id in page.ids]
     for part, marks in zip(parts, seen, strict=True):
-        rows = _living_rows(part, ids)
+        rows = living_rows(part, ids)
         found = np.flatnonzero(rows >= 0)
         marks[rows[found]] = True
         met[found] += 1
@@ -170,22 +177,25 @@ def matches(parts: Sequence[Part], seen: Sequence[Bools], page: Table) -> list[t
     return wrong
 
 
-def _living_rows(part: Part, ids: Sequence[bytes]) -> NDArray[np.intp]:
+def living_rows(part: Part, ids: Sequence[bytes]) -> NDArray[np.intp]:
+    """Which row each id has in the part; -1 where it has none, or a dead one."""
     rows = find(part.table.ids, ids)
     known = np.flatnonzero(rows >= 0)
     rows[known[~part.living[rows[known]]]] = -1
     return rows
 
 
-def differences(first: Table, second: Table) -> list[tuple[int, str]]:
-    """The columns in which rows of the same place differ: (row, column)."""
+def differences(items: Table, rows: Table) -> list[tuple[int, str]]:
+    """The columns in which items and rows of the same place differ: (row, column). An item tells the change that made
+    it, a row the last one that touched it."""
     found: list[tuple[int, str]] = []
-    for name in ("seqs", "images", "geometry", "scales", "vectors"):
-        one, other = getattr(first, name), getattr(second, name)
-        unequal = (one != other).reshape(len(first), -1).any(axis=1) if len(first) else np.empty(0, np.bool_)
+    found += [(int(row), "seqs") for row in np.flatnonzero(items.seqs > rows.seqs)]
+    for name in ("images", "geometry", "scales", "vectors"):
+        one, other = getattr(items, name), getattr(rows, name)
+        unequal = (one != other).reshape(len(items), -1).any(axis=1) if len(items) else np.empty(0, np.bool_)
         found += [(int(row), name) for row in np.flatnonzero(unequal)]
     for name in ("external", "owners"):
-        texts, others = getattr(first, name), getattr(second, name)
+        texts, others = getattr(items, name), getattr(rows, name)
         if not (np.array_equal(texts.offsets, others.offsets) and np.array_equal(texts.content, others.content)):
-            found += [(row, name) for row in range(len(first)) if texts[row] != others[row]]
+            found += [(row, name) for row in range(len(items)) if texts[row] != others[row]]
     return found

@@ -15,7 +15,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.faces import FaceDeletion, FaceNotDeleted
 from openrek.store.commits import Change, Commits
-from openrek.store.duplicates import duplicate_record
+from openrek.store.duplicates import removals
 from openrek.store.heads import Head
 from openrek.store.items import Delete, Item, Items, Key, Operation, Put
 from openrek.store.table import face_key, plan_key
@@ -83,7 +83,8 @@ class Deletions:
             left = tuple(face for face in (_refusal(face_id, faces[face_id]) for face_id in open_ids) if face)
             kept = {face.face_id for face in left}
             gone = [face_id for face_id in open_ids if face_id not in kept]
-            writes = self._erasures(head, [item for face_id in gone if (item := faces[face_id])])
+            items = [item for face_id in gone if (item := faces[face_id])]
+            writes = removals(items, lambda keys: self._commits.read_at(head, keys))
             if progress is not None:
                 writes += _advance(progress, gone, last=last)
             answer = FaceDeletion((*done, *gone), left)
@@ -103,19 +104,6 @@ class Deletions:
     def _faces(self, head: Head, face_ids: Sequence[UUID]) -> dict[UUID, Item | None]:
         found = self._commits.read_at(head, [face_key(head.uid, face_id) for face_id in face_ids])
         return dict(zip(face_ids, visible(self._items, found), strict=True))
-
-    def _erasures(self, head: Head, faces: Sequence[Item]) -> list[Operation]:
-        """The face items, and their ids in the duplicate records of the pictures that they came from."""
-        by_picture: dict[Key, set[UUID]] = {}
-        for item in faces:
-            key = Key(f"{head.uid.hex}/duplicate", item.attributes["picture"])
-            by_picture.setdefault(key, set()).add(UUID(bytes=item.attributes["id"]))
-        records = self._commits.read_at(head, list(by_picture))
-        strikes = [
-            duplicate_record(key, record).without(face_ids)
-            for (key, face_ids), record in zip(by_picture.items(), records, strict=True)
-        ]
-        return [*(Delete(item.key) for item in faces), *strikes]
 
 
 def _refusal(face_id: UUID, face: Item | None) -> FaceNotDeleted | None:

@@ -4,7 +4,7 @@ One record per (image bytes, ExternalImageId). It names only faces that exist: d
 same transaction, and the record goes with its last face, since it is personal data too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -50,6 +50,24 @@ class DuplicateRecord:
 def duplicate_record(key: Key, item: Item | None) -> DuplicateRecord:
     stored: Sequence[Mapping[str, Any]] = () if item is None else item.attributes["faces"]
     return DuplicateRecord(key, tuple(_known(face) for face in stored))
+
+
+def picture_of(face: Item) -> Key:
+    """The key of the record that names a face item; records lie beside the faces of the same collection."""
+    return Key(face.key.partition.removesuffix("/face") + "/duplicate", face.attributes["picture"])
+
+
+def removals(faces: Sequence[Item], read: Callable[[Sequence[Key]], Sequence[Item | None]]) -> list[Operation]:
+    """Removes face items, and their ids from the records of their pictures, which `read` reads."""
+    by_picture: dict[Key, set[UUID]] = {}
+    for face in faces:
+        by_picture.setdefault(picture_of(face), set()).add(UUID(bytes=face.attributes["id"]))
+    records = read(list(by_picture))
+    strikes = [
+        duplicate_record(key, record).without(face_ids)
+        for (key, face_ids), record in zip(by_picture.items(), records, strict=True)
+    ]
+    return [*(Delete(face.key) for face in faces), *strikes]
 
 
 def _known(face: Mapping[str, Any]) -> Known:

@@ -8,12 +8,16 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from openrek.domain.collections import Collection
 from openrek.domain.errors import Refusal
 from openrek.store.blobs import Blobs
+from openrek.store.erasing import StoredErasure
 from openrek.store.heads import head_of
 from openrek.store.items import ConditionFailed, Contended, Delete, Item, Items, Key, Operation, OutcomeUnknown
+from openrek.store.listings import item_pages
 from openrek.store.manifests import uid_of
 from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
+from openrek.store.request_tokens import is_spent
 from openrek.store.table import OWNED, UIDS, head_key, owned, uid_key
 from openrek.store.visibility import PENDING
 
@@ -41,6 +45,7 @@ class Eraser:
         self._blobs = blobs
         self._clock = clock
         self._plans = Plans(items, clock=clock, pause=pause)
+        self._erasure = StoredErasure(items, clock=clock, pause=pause)
 
     def sweep(self) -> int:
         """One pass; returns how many items and blobs it removed. Busy stores are left to the next pass."""
@@ -62,7 +67,8 @@ class Eraser:
         collection_id = line.attributes["id"]
         head = head_of(collection_id, self._items.get(head_key(collection_id)))
         if head is not None and head.uid == uid:
-            return sum(self._sweep_plan(plan) for plan in plans_of(self._items, uid))
+            plans = sum(self._sweep_plan(head.collection(), plan) for plan in plans_of(self._items, uid))
+            return plans + self._sweep_tokens(uid)
         removed = sum(self._erase(owned(uid, kind)) for kind in OWNED) + self._erase_blobs(uid)
         if self._age_s(line.attributes["created_ms"]) < FORGOTTEN_AFTER_S:
             return removed
@@ -80,15 +86,33 @@ class Eraser:
             self._blobs.delete(name)
         return len(names)
 
-    def _sweep_plan(self, item: Item) -> int:
+    def _sweep_plan(self, collection: Collection, item: Item) -> int:
         at = item.attributes
+        if at["kind"] == "erased":
+            return 0  # the memory of an erasure, which goes with its plan
         if at["state"] == PENDING and self._age_s(at["made_ms"]) < ABANDONED_AFTER_S:
             return 0
         if at["kind"] == "delete":
             self._items.transact([Delete(item.key, expect={"id": at["id"]})])
+        elif at["kind"] == "erase":
+            self._erasure.complete(collection, item)
         else:
             self._plans.clear(plan_from(item))
         return 1
+
+    def _sweep_tokens(self, uid: UUID) -> int:
+        """Remove the answers that nobody may ask for any more."""
+        removed = 0
+        for rows in item_pages(self._items, owned(uid, "token")):
+            spent = [row for row in rows if is_spent(row, self._clock())]
+            for start in range(0, len(spent), DELETES_PER_TRANSACTION):
+                deletions: list[Operation] = [
+                    Delete(row.key, expect={"made_ms": row.attributes["made_ms"]})
+                    for row in spent[start : start + DELETES_PER_TRANSACTION]
+                ]
+                self._items.transact(deletions)
+                removed += len(deletions)
+        return removed
 
     def _age_s(self, made_ms: int) -> float:
         return self._clock() - made_ms / 1000.0

@@ -1,4 +1,4 @@
-"""Export: all faces of a collection as one archive, as they were at one moment.
+"""Export: all faces and users of a collection as one archive, as they were at one moment.
 
 Writers go on meanwhile. What the log named during the scan is read again, until nothing moved while it was read.
 """
@@ -17,26 +17,28 @@ from openrek.store.archive import FORMAT, Archive
 from openrek.store.heads import Head
 from openrek.store.items import Items, Key
 from openrek.store.log import LogGap
-from openrek.store.scans import FacePage, face_page, face_pages, head_now, touched
-from openrek.store.table import owned, tags_key
+from openrek.store.scans import FacePage, face_page, face_pages, head_now, touched, user_pages
+from openrek.store.table import owned, tags_key, user_key
 from openrek.store.tables import Table, Texts, find, joined
+from openrek.store.tags import tags_in
 from openrek.store.visibility import visible
 
 ATTEMPTS: Final = 5
 ROUNDS: Final = 50
 PAUSE_S: Final = 0.2
 KEYS_PER_READ: Final = 90
+NOBODY: Final = np.zeros(0, "S1")
 
 
 class NotExported(Exception):
     """The collection is damaged, or never stood still long enough; the text is one sentence."""
 
 
-class Faces:
-    """The faces of a scan, in ascending order of their ids; later pages replace earlier faces."""
+class Scanned:
+    """The faces of a scan, in ascending order of their ids; later pages replace earlier faces. And its users."""
 
     def __init__(self, dimensions: int) -> None:
-        self._dimensions = dimensions
+        self.users: set[str] = set()
         self._tables: list[Table] = [face_page((), dimensions).table]
         self._hashes: list[bytes] = []
 
@@ -44,7 +46,7 @@ class Faces:
         if page.bad:
             raise NotExported(f"The collection cannot be exported: {page.bad[0]}; `openrek verify` says more.")
         self._tables.append(page.table)
-        self._hashes.append(b"".join(bytes.fromhex(picture[:64]) for picture in page.pictures))
+        self._hashes.append(b"".join(bytes.fromhex(picture[-64:]) for picture in page.pictures))
 
     def without(self, ids: Sequence[bytes]) -> None:
         """Strike these out, wherever they are."""
@@ -86,26 +88,32 @@ def export(
     )
 
 
-def _scan(items: Items, head: Head, told: Callable[[int], object]) -> Faces:
+def _scan(items: Items, head: Head, told: Callable[[int], object]) -> Scanned:
     dimensions = face_model(head.model).dimensions
-    faces = Faces(dimensions)
+    found = Scanned(dimensions)
     count = 0
     for page in face_pages(items, head.uid, dimensions):
-        faces.add(page)
+        found.add(page)
         count += len(page.table)
         told(count)
+    for users in user_pages(items, head.uid, dimensions):
+        if users.bad:
+            raise NotExported(f"The collection cannot be exported: {users.bad[0]}; `openrek verify` says more.")
+        found.users.update(user.user_id for user in users.users)
     seq = head.seq
     for _ in range(ROUNDS):
         now = head_now(items, head.collection_id)
         if now is None or now.uid != head.uid:
             raise collection_not_found(head.collection_id)
         if now.seq == seq:
-            return faces
-        changed = sorted(touched(items, head.uid, after=seq, through=now.seq))
+            return found
+        changed = touched(items, head.uid, after=seq, through=now.seq)
         seq = now.seq
-        faces.without(changed)
-        for page in _read_again(items, head, changed, dimensions):
-            faces.add(page)
+        found.without(sorted(changed.faces))
+        for page in _read_again(items, head, sorted(changed.faces), dimensions):
+            found.add(page)
+        found.users -= changed.users
+        found.users |= _users_again(items, head, sorted(changed.users))
     raise LogGap(seq)
 
 
@@ -116,10 +124,18 @@ def _read_again(items: Items, head: Head, ids: Sequence[bytes], dimensions: int)
         yield face_page(visible(items, items.read(keys)), dimensions)
 
 
-def _archive(items: Items, head: Head, faces: Faces) -> Archive:
-    table, hashes = faces.all()
-    stored = items.get(tags_key(head.uid))
-    tags = {} if stored is None else dict(sorted(stored.attributes["tags"].items()))
+def _users_again(items: Items, head: Head, user_ids: Sequence[str]) -> set[str]:
+    """Those that exist."""
+    found: set[str] = set()
+    for start in range(0, len(user_ids), KEYS_PER_READ):
+        keys = [user_key(head.uid, user_id) for user_id in user_ids[start : start + KEYS_PER_READ]]
+        found.update(item.key.sort for item in items.read(keys) if item is not None)
+    return found
+
+
+def _archive(items: Items, head: Head, found: Scanned) -> Archive:
+    table, hashes = found.all()
+    tags = dict(sorted(tags_in(items.get(tags_key(head.uid))).items()))
     return Archive(
         format_version=np.array(FORMAT, "<i8"),
         collection_id=np.array(head.collection_id.encode()),
@@ -133,6 +149,7 @@ def _archive(items: Items, head: Head, faces: Faces) -> Archive:
         scales=table.scales,
         user_ids=_texts(table.owners),
         image_sha256=hashes,
+        users=np.array(sorted(user.encode() for user in found.users), np.bytes_) if found.users else NOBODY,
         tag_keys=np.array(list(tags.keys()), np.str_),
         tag_values=np.array(list(tags.values()), np.str_),
     )

@@ -12,14 +12,16 @@ from openrek.domain.errors import Refusal, ServiceQuotaExceeded, Throttling
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, Picture
 from openrek.domain.models import face_model
 from openrek.domain.ports import Page
-from openrek.store.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
+from openrek.store.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits, Moved
 from openrek.store.deletions import Deletions
 from openrek.store.duplicates import DuplicateRecord, duplicate_record
 from openrek.store.heads import Head, require_head, same_collection
 from openrek.store.items import ABSENT, MAX_OPERATIONS, Item, Items, Operation, Put
+from openrek.store.listings import settled_page
+from openrek.store.memberships import Memberships, stored_user
 from openrek.store.plans import Plan, PlanLost, Plans, plan_from
 from openrek.store.rows import FaceRow, face_of
-from openrek.store.table import duplicate_key, face_key, owned
+from openrek.store.table import duplicate_key, face_key, owned, user_key
 from openrek.store.vectors import quantise
 from openrek.store.visibility import ABANDONED, DONE, PENDING, committed_seq, visible
 
@@ -30,7 +32,7 @@ FACES_PER_COMMIT: Final = MAX_OPERATIONS - OWN_OPERATIONS - 1
 """The head, the log entry and the duplicate record take the rest."""
 
 FACES_PER_SNAPSHOT: Final = 90
-LISTING_ATTEMPTS: Final = 3
+USER_ATTEMPTS: Final = 3
 PLAN_ATTEMPTS: Final = 8
 
 
@@ -58,6 +60,7 @@ class StoredFaces:
         self._max_faces = max_faces
         self._faces_per_commit = faces_per_commit
         self._commits = Commits(items, pause=pause)
+        self._memberships = Memberships(items, self._commits)
         self._plans = Plans(items, clock=clock, pause=pause)
         self._deletions = Deletions(items, self._commits, faces_per_commit=faces_per_commit, clock=clock)
 
@@ -78,13 +81,7 @@ class StoredFaces:
         raise Throttling(reason=TOO_MANY_WRITERS)
 
     def page(self, collection: Collection, after: UUID | None, limit: int) -> Page[Face]:
-        for _ in range(LISTING_ATTEMPTS):
-            before = require_head(self._items, collection)
-            page = self._gather(collection, after, limit, newest=None)
-            if require_head(self._items, collection).seq == before.seq:
-                return page
-        before = require_head(self._items, collection)
-        return self._gather(collection, after, limit, newest=before.seq)
+        return settled_page(self._items, collection, lambda newest: self._gather(collection, after, limit, newest))
 
     def named(self, collection: Collection, face_ids: Sequence[UUID]) -> Sequence[Face]:
         keys = sorted({face_key(collection.uid, face_id) for face_id in face_ids})
@@ -95,6 +92,21 @@ class StoredFaces:
             same_collection(collection, head)
             faces += [face_of(item.attributes) for item in visible(self._items, found) if item is not None]
         return faces
+
+    def of_user(self, collection: Collection, user_id: str) -> Sequence[Face]:
+        for _ in range(USER_ATTEMPTS):
+            head = require_head(self._items, collection)
+            with suppress(Moved):
+                user = self._memberships.user(head, user_id)
+                if user is None:
+                    return ()
+                found = self._memberships.faces(head, user.members)
+                self._commits.read_at(head, ())
+                return [face_of(item.attributes) for item in self._memberships.items(user.members, found)]
+        # Writers never pause: each face as it is when it is read.
+        item = self._items.get(user_key(collection.uid, user_id))
+        members = () if item is None else stored_user(item).members
+        return [face for face in self.named(collection, members) if face.user_id == user_id]
 
     def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
         return self._deletions.delete(collection, list(dict.fromkeys(face_ids)))
@@ -175,8 +187,8 @@ class StoredFaces:
                 reason=f"A collection holds at most {self._max_faces} faces.",
             )
 
-    def _gather(self, collection: Collection, after: UUID | None, limit: int, *, newest: int | None) -> Page[Face]:
-        """`limit` visible faces, those committed after change `newest` left out."""
+    def _gather(self, collection: Collection, after: UUID | None, limit: int, newest: int | None) -> Page[Face]:
+        """`limit` visible faces, those made after change `newest` left out."""
         partition = owned(collection.uid, "face")
         cursor = "" if after is None else str(after)
         kept: list[Item] = []

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from openrek.domain.models import face_model
 from openrek.store.heads import Head
 from openrek.store.items import Attributes, Items
-from openrek.store.log import entries
+from openrek.store.log import Changes, entries
+from openrek.store.segments import FACES, USERS
 from openrek.store.tables import Rows, Table, find, texts
 
 ROWS_PER_STEP: Final = 250_000
@@ -20,9 +21,9 @@ BYTES_PER_ROW: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """`rows` are what entries up to `through` leave; `named` maps each id that they name to the last seq that did."""
+    """Of one kind of rows: `rows` are what the entries leave; `named` maps each id that they name to the last seq that
+    did."""
 
-    through: int
     rows: Table
     named: Mapping[bytes, int]
 
@@ -41,27 +42,58 @@ class Folded:
         return outdated
 
 
-def fold(items: Items, head: Head, *, after: int) -> Folded:
+@dataclass(frozen=True, slots=True)
+class FoldedLog:
+    """What entries up to `through` leave, by kind of rows (segments.KINDS)."""
+
+    through: int
+    kinds: Mapping[int, Folded]
+
+    @property
+    def faces(self) -> Folded:
+        return self.kinds[FACES]
+
+    @property
+    def users(self) -> Folded:
+        return self.kinds[USERS]
+
+
+class Folding:
+    """One kind of rows while the log is read."""
+
+    def __init__(self) -> None:
+        self.named: dict[bytes, int] = {}
+        self._living: dict[bytes, tuple[int, Attributes]] = {}
+
+    def add(self, seq: int, changes: Changes) -> None:
+        for row_id in changes.deleted:
+            self._living.pop(row_id, None)
+            self.named[row_id] = seq
+        for row in changes.rows:
+            self._living[row["id"]] = (seq, row)
+            self.named[row["id"]] = seq
+
+    def folded(self, dimensions: int) -> Folded:
+        return Folded(table_of(list(self._living.values()), dimensions), self.named)
+
+
+def fold(items: Items, head: Head, *, after: int) -> FoldedLog:
     """Entries after+1 .. head.seq, or as many of them as make a step. Raises LogGap when one is missing."""
-    living: dict[bytes, tuple[int, Attributes]] = {}
-    named: dict[bytes, int] = {}
+    faces, users = Folding(), Folding()
     through = after
     for page in entries(items, head.uid, after=after, through=head.seq):
         for entry in page:
-            for face_id in entry.deleted:
-                living.pop(face_id, None)
-                named[face_id] = entry.seq
-            for row in entry.rows:
-                living[row["id"]] = (entry.seq, row)
-                named[row["id"]] = entry.seq
+            faces.add(entry.seq, entry.faces)
+            users.add(entry.seq, entry.users)
             through = entry.seq
-        if len(named) >= ROWS_PER_STEP:
+        if len(faces.named) + len(users.named) >= ROWS_PER_STEP:
             break
-    return Folded(through, table_of(list(living.values()), face_model(head.model).dimensions), named)
+    dimensions = face_model(head.model).dimensions
+    return FoldedLog(through, {FACES: faces.folded(dimensions), USERS: users.folded(dimensions)})
 
 
 def table_of(rows: Sequence[tuple[int, Attributes]], dimensions: int) -> Table:
-    """(seq, attributes as rows.FaceRow writes them) -> a table, in that order."""
+    """(seq, attributes as openrek.store.rows writes them) -> a table, in that order."""
 
     def column(name: str, kind: Any, width: int) -> NDArray[Any]:
         return np.frombuffer(b"".join(row[name] for _, row in rows), kind).reshape(len(rows), width)

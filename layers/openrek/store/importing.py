@@ -1,7 +1,8 @@
-"""Import: the faces of an archive through the same commits as IndexFaces, with the FaceIds that they had.
+"""Import: the faces of an archive through the same commits as IndexFaces, with the FaceIds that they had; then its
+users, through the same as CreateUser and AssociateFaces.
 
-It can be interrupted anywhere: started again it passes over what is there. A face that is there with another content
-is told before anything is written.
+It can be interrupted anywhere: started again it passes over what is there. A face that is there with another content or
+with another user is told before anything is written.
 """
 
 import time
@@ -22,17 +23,20 @@ from openrek.store.commits import Change, Commits
 from openrek.store.duplicates import duplicate_record
 from openrek.store.faces import MAX_FACES
 from openrek.store.heads import Head, require_head
+from openrek.store.importing_users import compare_users, import_users
 from openrek.store.items import ABSENT, Item, Items, Operation, Put
+from openrek.store.memberships import owner_of
 from openrek.store.rows import FaceRow
 from openrek.store.table import duplicate_key, face_key
+from openrek.store.users import MAX_USERS
 from openrek.store.visibility import visible
 
 FACES_PER_COMMIT: Final = 90
 WRITES_PER_COMMIT: Final = 97
 """Faces and pictures' records; the head and the log entry, and the head among 100 keys of a snapshot, take the rest."""
 
-MARKS: Final = ("seq", "plan", "plan_id")
-"""Attributes of a face item that tell when it came, not what it is."""
+MARKS: Final = ("seq", "plan", "plan_id", "owner", "claim")
+"""Attributes of a face item that tell when it came, or whose it is; not what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,11 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One face of an archive, and the picture that it came from."""
+    """One face of an archive, as it is before it has a user; the picture that it came from, and its user."""
 
     row: FaceRow
     picture: Picture
+    user_id: str | None
 
 
 def import_archive(
@@ -58,16 +63,15 @@ def import_archive(
     collection_id: str,
     *,
     max_faces: int = MAX_FACES,
+    max_users: int = MAX_USERS,
     told: Callable[[int], object] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Imported:
-    """Add the archive's faces to the collection, which is made with the archive's tags when it is missing.
+    """Add the archive's faces and users to the collection, which is made with the archive's tags when it is missing.
 
     `told` is called with how many faces are there so far. `pause` takes seconds. Raises BadArchive with nothing
     written when the archive does not suit the collection; any Refusal that a commit may end in.
     """
-    if archive.user_ids.any():
-        raise BadArchive("The file has faces that belong to users, which this openrek cannot import yet.")
     order = _by_picture(archive)
     collections = StoredCollections(items, pause=pause)
     collection = _existing(collections, collection_id)
@@ -79,6 +83,7 @@ def import_archive(
     present = _compare(items, archive, order, collection)
     if (collection.face_count if collection else 0) + len(archive) - present > max_faces:
         raise BadArchive(f"The collection would have more than the {max_faces} faces that it may hold.")
+    compare_users(items, archive, collection, max_users)
     made = collection is None
     if collection is None:
         collection = _make(collections, collection_id, archive)
@@ -88,6 +93,7 @@ def import_archive(
         added += commits.commit(collection, _preparation(items, commits, chunk, max_faces))
         done += len(chunk)
         told(done)
+    import_users(items, commits, archive, collection, pause=pause)
     return Imported(added, len(archive) - added, made)
 
 
@@ -153,7 +159,8 @@ def _entry(archive: Archive, row: int) -> Entry:
     left, top, width, height = archive.boxes[row].tolist()
     box = BoundingBox(left, top, width, height)
     face = Face(face_id, picture.image_id, external, box, float(archive.confidences[row]))
-    return Entry(FaceRow(face, archive.vectors[row].tobytes(), float(archive.scales[row])), picture)
+    user_id = archive.user_ids[row].decode() or None
+    return Entry(FaceRow(face, archive.vectors[row].tobytes(), float(archive.scales[row])), picture, user_id)
 
 
 def _missing(items: Items, head: Head, chunk: Sequence[Entry], stored: Sequence[Item | None]) -> list[Entry]:
@@ -165,8 +172,10 @@ def _missing(items: Items, head: Head, chunk: Sequence[Entry], stored: Sequence[
             continue
         expected = {**entry.row.attributes(), "picture": duplicate_key(head.uid, entry.picture).sort}
         found = {} if seen is None else {name: seen.attributes[name] for name in seen.attributes if name not in MARKS}
-        if found != expected:
+        if seen is None or found != expected:
             raise BadArchive(f"The collection holds another face with the id {entry.row.face.face_id}.")
+        if owner_of(seen) not in (None, entry.user_id):
+            raise BadArchive(f"In the collection the face {entry.row.face.face_id} belongs to another user.")
     return missing
 
 

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
@@ -25,7 +25,7 @@ from openrek.store.heads import Head, require_head
 from openrek.store.items import Items
 from openrek.store.log import Entry, LogGap, entries
 from openrek.store.manifests import SegmentRef
-from openrek.store.segments import Segment
+from openrek.store.segments import KINDS, Segment
 from openrek.store.snapshots import Held, Memory, Snapshot
 from openrek.store.tombstones import decode_tombstones
 
@@ -54,7 +54,7 @@ class OpenCollection:
     def segments(self) -> dict[str, Segment]:
         return self._memory.segments
 
-    def reopen(self, head: Head, held: Sequence[Held]) -> None:
+    def reopen(self, head: Head, held: Mapping[int, Sequence[Held]]) -> None:
         """Start anew from the segments that `head` names; what was published stays until the log is applied."""
         self._memory = Memory(self._dimensions, head.compacted_through, held)
         self.version = head.version
@@ -174,19 +174,20 @@ class Index:
         finally:
             kept.reopening.release()
 
-    def _read_segments(self, head: Head, known: dict[str, Segment]) -> list[Held]:
-        """The segments of the head's manifest; those in `known` are not read again."""
+    def _read_segments(self, head: Head, known: dict[str, Segment]) -> dict[int, list[Held]]:
+        """The segments of the head's manifest, by kind; those in `known` are not read again."""
 
         def held(ref: SegmentRef) -> Held:
             dead = None
             if ref.tombstones is not None:
                 dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
-            segment = known.get(ref.name) or segments.decode(self._blobs.open(ref.name))
+            segment = known.get(ref.name) or segments.decode(self._blobs.open(ref.name), ref.kind)
             return Held(ref.name, segment, dead)
 
         refs = current_manifest(self._blobs, head).segments
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            return list(pool.map(held, refs))
+            found = list(pool.map(held, refs))
+        return {kind: [each for each, ref in zip(found, refs, strict=True) if ref.kind == kind] for kind in KINDS}
 
     def _kept(self, collection: Collection) -> OpenCollection:
         with self._opening:

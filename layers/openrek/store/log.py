@@ -2,19 +2,38 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from openrek.store.items import Attributes, Item, Items
+from openrek.store.rows import user_row_id
 from openrek.store.table import log_key
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """`rows` are attributes as rows.FaceRow writes them; `deleted` are ids of 16 bytes."""
+class Changes:
+    """Of one kind of rows: `rows` are attributes as openrek.store.rows writes them; `deleted` are ids of 16 bytes."""
 
-    seq: int
     rows: tuple[Attributes, ...]
     deleted: tuple[bytes, ...]
+
+    @property
+    def named(self) -> list[bytes]:
+        """Every id that is touched."""
+        return [*(row["id"] for row in self.rows), *self.deleted]
+
+
+NOTHING: Final = Changes((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`touched` are the ids of the users that were made, changed or removed; `users` says what became of their rows."""
+
+    seq: int
+    faces: Changes
+    users: Changes = NOTHING
+    touched: tuple[str, ...] = ()
 
 
 class LogGap(Exception):
@@ -36,4 +55,12 @@ def entries(items: Items, uid: UUID, *, after: int, through: int) -> Iterator[Se
 
 def _entry(item: Item) -> Entry:
     at = item.attributes
-    return Entry(int(item.key.sort), tuple(at["rows"]), tuple(at["deleted"]))
+    seq, rows, deleted = int(item.key.sort), tuple(at["rows"]), tuple(at["deleted"])
+    touched = tuple(at.get("users", ()))
+    if not touched:
+        return Entry(seq, Changes(rows, deleted))
+    users = tuple(row for row in rows if row["kind"] == "user")
+    living = {row["id"] for row in users}
+    gone = tuple(row_id for row_id in map(user_row_id, touched) if row_id not in living)
+    faces = Changes(tuple(row for row in rows if row["kind"] == "face"), deleted)
+    return Entry(seq, faces, Changes(users, gone), touched)

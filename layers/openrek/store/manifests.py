@@ -22,7 +22,8 @@ class CorruptManifest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SegmentRef:
-    """One segment: its blob, and the blob of its tombstones if rows of it are dead.
+    """One segment: its blob, and the blob of its tombstones if rows of it are dead. `kind` is that of its rows
+    (segments.KINDS); manifests from before there were users do not tell: faces.
 
     `dead_since_ms` (epoch): no row has been dead for longer; 0 when none is.
     """
@@ -33,6 +34,7 @@ class SegmentRef:
     tombstones: str | None = None
     dead: int = 0
     dead_since_ms: int = 0
+    kind: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Final
 from uuid import UUID
 
 from openrek.store.commits import Moved
-from openrek.store.duplicates import DuplicateRecord, duplicate_record
+from openrek.store.duplicates import DuplicateRecord, duplicate_record, picture_of
 from openrek.store.heads import Head
 from openrek.store.items import Check, Item, Items, Key, Operation, Put
+from openrek.store.listings import item_pages
 from openrek.store.rows import face_of
-from openrek.store.scans import item_pages
 from openrek.store.sending import Sent, send
 from openrek.store.table import face_key, owned
 from openrek.store.visibility import visible
@@ -39,8 +39,7 @@ def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.slee
         by_picture: dict[Key, list[Item]] = {}
         for face in visible(items, rows):
             if face is not None:
-                key = Key(owned(head.uid, "duplicate"), face.attributes["picture"])
-                by_picture.setdefault(key, []).append(face)
+                by_picture.setdefault(picture_of(face), []).append(face)
         pictures = list(by_picture)
         for start in range(0, len(pictures), KEYS_PER_READ):
             write(_completed(items, {key: by_picture[key] for key in pictures[start : start + KEYS_PER_READ]}))

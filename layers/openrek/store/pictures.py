@@ -9,7 +9,8 @@ import numpy as np
 
 from openrek.store.findings import Findings
 from openrek.store.items import Items
-from openrek.store.scans import FacePage, item_pages
+from openrek.store.listings import item_pages
+from openrek.store.scans import FacePage
 from openrek.store.table import owned
 from openrek.store.tables import find
 

@@ -22,6 +22,7 @@ from openrek.domain.faces import DetectedFace
 from openrek.store.duplicates import DuplicateRecord
 from openrek.store.heads import require_head
 from openrek.store.items import ABSENT, Check, Delete, Item, Items, Key, Operation, Put
+from openrek.store.listings import item_pages
 from openrek.store.rows import FaceRow, face_row, geometry
 from openrek.store.sending import RESENDS, Sent, no_answer, send
 from openrek.store.table import face_key, head_key, owned, plan_key
@@ -166,7 +167,7 @@ def work_hash(record: DuplicateRecord, missing: Sequence[DetectedFace]) -> str:
 
 def plans_of(items: Items, uid: UUID) -> list[Item]:
     """Every plan of a collection, of any kind; there are hardly ever any."""
-    return list(items.query(owned(uid, "plan")).rows)
+    return [plan for rows in item_pages(items, owned(uid, "plan")) for plan in rows]
 
 
 def _mark(plan: Plan) -> dict[str, Any]:

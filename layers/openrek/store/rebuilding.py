@@ -1,5 +1,5 @@
-"""Segments made anew from the face items alone: the way back when blobs or log entries are lost. What else is made
-good from them, and from the head, goes along.
+"""Segments made anew from the items of faces and users alone: the way back when blobs or log entries are lost. What
+else is made good from them, and from the head, goes along.
 
 The items are the truth; what the manifest, the segments, the tombstones and the log say is not read. Writers that come
 in between make the whole scan void, so that a busy collection needs its writers stopped.
@@ -7,23 +7,26 @@ in between make the whole scan void, so that a busy collection needs its writers
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+
 from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
-from openrek.store import manifests, segments
+from openrek.store import manifests
 from openrek.store.blobs import Blobs
 from openrek.store.commits import Moved
-from openrek.store.compaction import SEGMENT_BYTES, Compactor
+from openrek.store.compaction import SEGMENT_BYTES, Compactor, new_segment
 from openrek.store.garbage import Garbage
 from openrek.store.heads import Head
 from openrek.store.items import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.mending import mend
-from openrek.store.scans import face_pages, head_now
+from openrek.store.scans import face_pages, head_now, user_pages
+from openrek.store.segments import FACES, USERS
 from openrek.store.sending import Sent, send
 from openrek.store.table import log_key
 from openrek.store.tables import Table, joined
@@ -34,17 +37,22 @@ PADDING_BYTES: Final = 4096
 """What a segment's header and the gaps between its columns take at most."""
 
 
+SPLIT: Final = 1000
+"""Rows of users that stay together in a segment."""
+
+
 class WritersBusy(Exception):
     """The collection changed during every attempt."""
 
 
 class BadFaces(Exception):
-    """Face items that cannot become rows: nothing was changed."""
+    """Items of faces or users that cannot become rows: nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
     faces: int
+    users: int
     counted_before: int
     segments: int
 
@@ -58,8 +66,8 @@ def rebuild(
     clock: Callable[[], float] = time.time,
     pause: Callable[[float], None] = time.sleep,
 ) -> Rebuilt:
-    """New segments, manifest and face count for the collection; its log becomes empty, the records of its pictures and
-    its lines right.
+    """New segments, manifest and counts for the collection; its log becomes empty, the records of its pictures and its
+    lines right.
 
     The head moves by one change, so that every process reads the collection anew. `clock` gives epoch seconds, `pause`
     takes seconds. Raises ResourceNotFound, WritersBusy or BadFaces; then nothing was changed but records and lines.
@@ -68,16 +76,20 @@ def rebuild(
         head = head_now(items, collection_id)
         if head is None:
             raise collection_not_found(collection_id)
-        refs = tuple(_segments(items, blobs, head, segment_bytes))
-        faces = sum(ref.rows for ref in refs)
+        users, tables = _users(items, head)
+        refs = (
+            *_segments(blobs, head, _faces(items, head), FACES, segment_bytes),
+            *_segments(blobs, head, tables, USERS, segment_bytes),
+        )
+        faces = sum(ref.rows for ref in refs if ref.kind == FACES)
         manifest = Manifest(head.uid, head.version + 1, head.seq + 1, int(clock() * 1000), refs)
         name = blob_name(head.uid, head.version, "manifest")
         blobs.put(name, manifests.encode(manifest))
-        if _mended(items, head, pause) and _swap(items, head, name, manifest, faces, pause):
+        if _mended(items, head, pause) and _swap(items, replace(head, faces=faces, users=users), name, manifest, pause):
             with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
                 Compactor(items, blobs, clock=clock, pause=pause).trim(head, manifest.through)
             Garbage(items, blobs, pause=pause).collect(collection_id)
-            return Rebuilt(faces, head.faces, len(refs))
+            return Rebuilt(faces, users, head.faces, len(refs))
         if attempt < ATTEMPTS - 1:
             pause(PAUSE_S)
     raise WritersBusy(f"The collection {collection_id} changed during every attempt; stop the servers and try again.")
@@ -91,21 +103,40 @@ def _mended(items: Items, head: Head, pause: Callable[[float], None]) -> bool:
     return True
 
 
-def _segments(items: Items, blobs: Blobs, head: Head, segment_bytes: int) -> Iterator[SegmentRef]:
-    """Writes the visible faces into segments; pages come in ascending order of ids, so each is sorted as it is."""
-    gathered: list[Table] = []
-    gathered_bytes = 0
+def _faces(items: Items, head: Head) -> Iterator[Table]:
+    """The visible faces in ascending order of ids."""
     for page in face_pages(items, head.uid, face_model(head.model).dimensions):
         if page.bad:
             raise BadFaces(f"The segments cannot be rebuilt: {page.bad[0]}.")
-        if gathered and gathered_bytes + table_bytes(page.table) > segment_bytes - PADDING_BYTES:
-            yield _segment(blobs, head, gathered)
+        yield page.table
+
+
+def _users(items: Items, head: Head) -> tuple[int, list[Table]]:
+    """How many users there are, and the rows of those with faces in ascending order of ids."""
+    count = 0
+    tables: list[Table] = []
+    for page in user_pages(items, head.uid, face_model(head.model).dimensions):
+        if page.bad:
+            raise BadFaces(f"The segments cannot be rebuilt: {page.bad[0]}.")
+        count += len(page.users)
+        tables.append(page.table)
+    rows = joined(tables).sorted()
+    return count, [rows.take(places) for places in np.split(np.arange(len(rows)), range(SPLIT, len(rows), SPLIT))]
+
+
+def _segments(blobs: Blobs, head: Head, tables: Iterable[Table], kind: int, segment_bytes: int) -> Iterator[SegmentRef]:
+    """Writes rows into segments; `tables` come in ascending order of ids, so each is sorted as it is."""
+    gathered: list[Table] = []
+    gathered_bytes = 0
+    for table in tables:
+        if gathered and gathered_bytes + table_bytes(table) > segment_bytes - PADDING_BYTES:
+            yield new_segment(blobs, head, joined(gathered), kind)
             gathered, gathered_bytes = [], 0
-        if len(page.table):
-            gathered.append(page.table)
-            gathered_bytes += table_bytes(page.table)
+        if len(table):
+            gathered.append(table)
+            gathered_bytes += table_bytes(table)
     if gathered:
-        yield _segment(blobs, head, gathered)
+        yield new_segment(blobs, head, joined(gathered), kind)
 
 
 def table_bytes(table: Table) -> int:
@@ -115,21 +146,13 @@ def table_bytes(table: Table) -> int:
     return sum(column.nbytes for column in columns) + sum(text.offsets.nbytes + text.content.nbytes for text in texts)
 
 
-def _segment(blobs: Blobs, head: Head, tables: list[Table]) -> SegmentRef:
-    rows = joined(tables)
-    content = segments.encode(rows)
-    name = blob_name(head.uid, head.version, "segment")
-    blobs.put(name, content)
-    return SegmentRef(name, len(rows), len(content))
-
-
-def _swap(items: Items, head: Head, name: str, manifest: Manifest, faces: int, pause: Callable[[float], None]) -> bool:
-    """Turn the head to the new manifest, provided that nothing was written since it was read; whether that is so."""
+def _swap(items: Items, head: Head, name: str, manifest: Manifest, pause: Callable[[float], None]) -> bool:
+    """Turn the head, with the counts that `head` has by now, to the new manifest, provided that nothing was written
+    since it was read; whether that is so."""
     nonce = secrets.token_bytes(16)
     swapped = replace(
         head,
         seq=manifest.through,
-        faces=faces,
         manifest=name,
         version=manifest.version,
         nonce=nonce,

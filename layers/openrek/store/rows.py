@@ -1,8 +1,9 @@
-"""One stored face with its vector, as the attributes that both its item and its log entry hold."""
+"""Stored vectors as attributes: a face, in its item and its log entry alike, and a user in its log entry."""
 
+import hashlib
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from openrek.domain.faces import BoundingBox, Face
@@ -12,6 +13,8 @@ GEOMETRY = struct.Struct("<5f")
 """left, top, width, height, confidence: float32, exactly as IndexFaces returned them."""
 
 SCALE = struct.Struct("<f")
+
+NO_IMAGE: Final = bytes(16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,33 @@ class FaceRow:
         if face.user_id is not None:
             found["owner"] = face.user_id
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user that has faces. Its columns are those of a face: the id is a hash, the owner the user itself, and the
+    first number of the geometry counts its faces."""
+
+    user_id: str
+    face_count: int
+    vector: bytes
+    scale: float
+
+    def attributes(self) -> dict[str, Any]:
+        return {
+            "kind": "user",
+            "id": user_row_id(self.user_id),
+            "image": NO_IMAGE,
+            "geometry": GEOMETRY.pack(self.face_count, 0.0, 0.0, 0.0, 0.0),
+            "vector": self.vector,
+            "scale": SCALE.pack(self.scale),
+            "owner": self.user_id,
+        }
+
+
+def user_row_id(user_id: str) -> bytes:
+    """16 bytes, as every row's id has."""
+    return hashlib.sha256(user_id.encode()).digest()[:16]
 
 
 def face_row(at: Attributes) -> FaceRow:

@@ -1,25 +1,30 @@
-"""All visible faces of a collection, page by page, as columns: what verify, rebuild and export read items with.
+"""All visible faces and all users of a collection, page by page: what verify, rebuild and export read items with.
 
 Writers go on meanwhile. A face that no log entry named between the head before a scan and the head after it was the
 same all the while; `touched` names the others.
 """
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from openrek.domain.users import MOST_FACES_OF_USER
 from openrek.store.folding import table_of
 from openrek.store.heads import Head, head_of
 from openrek.store.items import Item, Items
+from openrek.store.listings import item_pages
 from openrek.store.log import entries
+from openrek.store.memberships import StoredUser, stored_user
 from openrek.store.rows import GEOMETRY, SCALE
 from openrek.store.table import head_key, owned
 from openrek.store.tables import Table
 from openrek.store.visibility import committed_seq, visible
 
 ID_BYTES: Final = 16
+USER_ID: Final = re.compile(r"[a-zA-Z0-9_.\-:]{1,128}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,28 @@ def face_pages(items: Items, uid: UUID, dimensions: int) -> Iterator[FacePage]:
         yield face_page(visible(items, rows), dimensions)
 
 
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """Users in the order of their ids. `bad` tells of items that are no users; they are not among them."""
+
+    users: tuple[StoredUser, ...]
+    bad: tuple[str, ...]
+    dimensions: int
+
+    @property
+    def table(self) -> Table:
+        """The rows of those that have faces, in the same order."""
+        rows = [(user.seq, row.attributes()) for user in self.users if (row := user.row) is not None]
+        return table_of(rows, self.dimensions)
+
+
+def user_pages(items: Items, uid: UUID, dimensions: int) -> Iterator[UserPage]:
+    for rows in item_pages(items, owned(uid, "user")):
+        bad = {row.key: why for row in rows if (why := fault_of_user(row, dimensions))}
+        users = tuple(stored_user(row) for row in rows if row.key not in bad)
+        yield UserPage(users, tuple(bad.values()), dimensions)
+
+
 def face_page(faces: Sequence[Item | None], dimensions: int) -> FacePage:
     """The page of these visible faces; None is passed over."""
     found = [face for face in faces if face is not None]
@@ -46,24 +73,21 @@ def face_page(faces: Sequence[Item | None], dimensions: int) -> FacePage:
     return FacePage(table, tuple(face.attributes["picture"] for face in sound), tuple(bad.values()))
 
 
-def item_pages(items: Items, partition: str) -> Iterator[tuple[Item, ...]]:
-    """Every item of a partition, in order."""
-    cursor = ""
-    while True:
-        page = items.query(partition, after=cursor)
-        yield page.rows
-        if not page.more:
-            return
-        cursor = page.rows[-1].key.sort
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Ids of faces, 16 bytes, and of users."""
+
+    faces: set[bytes]
+    users: set[str]
 
 
-def touched(items: Items, uid: UUID, *, after: int, through: int) -> set[bytes]:
-    """The ids that entries after+1 .. through name. Raises LogGap when one of them is compacted away."""
-    named: set[bytes] = set()
+def touched(items: Items, uid: UUID, *, after: int, through: int) -> Touched:
+    """What entries after+1 .. through name. Raises LogGap when one of them is compacted away."""
+    named = Touched(set(), set())
     for page in entries(items, uid, after=after, through=through):
         for entry in page:
-            named.update(row["id"] for row in entry.rows)
-            named.update(entry.deleted)
+            named.faces.update(entry.faces.named)
+            named.users.update(entry.touched)
     return named
 
 
@@ -80,10 +104,30 @@ def fault_of(face: Item, dimensions: int) -> str | None:
     wrong += [] if isinstance(at.get("picture"), str) else ["picture"]
     if not wrong:
         wrong += [] if str(UUID(bytes=at["id"])) == face.key.sort else ["id"]
-        wrong += [] if at["picture"][64:] == "/" + at.get("external", "") else ["picture"]
+        wrong += [] if at["picture"][:-64] == at.get("external", "") + "/" else ["picture"]
         wrong += [] if all(map(math.isfinite, GEOMETRY.unpack(at["geometry"]))) else ["geometry"]
         wrong += [] if 0.0 < SCALE.unpack(at["scale"])[0] < math.inf else ["scale"]
     return f"the face item {face.key.sort} has a bad {', '.join(wrong)}" if wrong else None
+
+
+def fault_of_user(user: Item, dimensions: int) -> str | None:
+    """What keeps a user item from being a user, likewise."""
+    at = user.attributes
+    members = at.get("members")
+    wrong = [] if _is_list_of_members(members) else ["members"]
+    wrong += [] if isinstance(at.get("seq"), int) and at["seq"] > 0 else ["seq"]
+    wrong += [] if USER_ID.fullmatch(user.key.sort) else ["id"]
+    if members:
+        wrong += [] if _is_bytes(at.get("vector"), dimensions) else ["vector"]
+        scaled = _is_bytes(at.get("scale"), SCALE.size) and 0.0 < SCALE.unpack(at["scale"])[0] < math.inf
+        wrong += [] if scaled else ["scale"]
+    return f"the user item {user.key.sort} has a bad {', '.join(wrong)}" if wrong else None
+
+
+def _is_list_of_members(members: object) -> bool:
+    if not isinstance(members, list) or not all(_is_bytes(member, ID_BYTES) for member in members):
+        return False
+    return members == sorted(set(members)) and len(members) <= MOST_FACES_OF_USER
 
 
 def _sizes(dimensions: int) -> list[tuple[str, int]]:

@@ -1,24 +1,31 @@
-"""Searches of one collection: the freshest snapshot, the kernel, and faces for its rows."""
+"""Searches of one collection: the freshest snapshot, the kernel, and faces or users for its rows."""
 
 import math
 import os
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import numpy as np
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import InvalidParameter
+from openrek.domain.errors import InvalidParameter, user_not_found
 from openrek.domain.faces import Embedding, FaceMatch
+from openrek.domain.users import UserMatch
 from openrek.store.blobs import Blobs
 from openrek.store.heads import same_collection
 from openrek.store.index import Index, in_a_thread
 from openrek.store.items import Items
-from openrek.store.kernel import nearest
+from openrek.store.kernel import Hits, nearest_each
+from openrek.store.labels import Labels
+from openrek.store.memberships import stored_user
 from openrek.store.rows import face_row
-from openrek.store.table import face_key, head_key
+from openrek.store.snapshots import Matrix
+from openrek.store.table import face_key, head_key, user_key
 from openrek.store.vectors import dequantise
 from openrek.store.visibility import visible
+
+Match = TypeVar("Match")
 
 
 class StoredSearch:
@@ -43,24 +50,67 @@ class StoredSearch:
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
     ) -> Sequence[FaceMatch]:
-        snapshot = self._index.current(collection)
-        query = np.frombuffer(probe, np.float32)
-        lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
-        hits = nearest(query, snapshot.blocks, limit=limit, lowest=lowest, threads=self._threads)
-        return [
-            FaceMatch(snapshot.faces[block](row), max(-1.0, min(1.0, score)))
-            for block, row, score in zip(hits.block.tolist(), hits.row.tolist(), hits.score.tolist(), strict=True)
-        ]
+        return self.nearest_each(collection, [probe], limit=limit, lowest_cosine=lowest_cosine)[0]
+
+    def nearest_each(
+        self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
+    ) -> Sequence[Sequence[FaceMatch]]:
+        matrix = self._index.current(collection).faces
+        hits = self._hits(matrix, probes, limit, lowest_cosine)
+        return [_matches(each, matrix.labels, lambda of, row, cosine: FaceMatch(of.face(row), cosine)) for each in hits]
 
     def nearest_to_face(
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
     ) -> Sequence[FaceMatch]:
+        now, probe = self._embedding(collection, face_id)
+        matches = self.nearest(now, probe, limit=limit + 1, lowest_cosine=lowest_cosine)
+        return [match for match in matches if match.face.face_id != face_id][:limit]
+
+    def nearest_users(
+        self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
+    ) -> Sequence[Sequence[UserMatch]]:
+        matrix = self._index.current(collection).users
+        hits = self._hits(matrix, probes, limit, lowest_cosine)
+        return [_matches(each, matrix.labels, lambda of, row, cosine: UserMatch(of.user(row), cosine)) for each in hits]
+
+    def nearest_users_to_face(
+        self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
+    ) -> Sequence[UserMatch]:
+        now, probe = self._embedding(collection, face_id)
+        return self.nearest_users(now, [probe], limit=limit, lowest_cosine=lowest_cosine)[0]
+
+    def nearest_users_to_user(
+        self, collection: Collection, user_id: str, *, limit: int, lowest_cosine: float
+    ) -> Sequence[UserMatch]:
+        head, found = self._items.read([head_key(collection.collection_id), user_key(collection.uid, user_id)])
+        now = same_collection(collection, head).collection()
+        if found is None:
+            raise user_not_found(user_id)
+        user = stored_user(found)
+        if not user.members:
+            return ()
+        probe = dequantise(user.vector, user.scale)
+        matches = self.nearest_users(now, [probe], limit=limit + 1, lowest_cosine=lowest_cosine)[0]
+        return [match for match in matches if match.user.user_id != user_id][:limit]
+
+    def _embedding(self, collection: Collection, face_id: UUID) -> tuple[Collection, Embedding]:
+        """The stored face's, and the collection as it was read with it. Raises InvalidParameter."""
         head, found = self._items.read([head_key(collection.collection_id), face_key(collection.uid, face_id)])
         now = same_collection(collection, head).collection()
         face = visible(self._items, [found])[0]
         if face is None:
             raise InvalidParameter("faceId was not found in the collection.")
         row = face_row(face.attributes)
-        probe = dequantise(row.vector, row.scale)
-        matches = self.nearest(now, probe, limit=limit + 1, lowest_cosine=lowest_cosine)
-        return [match for match in matches if match.face.face_id != face_id][:limit]
+        return now, dequantise(row.vector, row.scale)
+
+    def _hits(self, matrix: Matrix, probes: Sequence[Embedding], limit: int, lowest_cosine: float) -> list[Hits]:
+        queries = [np.frombuffer(probe, np.float32) for probe in probes]
+        lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
+        return nearest_each(queries, matrix.blocks, limit=limit, lowest=lowest, threads=self._threads)
+
+
+def _matches(hits: Hits, labels: Sequence[Labels], match: Callable[[Labels, int, float], Match]) -> list[Match]:
+    return [
+        match(labels[block], row, max(-1.0, min(1.0, score)))
+        for block, row, score in zip(hits.block.tolist(), hits.row.tolist(), hits.score.tolist(), strict=True)
+    ]

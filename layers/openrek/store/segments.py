@@ -19,7 +19,9 @@ from openrek.store.tables import Table, Texts
 MAGIC: Final = b"openrek\x00"
 VERSION: Final = 1
 FACES: Final = 1
-"""The kind of the rows, from version 1 on. Users are kind 2."""
+USERS: Final = 2
+KINDS: Final = (FACES, USERS)
+"""What the rows of a segment are, from version 1 on."""
 
 HEAD: Final = struct.Struct("<8sIIIIQd")
 """Magic, version, kind, dimensions, number of columns, rows, largest norm of a row (scale times vector)."""
@@ -100,9 +102,9 @@ def decode(buffer: Buffer, kind: int = FACES) -> Segment:
     return Segment(table, longest)
 
 
-def ids_and_seqs(blobs: Blobs, name: str) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
+def ids_and_seqs(blobs: Blobs, name: str, kind: int = FACES) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
     """The first two columns of a stored segment, read without the rest. Raises BlobMissing or CorruptSegment."""
-    _, rows, _, places = _header(memoryview(blobs.get(name, length=HEADER_BYTES)), FACES)
+    _, rows, _, places = _header(memoryview(blobs.get(name, length=HEADER_BYTES)), kind)
     ids, seqs = (_checked(memoryview(blobs.get(name, start=at, length=n)), n, crc) for at, n, crc in places[:2])
     return _array(ids, np.uint8, (rows, 16)), _array(seqs, np.uint64, (rows,))
 

@@ -3,26 +3,34 @@
 A snapshot is immutable: any number of threads may search it while the next one is made beside it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from openrek.domain.faces import Face
 from openrek.store.columns import Columns
 from openrek.store.kernel import Block
-from openrek.store.log import Entry
-from openrek.store.segments import Segment
+from openrek.store.labels import Labels
+from openrek.store.log import Changes, Entry
+from openrek.store.segments import FACES, USERS, Segment
 from openrek.store.tables import Bools, find
 
 
 @dataclass(frozen=True, slots=True)
+class Matrix:
+    """All rows of one kind: `labels[b]` says what the rows of `blocks[b]` stand for."""
+
+    blocks: tuple[Block, ...]
+    labels: tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The collection as change `seq` left it. `faces[b](row)` is the face of a row of `blocks[b]`."""
+    """The collection as change `seq` left it."""
 
     seq: int
-    blocks: tuple[Block, ...]
-    faces: tuple[Callable[[int], Face], ...]
+    faces: Matrix
+    users: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +62,56 @@ class Held:
         return sum(column.nbytes for column in columns) + text + len(table)
 
 
-class Memory:
-    """Segments up to one change, then the log. Not for several threads: its owner applies entries page by page."""
+class Rows:
+    """Rows of one kind: segments, then what the log says since."""
 
-    def __init__(self, dimensions: int, through: int = 0, held: Sequence[Held] = ()) -> None:
-        self.seq = through
-        self._held = list(held)
+    def __init__(self, dimensions: int, held: Sequence[Held]) -> None:
+        self.held = list(held)
         self._columns = Columns(dimensions)
 
     @property
     def size_bytes(self) -> int:
-        return self._columns.size_bytes + sum(held.size_bytes for held in self._held)
+        return self._columns.size_bytes + sum(held.size_bytes for held in self.held)
+
+    def apply(self, changes: Sequence[Changes]) -> None:
+        """What is named is dead wherever it was before."""
+        named = [row_id for change in changes for row_id in change.named]
+        if not named:
+            return
+        self.held = [held.without(named) for held in self.held]
+        self._columns.apply(changes)
+        if self._columns.mostly_dead:
+            self._columns = self._columns.living()
+
+    def matrix(self) -> Matrix:
+        young, labels = self._columns.view()
+        blocks = (held.block() for held in self.held)
+        return Matrix((*blocks, young), (*(held.segment.table.labels for held in self.held), labels))
+
+
+class Memory:
+    """Segments up to one change, then the log. Not for several threads: its owner applies entries page by page."""
+
+    def __init__(self, dimensions: int, through: int = 0, held: Mapping[int, Sequence[Held]] | None = None) -> None:
+        """`held`: the segments of each kind."""
+        held = held or {}
+        self.seq = through
+        self._faces = Rows(dimensions, held.get(FACES, ()))
+        self._users = Rows(dimensions, held.get(USERS, ()))
+
+    @property
+    def size_bytes(self) -> int:
+        return self._faces.size_bytes + self._users.size_bytes
 
     @property
     def segments(self) -> dict[str, Segment]:
-        return {held.name: held.segment for held in self._held}
+        return {held.name: held.segment for held in (*self._faces.held, *self._users.held)}
 
     def apply(self, page: Sequence[Entry]) -> None:
-        """Entries seq+1, seq+2, ...: what an entry names is dead wherever it was before."""
-        named = [name for entry in page for name in (*(row["id"] for row in entry.rows), *entry.deleted)]
-        self._held = [held.without(named) for held in self._held]
-        self._columns.apply(page)
-        if self._columns.mostly_dead:
-            self._columns = self._columns.living()
+        """Entries seq+1, seq+2, ..."""
+        self._faces.apply([entry.faces for entry in page])
+        self._users.apply([entry.users for entry in page])
         self.seq = page[-1].seq
 
     def snapshot(self) -> Snapshot:
-        young, young_face = self._columns.view()
-        blocks = (*(held.block() for held in self._held), young)
-        return Snapshot(self.seq, blocks, (*(held.segment.table.face for held in self._held), young_face))
+        return Snapshot(self.seq, self._faces.matrix(), self._users.matrix())

@@ -6,7 +6,9 @@ uids                <uid>         every uid that may own items; leaves last
 deployment          <what>        the secret of page tokens; when the files were wiped last
 <uid>/log           <seq>         one entry per committed change
 <uid>/face          <FaceId>      a face: log row + seq + where it came from
-<uid>/duplicate     <sha256>/<ExternalImageId>   what a picture gave: box -> FaceId
+<uid>/duplicate     <ExternalImageId>/<sha256>   what a picture gave: box -> FaceId
+<uid>/user          <UserId>      a user: the FaceIds of its faces, and its vector when it has any
+<uid>/token         <ClientRequestToken>         what the call answered that came with it
 <uid>/plan          <what>        a call larger than one transaction
 <uid>/tags          tags
 """
@@ -20,7 +22,7 @@ from openrek.store.items import Key
 
 DIRECTORY: Final = "directory"
 UIDS: Final = "uids"
-OWNED: Final = ("log", "face", "duplicate", "plan", "tags")
+OWNED: Final = ("log", "face", "duplicate", "user", "token", "plan", "tags")
 """The kinds of partition that belong to one uid and go with it."""
 
 
@@ -54,7 +56,16 @@ def face_key(uid: UUID, face_id: UUID) -> Key:
 
 
 def duplicate_key(uid: UUID, picture: Picture) -> Key:
-    return Key(owned(uid, "duplicate"), f"{picture.sha256.hex()}/{picture.external_image_id or ''}")
+    """The pictures of one ExternalImageId lie side by side; no id holds a slash."""
+    return Key(owned(uid, "duplicate"), f"{picture.external_image_id or ''}/{picture.sha256.hex()}")
+
+
+def user_key(uid: UUID, user_id: str) -> Key:
+    return Key(owned(uid, "user"), user_id)
+
+
+def token_key(uid: UUID, token: str) -> Key:
+    return Key(owned(uid, "token"), token)
 
 
 def plan_key(uid: UUID, name: str) -> Key:

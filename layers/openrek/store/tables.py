@@ -6,12 +6,11 @@ them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.domain.faces import BoundingBox, Face
+from openrek.store.labels import Labels
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -46,7 +45,7 @@ def texts(values: Sequence[str | None]) -> Texts:
 class Table:
     """n rows: ids uint8 [n, 16] (ascending in a segment), seqs uint64 [n] (the change that wrote the row), images
     uint8 [n, 16], geometry float32 [n, 5] (left, top, width, height, confidence), scales float32 [n], vectors int8
-    [n, d], external ids and owners."""
+    [n, d], external ids and owners. Users have the same columns: see openrek.store.rows."""
 
     ids: NDArray[np.uint8]
     seqs: NDArray[np.uint64]
@@ -64,16 +63,9 @@ class Table:
     def dimensions(self) -> int:
         return int(self.vectors.shape[1])
 
-    def face(self, row: int) -> Face:
-        left, top, width, height, confidence = self.geometry[row].tolist()
-        return Face(
-            UUID(bytes=self.ids[row].tobytes()),
-            UUID(bytes=self.images[row].tobytes()),
-            self.external[row],
-            BoundingBox(left, top, width, height),
-            confidence,
-            self.owners[row],
-        )
+    @property
+    def labels(self) -> Labels:
+        return Labels(self.ids, self.images, self.geometry, self.external, self.owners)
 
     def take(self, rows: Rows) -> "Table":
         return Table(

@@ -1,7 +1,8 @@
 """Whether a collection is whole: every checksum, count and reference, while servers go on writing.
 
-The head, the manifest, the segments and the log are compared with the face items, those with the records of their
-pictures. What changes meanwhile cannot be judged: a doubt about a face that the log names during the check is dropped.
+The head, the manifest, the segments and the log are compared with the items of faces and users, the faces with the
+records of their pictures and with their users. What changes meanwhile cannot be judged: a doubt about a face or user
+that the log names during the check is dropped.
 A check that ran into a compaction is repeated.
 """
 
@@ -20,12 +21,15 @@ from openrek.store.contents import Contents, matches, read_contents
 from openrek.store.findings import Findings
 from openrek.store.heads import Head
 from openrek.store.items import Item, Items, Key
+from openrek.store.listings import item_pages
 from openrek.store.log import LogGap
 from openrek.store.pictures import Pictures
 from openrek.store.plans import plans_of
-from openrek.store.scans import face_page, head_now, item_pages, touched
+from openrek.store.scans import Touched, face_page, head_now, touched
+from openrek.store.segments import FACES
 from openrek.store.table import DIRECTORY, UIDS, log_key, owned
 from openrek.store.tables import Bools, Table
+from openrek.store.user_checks import Members, check_tokens
 from openrek.store.visibility import ABANDONED, DONE, PENDING, plan_of, visible
 
 ATTEMPTS: Final = 5
@@ -34,10 +38,12 @@ PAUSE_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`findings` are defects, `notes` are not; `faces` as the segments and the log tell them."""
+    """`findings` are defects, `notes` are not. `faces` as the segments and the log tell them, `users` as their items
+    do."""
 
     collection_id: str
     faces: int
+    users: int
     segments: int
     log_entries: int
     stored_bytes: int
@@ -47,17 +53,19 @@ class Report:
 
 @dataclass(slots=True)
 class Suspects:
-    """What seems wrong with single faces, until the log tells which of them changed during the check."""
+    """What seems wrong with single faces and users, until the log tells which of them changed during the check."""
 
-    found: list[tuple[bytes, str, str]] = field(default_factory=list)
+    found: list[tuple[bytes | str, str, str]] = field(default_factory=list)
 
-    def add(self, face_id: bytes, kind: str, detail: str = "") -> None:
-        self.found.append((face_id, kind, detail))
+    def add(self, whose: bytes | str, kind: str, detail: str = "") -> None:
+        """`whose`: a FaceId, 16 bytes, or a UserId."""
+        self.found.append((whose, kind, detail))
 
-    def told(self, findings: Findings, changed: set[bytes]) -> None:
-        for face_id, kind, detail in self.found:
-            if face_id not in changed:
-                findings.add(kind, f"{UUID(bytes=face_id)}{' ' * bool(detail)}{detail}")
+    def told(self, findings: Findings, changed: Touched) -> None:
+        for whose, kind, detail in self.found:
+            if whose not in changed.faces and whose not in changed.users:
+                name = whose if isinstance(whose, str) else str(UUID(bytes=whose))
+                findings.add(kind, f"{name}{' ' * bool(detail)}{detail}")
 
 
 def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[float], None] = time.sleep) -> Report:
@@ -98,6 +106,7 @@ class _Check:
         self._head = head
         self._findings = Findings()
         self._suspects = Suspects()
+        self._users = 0
         self._notes: list[str] = []
 
     def run(self) -> tuple[Report, bool]:
@@ -106,9 +115,11 @@ class _Check:
         self._check_lines()
         stored = list(self._blobs.names(f"{head.uid.hex}/"))
         contents = read_contents(self._items, self._blobs, head, self._findings)
-        pictures = Pictures()
-        visible_faces = self._check_faces(contents, pictures)
+        pictures, members = Pictures(), Members()
+        visible_faces = self._check_faces(contents, pictures, members)
         pictures.check(self._items, head.uid, self._suspects.add, self._findings)
+        self._users = members.check(self._items, head.uid, contents, self._suspects.add, self._findings)
+        check_tokens(self._items, head.uid, self._findings)
         self._check_plans()
         now = head_now(self._items, head.collection_id)
         settled = now is not None and (now.uid, now.version) == (head.uid, head.version)
@@ -118,11 +129,13 @@ class _Check:
         counted = contents.faces if contents.complete else visible_faces if now.seq == head.seq else head.faces
         if counted != head.faces:
             self._findings.add("the head's count is wrong", f"{head.faces} faces, there are {counted}")
+        if now.seq == head.seq and self._users != head.users:
+            self._findings.add("the head's count is wrong", f"{head.users} users, there are {self._users}")
         if self._suspects.found:
             try:
                 changed = touched(self._items, head.uid, after=head.seq, through=now.seq)
             except LogGap:
-                changed, settled = set(), False
+                changed, settled = Touched(set(), set()), False
             self._suspects.told(self._findings, changed)
         self._note_blobs(contents, stored)
         return self._report(contents), settled
@@ -131,7 +144,7 @@ class _Check:
         head, manifest = self._head, contents.manifest
         refs = () if manifest is None else manifest.segments
         return Report(
-            head.collection_id, contents.faces, len(refs), head.seq - head.compacted_through,
+            head.collection_id, contents.faces, self._users, len(refs), head.seq - head.compacted_through,
             sum(ref.size_bytes for ref in refs), self._findings.lines(), tuple(self._notes),
         )  # fmt: skip
 
@@ -145,10 +158,10 @@ class _Check:
                 kind = "directory" if key.partition == DIRECTORY else "uid"
                 self._findings.add(f"the {kind}'s line is missing or wrong", key.sort)
 
-    def _check_faces(self, contents: Contents, pictures: Pictures) -> int:
+    def _check_faces(self, contents: Contents, pictures: Pictures, members: Members) -> int:
         """Face items against segments and log; returns how many are visible."""
         dimensions = face_model(self._head.model).dimensions
-        seen = [np.zeros(len(part.table), np.bool_) for part in contents.parts]
+        seen = [np.zeros(len(part.table), np.bool_) for part in contents.of(FACES)]
         count = 0
         for rows in item_pages(self._items, owned(self._head.uid, "face")):
             judged = visible(self._items, rows)
@@ -159,15 +172,16 @@ class _Check:
             if contents.complete:
                 self._compare(contents, seen, page.table)
             pictures.add(page)
+            members.add(page.table)
             count += len(page.table)
         if contents.complete:
-            for part, met in zip(contents.parts, seen, strict=True):
+            for part, met in zip(contents.of(FACES), seen, strict=True):
                 for row in np.flatnonzero(part.living & ~met):
                     self._suspects.add(part.table.ids[row].tobytes(), "a row without a face item", f"in {part.name}")
         return count
 
     def _compare(self, contents: Contents, seen: list[Bools], page: Table) -> None:
-        for row, why in matches(contents.parts, seen, page):
+        for row, why in matches(contents.of(FACES), seen, page):
             self._suspects.add(page.ids[row].tobytes(), "a face item without its row", why)
 
     def _check_marks(self, hidden: list[Item]) -> None:
@@ -183,21 +197,10 @@ class _Check:
 
     def _check_plans(self) -> None:
         for plan in plans_of(self._items, self._head.uid):
-            at = plan.attributes
-            kind, state = at.get("kind"), at.get("state")
-            ids = at.get("faces" if kind == "index" else "deleted")
-            sane = (
-                kind in ("index", "delete")
-                and plan.key.sort.startswith(f"{kind}/")
-                and state in ((PENDING, DONE, ABANDONED) if kind == "index" else (PENDING,))
-                and isinstance(ids, list)
-                and all(isinstance(face_id, bytes) and len(face_id) == 16 for face_id in ids)
-                and len(set(ids)) == len(ids)
-                and isinstance(at.get("made_ms"), int)
-            )
-            if not sane:
+            if not _makes_sense(plan):
                 self._findings.add("a plan makes no sense", plan.key.sort)
-            else:
+            elif plan.attributes["kind"] != "erased":
+                state = plan.attributes["state"]
                 self._notes.append(f"a call is under way, or was interrupted: plan {plan.key.sort}, {state}")
 
     def _check_stray_entries(self, now: Head) -> None:
@@ -215,3 +218,28 @@ class _Check:
         strangers = [name for name in stored if name not in named]
         if strangers:
             self._notes.append(f"{len(strangers)} blobs that nobody names; `openrek purge` removes them")
+
+
+PLANS: Final = {
+    "index": ("index/", "faces", (PENDING, DONE, ABANDONED)),
+    "delete": ("delete/", "deleted", (PENDING,)),
+    "erase": ("erase/", "faces", (PENDING,)),
+    "erased": ("erase/", "faces", (None,)),
+}
+"""How the keys of each kind begin, where its FaceIds are, and the states that it may be in."""
+
+
+def _makes_sense(plan: Item) -> bool:
+    at = plan.attributes
+    if at.get("kind") not in PLANS:
+        return False
+    prefix, name, states = PLANS[at["kind"]]
+    ids = at.get(name)
+    return (
+        plan.key.sort.startswith(prefix)
+        and at.get("state") in states
+        and isinstance(ids, list)
+        and all(isinstance(face_id, bytes) and len(face_id) == 16 for face_id in ids)
+        and len(set(ids)) == len(ids)
+        and (isinstance(at.get("made_ms"), int) or at["kind"] == "erased")
+    )

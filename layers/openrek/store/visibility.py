@@ -1,7 +1,9 @@
-"""Which face items readers may see.
+"""Face items as readers may see them.
 
 A face that a larger IndexFaces call is still writing carries the name of its plan and stays invisible until the plan is
-done. Face and plan are judged from one snapshot, since settling a plan rewrites the one and deletes the other.
+done. A face that joined or left a user in a transaction that had no room for its item carries a claim: it belongs to
+the user that it names if, and only if, that user's item lists it. Such a face and what decides about it are judged from
+one snapshot.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,18 +15,19 @@ PENDING: Final = "pending"
 DONE: Final = "done"
 ABANDONED: Final = "abandoned"
 FACES_PER_READ: Final = 40
-"""Together with as many plans, a snapshot stays under the port's 100 keys."""
+"""Together with as many plans or users, a snapshot stays under the port's 100 keys."""
 
 
 def visible(items: Items, faces: Sequence[Item | None]) -> list[Item | None]:
-    """`faces` with those of unfinished plans hidden; a finished plan's faces get its seq."""
-    doubtful = [face.key for face in faces if face is not None and "plan" in face.attributes]
-    if not doubtful:
-        return list(faces)
-    judged: dict[Key, Item | None] = {}
-    for start in range(0, len(doubtful), FACES_PER_READ):
-        judged.update(_judge(items, doubtful[start : start + FACES_PER_READ], faces))
-    return [judged.get(face.key, face) if face is not None else None for face in faces]
+    """`faces` with those of unfinished plans hidden; a finished plan's get its seq, and claimed ones their owner."""
+    seen: dict[Key, Item | None] = {face.key: face for face in faces if face is not None}
+    doubtful = [face for face in seen.values() if face is not None and _judge_of(face) is not None]
+    while doubtful:
+        later: list[Item] = []
+        for start in range(0, len(doubtful), FACES_PER_READ):
+            later += _judge(items, doubtful[start : start + FACES_PER_READ], seen)
+        doubtful = later
+    return [seen[face.key] if face is not None else None for face in faces]
 
 
 def committed_seq(face: Item) -> int:
@@ -33,24 +36,44 @@ def committed_seq(face: Item) -> int:
     return seq
 
 
-def _judge(items: Items, face_keys: Sequence[Key], faces: Iterable[Item | None]) -> dict[Key, Item | None]:
-    wanted = set(face_keys)
-    plan_keys = sorted({plan_of(face) for face in faces if face is not None and face.key in wanted})
-    found = items.read([*face_keys, *plan_keys])
-    plans = {item.key: item for item in found[len(face_keys) :] if item is not None}
-    return {key: _seen(face, plans) for key, face in zip(face_keys, found, strict=False)}
-
-
 def plan_of(face: Item) -> Key:
     """The key of the plan that a face item belongs to; plans lie beside the faces of the same collection."""
-    uid = face.key.partition.split("/")[0]
-    return Key(f"{uid}/plan", face.attributes["plan"])
+    return _beside(face, "plan", face.attributes["plan"])
 
 
-def _seen(face: Item | None, plans: dict[Key, Item]) -> Item | None:
-    if face is None or "plan" not in face.attributes:
-        return face
-    plan = plans.get(plan_of(face))
-    if plan is None or plan.attributes["id"] != face.attributes["plan_id"] or plan.attributes["state"] != DONE:
+def _judge(items: Items, doubtful: Sequence[Item], seen: dict[Key, Item | None]) -> list[Item]:
+    """Settles what one snapshot can settle; returns the faces that meanwhile depend on something else."""
+    judges = sorted({judge for face in doubtful if (judge := _judge_of(face)) is not None})
+    found = items.read([*(face.key for face in doubtful), *judges])
+    known = dict(zip(judges, found[len(doubtful) :], strict=True))
+    later: list[Item] = []
+    for before, face in zip(doubtful, found, strict=False):
+        judge = None if face is None else _judge_of(face)
+        if face is None or judge is None:
+            seen[before.key] = face
+        elif judge in known:
+            seen[before.key] = _seen(face, known[judge])
+        else:
+            later.append(face)
+    return later
+
+
+def _judge_of(face: Item) -> Key | None:
+    """The item that tells what this face is worth; most faces need none."""
+    if "plan" in face.attributes:
+        return plan_of(face)
+    return _beside(face, "user", face.attributes["claim"]) if "claim" in face.attributes else None
+
+
+def _beside(face: Item, kind: str, sort: str) -> Key:
+    return Key(f"{face.key.partition.split('/')[0]}/{kind}", sort)
+
+
+def _seen(face: Item, judge: Item | None) -> Item | None:
+    at = face.attributes
+    if "plan" not in at:
+        listed: Iterable[bytes] = () if judge is None else judge.attributes["members"]
+        return Item(face.key, {**at, "owner": at["claim"]}) if at["id"] in listed else face
+    if judge is None or judge.attributes["id"] != at["plan_id"] or judge.attributes["state"] != DONE:
         return None
-    return Item(face.key, {**face.attributes, "seq": plan.attributes["seq"]})
+    return Item(face.key, {**at, "seq": judge.attributes["seq"]})

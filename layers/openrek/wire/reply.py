@@ -47,6 +47,8 @@ FAULTS: Mapping[type[errors.Refusal], Fault] = {
     errors.InvalidPaginationToken: Fault("InvalidPaginationTokenException"),
     errors.ResourceNotFound: Fault("ResourceNotFoundException"),
     errors.ResourceAlreadyExists: Fault("ResourceAlreadyExistsException"),
+    errors.Conflict: Fault("ConflictException"),
+    errors.IdempotentParameterMismatch: Fault("IdempotentParameterMismatchException"),
     errors.ServiceQuotaExceeded: Fault("ServiceQuotaExceededException"),
     # The "Slow down" flavour is documented with 400; SDKs retry it by its code.
     errors.Throttling: Fault("ThrottlingException"),
