@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "CLI.md"
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-COMMAND = re.compile(r"`openrek ([a-z]+)")
+COMMAND = re.compile(r"`openrek ([a-z-]+)")
 
 
 def cli_page() -> str:

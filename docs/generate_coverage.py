@@ -6,6 +6,7 @@ from pathlib import Path
 
 from openrek.operations.coverage import NOT_OFFERED, NOTES
 from openrek.runtime.offered import OFFERED
+from openrek.wire.extensions import extensions
 from openrek.wire.limits import MIB, max_body_bytes
 from openrek.wire.model import service_model
 
@@ -33,9 +34,14 @@ EVERYWHERE = f"""
 
 
 def page(
-    operations: Iterable[str], offered: Iterable[str], notes: Mapping[str, str], missing: Mapping[str, str]
+    operations: Iterable[str],
+    offered: Iterable[str],
+    notes: Mapping[str, str],
+    missing: Mapping[str, str],
+    added: Iterable[str] = (),
 ) -> str:
-    """The page as Markdown. Raises KeyError for an operation that is neither offered nor explained."""
+    """The page as Markdown; `added` are operations of ours. Raises KeyError for one that is neither offered nor
+    explained."""
     names = sorted(operations)
     there = set(offered)
     lines = [
@@ -43,12 +49,21 @@ def page(
         "",
         "Made from the code by `python docs/generate_coverage.py`; do not edit.",
         "",
-        f"Of the {len(names)} operations in Rekognition's service model, {len(there)} are offered.",
+        f"Of the {len(names)} operations in Rekognition's service model, {len(there & set(names))} are offered.",
         "Any other is answered with `UnknownOperationException` and the reason.",
         "",
         "| operation | offered | notes |",
         "|---|---|---|",
         *(f"| {name} | {'yes' if name in there else 'no'} | {_note(name, there, notes, missing)} |" for name in names),
+        "",
+        "## Beyond Rekognition",
+        "",
+        "Operations of openrek's own, on the same wire and checked in the same way. [EXTENSIONS.md](EXTENSIONS.md)",
+        "says how boto3 and the AWS CLI call them.",
+        "",
+        "| operation | notes |",
+        "|---|---|",
+        *(f"| {name} | {notes[name]} |" for name in sorted(added)),
     ]
     return "\n".join(lines) + "\n" + EVERYWHERE
 
@@ -59,7 +74,8 @@ def _note(name: str, offered: set[str], notes: Mapping[str, str], missing: Mappi
 
 def current() -> str:
     missing = {name: why for why, names in NOT_OFFERED.items() for name in names}
-    return page(service_model().operations, OFFERED, NOTES, missing)
+    added = extensions()["operations"]
+    return page(service_model().operations.keys() - added.keys(), OFFERED, NOTES, missing, added)
 
 
 def main(arguments: list[str]) -> int:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from openrek.domain.errors import InvalidPaginationToken, InvalidParameter, ResourceNotFound
+from openrek.domain.errors import InvalidPaginationToken, ResourceNotFound
 from tests.operations.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -90,9 +90,27 @@ def test_a_token_is_good_for_its_own_listing_only(world: World) -> None:
         world.do("ListFaces", CollectionId="staff", NextToken=token)
 
 
-def test_a_missing_collection_and_the_user_filter_are_refused(world: World) -> None:
+def test_the_faces_of_a_user_and_those_that_are_wanted_too(world: World) -> None:
+    ids = sorted(world.index("ann ann1 ann2 ann3 bob"))
+    world.faces.users.update({UUID(each): "ann" for each in (ids[0], ids[2], ids[3])})
+    assert listed(world, UserId="ann") == ([ids[0], ids[2], ids[3]], None)
+    assert listed(world, UserId="nobody") == ([], None)
+    both = {"UserId": "ann", "FaceIds": [ids[3], ids[1], UNKNOWN, ids[0], ids[3]]}
+    assert listed(world, **both) == ([ids[0], ids[3]], None)
+    assert listed(world, UserId="ann", FaceIds=[ids[1]]) == ([], None)
+
+    first, token = listed(world, UserId="ann", MaxResults=2)
+    assert first == [ids[0], ids[2]]
+    assert listed(world, UserId="ann", MaxResults=2, NextToken=token) == ([ids[3]], None)
+    first, narrow = listed(world, **both, MaxResults=1)
+    assert (first, listed(world, **both, NextToken=narrow)) == ([ids[0]], ([ids[3]], None))
+    for wrong in ({}, {"UserId": "bob"}, {"FaceIds": both["FaceIds"]}, both):
+        with pytest.raises(InvalidPaginationToken):
+            listed(world, **wrong, NextToken=token)
+    with pytest.raises(InvalidPaginationToken):
+        listed(world, UserId="ann", NextToken=narrow)
+
+
+def test_a_missing_collection_is_named(world: World) -> None:
     with pytest.raises(ResourceNotFound, match=r"^The collection id: nobody does not exist$"):
         world.do("ListFaces", CollectionId="nobody")
-    with pytest.raises(InvalidParameter) as caught:
-        world.do("ListFaces", CollectionId="staff", UserId="robert")
-    assert caught.value.reason == "ListFaces cannot filter by UserId yet: users are not offered."

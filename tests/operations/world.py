@@ -6,12 +6,11 @@ embedding; `ann2` looks a lot like `ann`. Every answer is checked against the se
 
 import math
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import botocore.session
 from botocore.model import Shape
 
 from openrek.domain.caller import Caller
@@ -19,32 +18,28 @@ from openrek.domain.collections import Collection, CollectionEntry, collection_c
 from openrek.domain.errors import (
     InvalidImageFormat,
     InvalidPaginationToken,
-    InvalidParameter,
     InvalidS3Object,
     ResourceAlreadyExists,
+    ServiceQuotaExceeded,
     collection_not_found,
 )
 from openrek.domain.faces import (
     BoundingBox,
     DetectedFace,
     Embedding,
-    Face,
-    FaceDeletion,
-    FaceMatch,
-    FaceNotDeleted,
     Landmark,
-    Picture,
     Pose,
     Quality,
-    cosine,
     float32,
 )
 from openrek.domain.models import SFACE, FaceModel
 from openrek.domain.ports import Page
 from openrek.runtime.adapters import needs
 from openrek.runtime.offered import OFFERED
+from tests.operations.identities import ListedErasure, ListedUsers
+from tests.operations.listed import ListedFaces
+from tests.support.extended import SERVICE
 
-SERVICE = botocore.session.get_session().get_service_model("rekognition")
 NAMES = ("ann", "bob", "cyd", "dan")
 
 
@@ -147,71 +142,21 @@ class DictCollections:
 
 
 @dataclass
-class ListedFaces:
-    """Faces and Search over one list of (face, embedding)."""
+class DictTags:
+    collections: DictCollections
 
-    rows: list[tuple[Face, Embedding]] = field(default_factory=list)
-    users: dict[UUID, str] = field(default_factory=dict)
-    indexed: list[Picture] = field(default_factory=list)
-    limits: list[int] = field(default_factory=list)
+    def read(self, collection: Collection) -> Mapping[str, str]:
+        return self.collections.tags[collection.collection_id]
 
-    def index(
-        self,
-        collection: Collection,
-        picture: Picture,
-        found: Sequence[DetectedFace],
-        embed: Callable[[DetectedFace], Embedding],
-    ) -> Sequence[Face]:
-        self.indexed.append(picture)
-        added = [
-            Face(uuid4(), picture.image_id, picture.external_image_id, each.box, each.confidence) for each in found
-        ]
-        self.rows.extend((face, embed(each)) for face, each in zip(added, found, strict=True))
-        return added
+    def put(self, collection: Collection, tags: Mapping[str, str]) -> None:
+        together = {**self.read(collection), **tags}
+        if len(together) > 200:
+            raise ServiceQuotaExceeded
+        self.collections.tags[collection.collection_id] = together
 
-    def page(self, collection: Collection, after: UUID | None, limit: int) -> Page[Face]:
-        ahead = [face for face in self._sorted() if after is None or face.face_id > after]
-        return Page(tuple(ahead[:limit]), len(ahead) > limit)
-
-    def named(self, collection: Collection, face_ids: Sequence[UUID]) -> Sequence[Face]:
-        return [face for face in self._sorted() if face.face_id in set(face_ids)]
-
-    def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
-        assert len(set(face_ids)) == len(face_ids)
-        there = {face.face_id for face, _ in self.rows}
-        deleted = tuple(each for each in face_ids if each in there and each not in self.users)
-        left = tuple(
-            FaceNotDeleted(each, "ASSOCIATED_TO_AN_EXISTING_USER", self.users[each])
-            if each in self.users
-            else FaceNotDeleted(each, "FACE_NOT_FOUND")
-            for each in face_ids
-            if each not in deleted
-        )
-        self.rows = [row for row in self.rows if row[0].face_id not in deleted]
-        return FaceDeletion(deleted, left)
-
-    def nearest(
-        self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
-    ) -> Sequence[FaceMatch]:
-        self.limits.append(limit)
-        scored = [FaceMatch(self._with_user(face), cosine(probe, vector)) for face, vector in self.rows]
-        near = [match for match in scored if match.cosine >= lowest_cosine]
-        return sorted(near, key=lambda match: (-match.cosine, match.face.face_id))[:limit]
-
-    def nearest_to_face(
-        self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
-    ) -> Sequence[FaceMatch]:
-        for face, vector in self.rows:
-            if face.face_id == face_id:
-                found = self.nearest(collection, vector, limit=limit + 1, lowest_cosine=lowest_cosine)
-                return [match for match in found if match.face.face_id != face_id][:limit]
-        raise InvalidParameter("faceId was not found in the collection.")
-
-    def _sorted(self) -> list[Face]:
-        return sorted((self._with_user(face) for face, _ in self.rows), key=lambda face: face.face_id)
-
-    def _with_user(self, face: Face) -> Face:
-        return replace(face, user_id=self.users.get(face.face_id))
+    def remove(self, collection: Collection, keys: Sequence[str]) -> None:
+        left = {key: value for key, value in self.read(collection).items() if key not in keys}
+        self.collections.tags[collection.collection_id] = left
 
 
 class PlainTokens:
@@ -230,8 +175,10 @@ class World:
 
     def __init__(self) -> None:
         self.collections = DictCollections()
-        self.faces = ListedFaces()
-        self.search = self.faces
+        self.faces = self.search = ListedFaces()
+        self.users = ListedUsers(self.faces)
+        self.erasure = ListedErasure(self.faces)
+        self.tags = DictTags(self.collections)
         self.reader = NamingReader()
         self.buckets = DictBuckets()
         self.tokens = PlainTokens()
@@ -260,6 +207,11 @@ def assert_fits(shape: Shape, value: Any, path: str) -> None:
         assert isinstance(value, list), path
         for item in value:
             assert_fits(shape.member, item, f"{path}[]")
+    elif shape.type_name == "map":
+        assert isinstance(value, dict), path
+        for key, item in value.items():
+            assert_fits(shape.key, key, f"{path}.keys")
+            assert_fits(shape.value, item, f"{path}.{key}")
     elif shape.type_name == "string":
         assert isinstance(value, str), path
         assert not shape.enum or value in shape.enum, (path, value)

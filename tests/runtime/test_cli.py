@@ -8,38 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
-
-from openrek.runtime.cli import main
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
-
-
-@pytest.fixture
-def run(live_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Runs `openrek` against the live server, with journals of its own."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", live_server)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def command(*arguments: object) -> Result:
-        return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
-
-    return command
-
-
-@pytest.fixture
-def collection() -> str:
-    return f"cli-{uuid4()}"
 
 
 @pytest.fixture

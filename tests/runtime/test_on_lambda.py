@@ -63,6 +63,25 @@ def test_every_event_is_answered_by_its_handler(
     assert handle("compare_faces")["FaceMatches"][0]["Similarity"] > 95
     assert len(handle("detect_faces")["FaceDetails"]) == 1
     assert handle("search_faces")["__type"] == "InvalidParameterException"
+
+    assert handle("create_user") == {"status": 200}
+    assert handle("create_user") == {"status": 200}  # the event holds its token
+    assert handle("list_users")["Users"] == [{"UserId": "anna", "UserStatus": "CREATED"}]
+    missing = [{"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}]
+    assert handle("associate_faces")["UnsuccessfulFaceAssociations"] == missing
+    assert handle("disassociate_faces")["UnsuccessfulFaceDisassociations"] == missing
+    assert handle("search_users")["SearchedUser"] == {"UserId": "anna"}
+    assert handle("search_users_by_image")["UserMatches"] == []
+    (face,) = handle("search_all_faces_by_image")["SearchedFaces"]
+    assert [match["Face"]["FaceId"] for match in face["FaceMatches"]] == [face_id]
+    assert face["UserMatches"] == []
+    assert handle("tag_resource") == {"status": 200}
+    assert handle("list_tags_for_resource")["Tags"] == {"team": "doors"}
+    assert handle("untag_resource") == {"status": 200}
+    assert handle("list_tags_for_resource")["Tags"] == {}
+    assert handle("delete_user") == {"status": 200}
+    assert handle("erase_person") == {"status": 200, "DeletedFaces": [face_id], "DeletedUsers": []}
+
     assert handle("delete_faces")["UnsuccessfulFaceDeletions"] == [{"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}]
     assert handle("delete_collection") == {"status": 200, "StatusCode": 200}
     assert handle("describe_collection")["__type"] == "ResourceNotFoundException"

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 HEALTHY = Health(ok=True, store="reachable", models="loaded", version="0")
 
 
-def client(url: str, key: AccessKey | None = None, **options: Any) -> "RekognitionClient":
+def client(
+    url: str, key: AccessKey | None = None, session: boto3.Session | None = None, **options: Any
+) -> "RekognitionClient":
     """A stock boto3 client of the server at `url`, which does not retry unless `options` say so.
 
     Without a `key` its signature is worth nothing.
     """
     settings = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 64, **options}
-    return boto3.client(
+    return (session or boto3).client(
         "rekognition",
         endpoint_url=url,
         region_name="eu-west-1",

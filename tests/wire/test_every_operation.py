@@ -1,4 +1,4 @@
-"""All 75 operations of the model: what boto3 would send is taken, and each single broken constraint is found."""
+"""All operations, the 75 of the model and ours: what boto3 would send is taken, each broken constraint is found."""
 
 import base64
 import json
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-import botocore.session
 import pytest
 from botocore.serialize import create_serializer
 from botocore.validate import ParamValidator
@@ -17,10 +16,10 @@ from openrek.domain.caller import Caller
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.model import Shape
+from tests.support.extended import SERVICE
 from tests.wire.examples import MODEL, smallest, valid
 
 OPERATIONS = sorted(MODEL.operations)
-SERVICE = botocore.session.get_session().get_service_model("rekognition")
 SERIALIZER = create_serializer("json")
 
 Path = tuple[str | int, ...]

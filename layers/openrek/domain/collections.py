@@ -5,9 +5,16 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
+from openrek.domain.caller import Caller
+from openrek.domain.errors import InvalidParameter, ResourceNotFound
+
 COLLECTION_ARN = re.compile(
     r"(?:arn:)?aws[a-z-]{0,20}:rekognition:[a-z0-9-]{1,64}:[0-9]{12}:collection/([a-zA-Z0-9_.\-]{1,255})"
 )
+OTHER_ARN = re.compile(
+    r"(?:arn:)?aws[a-z-]{0,20}:rekognition:[a-z0-9-]{1,64}:[0-9]{12}:(?!collection/)[a-z]{1,40}/[a-zA-Z0-9_.\-/]{1,1024}"
+)
+"""A stream processor or a Custom Labels model: they have tags on AWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +62,23 @@ def collection_in_arn(arn: str) -> str | None:
     """
     found = COLLECTION_ARN.fullmatch(arn)
     return found[1] if found else None
+
+
+def collection_of_arn(arn: str, caller: Caller) -> str:
+    """The id in an ARN of the caller's region and account.
+
+    Raises InvalidParameter for what is no ARN of Rekognition's, ResourceNotFound for one of another region, account
+    or kind of resource.
+    """
+    collection_id = collection_in_arn(arn)
+    if collection_id is None and not OTHER_ARN.fullmatch(arn):
+        raise InvalidParameter(
+            reason="ResourceArn must look like arn:aws:rekognition:<region>:<account>:collection/<CollectionId>."
+        )
+    own = collection_arn(collection_id or "", region=caller.region, account=caller.account)
+    if collection_id is None or arn.removeprefix("arn:") != own.removeprefix("arn:"):
+        raise ResourceNotFound(
+            f"The resource arn: {arn} does not exist",
+            reason=f"Tags are those of collections here, in the region {caller.region} and account {caller.account}.",
+        )
+    return collection_id

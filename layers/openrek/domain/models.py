@@ -25,14 +25,22 @@ class FaceModel:
         return float32(100.0 / (1.0 + math.exp(-self.slope * (cosine - self.midpoint))))
 
     def lowest_cosine(self, similarity_pct: float) -> float:
-        """A cosine below which no similarity reaches `similarity_pct` as float32; a little low: rounding loses none.
+        """The least cosine whose similarity reaches `similarity_pct`, both as float32; infinity when none does.
 
-        Threshold and similarity are both rounded; near 100 each of them may move by half of 7.6e-6.
+        Found by bisection, so that rounding decides nothing: 53 halvings, some 50 microseconds.
         """
-        lowest_pct = min(similarity_pct - 1e-5, 99.9999)
-        if lowest_pct <= 0.0:
-            return -1.0
-        return max(-1.0, self.midpoint + math.log(lowest_pct / (100.0 - lowest_pct)) / self.slope - 1e-6)
+        wanted_pct = float32(similarity_pct)
+        below, reached = -1.0, 1.0
+        if self.similarity_pct(below) >= wanted_pct:
+            return below
+        if self.similarity_pct(reached) < wanted_pct:
+            return math.inf
+        while below < (middle := (below + reached) / 2) < reached:
+            if self.similarity_pct(middle) >= wanted_pct:
+                reached = middle
+            else:
+                below = middle
+        return reached
 
 
 SFACE = FaceModel(version="7.0", name="sface-2021dec", dimensions=128, slope=36.0, midpoint=0.359)

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import InvalidParameter
 from openrek.domain.faces import Face
 from openrek.domain.ports import Collections, Faces, Page, PageTokens
 from openrek.operations.pages import filter_name, next_token, page_rows, page_start
@@ -11,17 +10,12 @@ from openrek.operations.shapes import Request, Response, stored_face_shape
 
 
 def list_faces(request: Request, *, collections: Collections, faces: Faces, tokens: PageTokens) -> Response:
-    """The faces of a collection in ascending FaceId order; with FaceIds, those of them that exist."""
-    if "UserId" in request:
-        raise InvalidParameter(reason="ListFaces cannot filter by UserId yet: users are not offered.")
+    """The faces of a collection in ascending FaceId order; with FaceIds those of them that exist, with UserId those of
+    the user, with both those that are in both."""
     collection = collections.require(request["CollectionId"])
-    wanted = request.get("FaceIds")
-    place = f"ListFaces {collection.uid} {filter_name(wanted) if wanted else ''}"
+    place = _place(request, collection)
     start = page_start(request, tokens, place)
-    after = None if start is None else UUID(start)
-
-    limit = page_rows(request)
-    page = _named(faces, collection, wanted, after, limit) if wanted else faces.page(collection, after, limit)
+    page = _page(request, collection, faces, None if start is None else UUID(start))
     return {
         "Faces": [stored_face_shape(face, collection.model_version) for face in page.rows],
         "FaceModelVersion": collection.model_version,
@@ -29,8 +23,21 @@ def list_faces(request: Request, *, collections: Collections, faces: Faces, toke
     }
 
 
-def _named(faces: Faces, collection: Collection, wanted: list[str], after: UUID | None, limit: int) -> Page[Face]:
-    """A page of the wanted faces; only those that come after the cursor are looked up."""
-    ahead = [face_id for face_id in map(UUID, wanted) if after is None or face_id > after]
-    found = faces.named(collection, ahead)
-    return Page(tuple(found[:limit]), len(found) > limit)
+def _place(request: Request, collection: Collection) -> str:
+    """No UserId and no hash holds a space or a slash."""
+    wanted = filter_name(request["FaceIds"]) if "FaceIds" in request else ""
+    return f"ListFaces {collection.uid} {wanted}/{request.get('UserId', '')}"
+
+
+def _page(request: Request, collection: Collection, faces: Faces, after: UUID | None) -> Page[Face]:
+    limit = page_rows(request)
+    if not request.keys() & {"FaceIds", "UserId"}:
+        return faces.page(collection, after, limit)
+    wanted = {UUID(face_id) for face_id in request.get("FaceIds", ())}
+    if "UserId" in request:
+        owned = faces.of_user(collection, request["UserId"])
+        found = [face for face in owned if "FaceIds" not in request or face.face_id in wanted]
+    else:  # only those that come after the cursor are looked up
+        found = list(faces.named(collection, [face_id for face_id in wanted if after is None or face_id > after]))
+    ahead = [face for face in found if after is None or face.face_id > after]
+    return Page(tuple(ahead[:limit]), len(ahead) > limit)

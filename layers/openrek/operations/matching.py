@@ -8,6 +8,11 @@ DEFAULT_THRESHOLD_PCT = 80.0
 MOST_MATCHES = 4096
 """What the service model allows, and the default: AWS documents none, and a shorter one would hide matches."""
 MOST_FACES_IN_PHOTO = 100
+ASSOCIATION_THRESHOLD_PCT = 75.0
+MOST_USERS = 500
+"""What the service model allows in an answer and in a page, and the default of both."""
+MOST_MATCHES_PER_FACE = 50
+"""Of SearchAllFacesByImage: the answer for 100 faces stays below the 6 MB that a Lambda function may answer."""
 
 
 def require_pinned_model(collection: Collection, model: FaceModel) -> None:

@@ -21,6 +21,6 @@ def search_faces(request: Request, *, collections: Collections, search: Search) 
     )
     return {
         "SearchedFaceId": request["FaceId"],
-        "FaceMatches": face_match_shapes(found, model, threshold_pct),
+        "FaceMatches": face_match_shapes(found, model),
         "FaceModelVersion": collection.model_version,
     }

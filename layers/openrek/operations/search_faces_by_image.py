@@ -41,6 +41,6 @@ def search_faces_by_image(
     return {
         "SearchedFaceBoundingBox": box_shape(probe.box),
         "SearchedFaceConfidence": probe.confidence,
-        "FaceMatches": face_match_shapes(found, reader.model, threshold_pct),
+        "FaceMatches": face_match_shapes(found, reader.model),
         "FaceModelVersion": collection.model_version,
     }

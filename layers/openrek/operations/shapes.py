@@ -1,10 +1,11 @@
 """Domain values -> the API's dicts. Members that have no value are left out; lists are sent even when empty."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from openrek.domain.faces import BoundingBox, DetectedFace, Face, FaceMatch, float32
+from openrek.domain.faces import BoundingBox, DetectedFace, Face, FaceMatch
 from openrek.domain.models import FaceModel
+from openrek.domain.users import User, UserMatch
 
 Request: TypeAlias = Mapping[str, Any]
 """A validated request as the service model describes it; blobs are bytes."""
@@ -44,11 +45,28 @@ def stored_face_shape(face: Face, model_version: str) -> Response:
     return shape
 
 
-def face_match_shapes(found: Sequence[FaceMatch], model: FaceModel, threshold_pct: float) -> list[Response]:
-    """Those of `found` whose similarity is at least the threshold, both as float32, in the same order."""
-    similarities = [model.similarity_pct(match.cosine) for match in found]
+def face_match_shapes(found: Sequence[FaceMatch], model: FaceModel) -> list[Response]:
     return [
-        {"Similarity": similarity, "Face": stored_face_shape(match.face, model.version)}
-        for similarity, match in zip(similarities, found, strict=True)
-        if similarity >= float32(threshold_pct)
+        {
+            "Similarity": model.similarity_pct(match.cosine),
+            "Face": stored_face_shape(match.face, model.version),
+        }
+        for match in found
+    ]
+
+
+def user_shape(user: User) -> Response:
+    """A User as listings and searches return it."""
+    return {"UserId": user.user_id, "UserStatus": user.status}
+
+
+def user_match_shapes(found: Sequence[UserMatch], model: FaceModel) -> list[Response]:
+    return [{"Similarity": model.similarity_pct(match.cosine), "User": user_shape(match.user)} for match in found]
+
+
+def unsearched_face_shapes(faces: Iterable[tuple[DetectedFace, tuple[str, ...]]]) -> list[Response]:
+    """Faces that were not searched and why, largest box first."""
+    return [
+        {"FaceDetails": detected_face_shape(face), "Reasons": list(reasons)}
+        for face, reasons in sorted(faces, key=lambda each: -each[0].box.area)
     ]

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from openrek.domain.caller import Caller
-from openrek.domain.ports import Buckets, Collections, Faces, PageTokens
+from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
 from openrek.runtime.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ class Adapters:
         self._parts: dict[str, Once[Any]] = {
             "collections": self.collections,
             "faces": Once(self._faces),
+            "users": Once(self._users),
+            "tags": Once(self._tags),
+            "erasure": Once(self._erasure),
             "search": self.search,
             "reader": self.reader,
             "buckets": Once(self._buckets),
@@ -126,6 +129,21 @@ class Adapters:
         from openrek.store.faces import StoredFaces
 
         return StoredFaces(self.items())
+
+    def _users(self) -> Users:
+        from openrek.store.users import StoredUsers
+
+        return StoredUsers(self.items())
+
+    def _tags(self) -> Tags:
+        from openrek.store.tags import StoredTags
+
+        return StoredTags(self.items())
+
+    def _erasure(self) -> Erasure:
+        from openrek.store.erasing import StoredErasure
+
+        return StoredErasure(self.items())
 
     def _search(self) -> "StoredSearch":
         from openrek.store.search import StoredSearch

@@ -3,8 +3,6 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from openrek.runtime import beyond_commands, users_commands
+from openrek.runtime.asking import ENDPOINT_HELP, photo_bytes, plain_errors
 from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
 
 if TYPE_CHECKING:
     from openrek.runtime.indexing import IdFrom
-
-ENDPOINT_HELP = "Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -26,7 +24,7 @@ ENDPOINT_HELP = "Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http
 def main() -> None:
     """Amazon Rekognition's image APIs on your own machine.
 
-    `index` and `search` work with every endpoint of these APIs, AWS's own included
+    `index`, `search` and `users` work with every endpoint of these APIs, AWS's own included
     (--endpoint-url https://rekognition.eu-west-1.amazonaws.com).
     """
 
@@ -111,7 +109,7 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
     from openrek.runtime.endpoint import connect, endpoint
 
     url = endpoint(endpoint_url)
-    with _plain_errors(url):
+    with plain_errors(url):
         journals = Path(click.get_app_dir("openrek")) / "indexed"
         failed = index_report.run(
             connect(url, connections=jobs), folder, collection, journals, jobs=jobs, id_from=id_from, again=again
@@ -143,15 +141,11 @@ def search(
 
     from openrek.runtime import searching
     from openrek.runtime.endpoint import connect, endpoint
-    from openrek.runtime.photo_files import UnreadablePhoto, fit
 
     url = endpoint(endpoint_url)
     console = Console(stderr=as_json)
-    with _plain_errors(url):
-        try:
-            image = fit(photo.read_bytes()).image
-        except UnreadablePhoto as error:
-            raise click.ClickException(f"{photo}: {error}") from None
+    with plain_errors(url):
+        image = photo_bytes(photo)
         rekognition = connect(url)
         answer = searching.search(rekognition, image, collection, limit=max_faces, threshold_pct=threshold)
         if as_json:
@@ -165,20 +159,7 @@ def search(
             console.print(f"Picture: {picture}")
 
 
-@contextmanager
-def _plain_errors(url: str) -> Iterator[None]:
-    """What can go wrong outside of us becomes one sentence and exit code 1."""
-    from openrek.runtime.endpoint import CALL_FAILED, explain
-
-    try:
-        yield
-    except CALL_FAILED as error:
-        raise click.ClickException(explain(error, url)) from None
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
-
-
-for command in (*COMMANDS, keys_command):
+for command in (*COMMANDS, *users_commands.COMMANDS, *beyond_commands.COMMANDS, keys_command):
     main.add_command(command)
 
 

@@ -15,6 +15,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from openrek.runtime.extended import extended_session
 from openrek.runtime.guard import is_loopback
 
 if TYPE_CHECKING:
@@ -31,13 +32,17 @@ def endpoint(given: str | None) -> str:
     return given or environ.get("AWS_ENDPOINT_URL_REKOGNITION") or environ.get("AWS_ENDPOINT_URL") or DEFAULT_URL
 
 
-def connect(url: str, *, connections: int = 4) -> "RekognitionClient":
-    """A client with the user's own credentials; a local server without keys takes any, so then none are needed."""
+def connect(url: str, *, connections: int = 4, extended: bool = False) -> "RekognitionClient":
+    """A client with the user's own credentials; a local server without keys takes any, so then none are needed.
+
+    `extended`: it has `search_all_faces_by_image` and `erase_person` too.
+    """
     host = urlsplit(url).hostname or ""
     at_aws = AWS_HOST.fullmatch(host)
-    session = boto3.Session()
+    core = extended_session() if extended else None
+    session = boto3.Session(botocore_session=core)
     if is_loopback(host) and not os.environ.keys() & {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"}:
-        session = boto3.Session("openrek", "openrek", region_name=session.region_name)
+        session = boto3.Session("openrek", "openrek", region_name=session.region_name, botocore_session=core)
     return session.client(
         "rekognition",
         endpoint_url=url,

@@ -57,7 +57,7 @@ def save_picture(
     found = rekognition.detect_faces(Image={"Bytes": image})["FaceDetails"]
     searched = answer["SearchedFaceBoundingBox"]
     probe = min(found, key=lambda face: _distance(face, searched), default=None)
-    marks = [_mark(face, _text(answer) if face is probe else "") for face in found]
+    marks = [mark(face, _text(answer) if face is probe else "") for face in found]
     annotate(image, marks).save(path)
 
 
@@ -68,7 +68,7 @@ def _text(answer: "SearchFacesByImageResponseTypeDef") -> str:
     return f"{photo_name(best['Face'].get('ExternalImageId', 'match'))}  {best['Similarity']:.1f} %"
 
 
-def _mark(face: "FaceDetailTypeDef", text: str) -> Mark:
+def mark(face: "FaceDetailTypeDef", text: str) -> Mark:
     box = face["BoundingBox"]
     return Mark(
         (box["Left"], box["Top"], box["Width"], box["Height"]),

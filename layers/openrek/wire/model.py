@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from openrek.wire.extensions import extended
+
 SERVICE_FILE = Path("data", "rekognition", "2016-06-27", "service-2.json.gz")
 COMPILED_FILE = Path(__file__).with_name("service-model.json")
 
@@ -73,10 +75,10 @@ def load_model(text: str) -> Model:
 
 @lru_cache(maxsize=1)
 def service_model() -> Model:
-    """The compiled table if there is one, else the model of the botocore that is installed."""
+    """The compiled table if there is one, else the model of the botocore that is installed; with our extensions."""
     if COMPILED_FILE.is_file():
         return load_model(COMPILED_FILE.read_text("utf-8"))
-    return compile_model(json.loads(gzip.decompress(_service_path().read_bytes())))
+    return compile_model(extended(json.loads(gzip.decompress(_service_path().read_bytes()))))
 
 
 def _service_path() -> Path:

@@ -1,0 +1,39 @@
+"""AssociateFaces."""
+
+from uuid import UUID
+
+from openrek.domain.models import FaceModel, face_model
+from openrek.domain.ports import Collections, Users
+from openrek.domain.users import FaceNotChanged
+from openrek.operations.idempotency import request_token
+from openrek.operations.matching import ASSOCIATION_THRESHOLD_PCT
+from openrek.operations.shapes import Request, Response
+
+
+def associate_faces(request: Request, *, collections: Collections, users: Users) -> Response:
+    """Says of each face, once, whether it joined the user, and if not, why; its own are passed over."""
+    collection = collections.require(request["CollectionId"])
+    model = face_model(collection.model_version)
+    done = users.associate(
+        collection,
+        request["UserId"],
+        [UUID(face_id) for face_id in dict.fromkeys(request["FaceIds"])],
+        lowest_cosine=model.lowest_cosine(request.get("UserMatchThreshold", ASSOCIATION_THRESHOLD_PCT)),
+        once=request_token("AssociateFaces", request),
+    )
+    return {
+        "AssociatedFaces": [{"FaceId": str(face_id)} for face_id in done.changed],
+        "UnsuccessfulFaceAssociations": [_left(face, model) for face in done.left],
+        "UserStatus": done.user.status,
+    }
+
+
+def _left(face: FaceNotChanged, model: FaceModel) -> Response:
+    """The model has no word for a user that is full: such a face has an empty list of reasons."""
+    shape: Response = {"FaceId": str(face.face_id)}
+    if face.user_id is not None:
+        shape["UserId"] = face.user_id
+    if face.cosine is not None:
+        shape["Confidence"] = model.similarity_pct(face.cosine)
+    shape["Reasons"] = [] if face.reason is None else [face.reason]
+    return shape

@@ -1,0 +1,12 @@
+"""CreateUser."""
+
+from openrek.domain.ports import Collections, Users
+from openrek.operations.idempotency import request_token
+from openrek.operations.shapes import Request, Response
+
+
+def create_user(request: Request, *, collections: Collections, users: Users) -> Response:
+    """A user without faces, which no search finds yet."""
+    collection = collections.require(request["CollectionId"])
+    users.create(collection, request["UserId"], request_token("CreateUser", request))
+    return {}

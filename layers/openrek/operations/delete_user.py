@@ -1,0 +1,12 @@
+"""DeleteUser."""
+
+from openrek.domain.ports import Collections, Users
+from openrek.operations.idempotency import request_token
+from openrek.operations.shapes import Request, Response
+
+
+def delete_user(request: Request, *, collections: Collections, users: Users) -> Response:
+    """The user's faces stay in the collection."""
+    collection = collections.require(request["CollectionId"])
+    users.delete(collection, request["UserId"], request_token("DeleteUser", request))
+    return {}

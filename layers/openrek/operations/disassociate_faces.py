@@ -1,0 +1,29 @@
+"""DisassociateFaces."""
+
+from uuid import UUID
+
+from openrek.domain.ports import Collections, Users
+from openrek.domain.users import FaceNotChanged
+from openrek.operations.idempotency import request_token
+from openrek.operations.shapes import Request, Response
+
+
+def disassociate_faces(request: Request, *, collections: Collections, users: Users) -> Response:
+    """Says of each face, once, whether it left the user, and if not, why; nobody's are passed over."""
+    collection = collections.require(request["CollectionId"])
+    done = users.disassociate(
+        collection,
+        request["UserId"],
+        [UUID(face_id) for face_id in dict.fromkeys(request["FaceIds"])],
+        request_token("DisassociateFaces", request),
+    )
+    return {
+        "DisassociatedFaces": [{"FaceId": str(face_id)} for face_id in done.changed],
+        "UnsuccessfulFaceDisassociations": [_left(face) for face in done.left],
+        "UserStatus": done.user.status,
+    }
+
+
+def _left(face: FaceNotChanged) -> Response:
+    user = {} if face.user_id is None else {"UserId": face.user_id}
+    return {"FaceId": str(face.face_id), **user, "Reasons": [] if face.reason is None else [face.reason]}

@@ -1,0 +1,73 @@
+"""SearchAllFacesByImage, which Rekognition does not have: `openrek/wire/extensions.json` describes it."""
+
+from collections.abc import Sequence
+
+from openrek.domain.collections import Collection
+from openrek.domain.faces import Embedding, FaceMatch
+from openrek.domain.models import FaceModel
+from openrek.domain.ports import Buckets, Collections, Reader, Search
+from openrek.domain.quality import select
+from openrek.domain.users import UserMatch
+from openrek.operations.images import image_bytes
+from openrek.operations.matching import (
+    DEFAULT_THRESHOLD_PCT,
+    MOST_FACES_IN_PHOTO,
+    MOST_MATCHES_PER_FACE,
+    require_pinned_model,
+)
+from openrek.operations.shapes import (
+    Request,
+    Response,
+    detected_face_shape,
+    face_match_shapes,
+    unsearched_face_shapes,
+    user_match_shapes,
+)
+
+
+def search_all_faces_by_image(
+    request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
+) -> Response:
+    """For each face that the quality filter keeps, largest first: the faces, the users, or both that are like it."""
+    collection = collections.require(request["CollectionId"])
+    require_pinned_model(collection, reader.model)
+    image = image_bytes(request["Image"], buckets)
+
+    photo = reader.read(image)
+    kept, dropped = select(photo.faces, request.get("QualityFilter", "NONE"), MOST_FACES_IN_PHOTO)
+    searched: list[Response] = [{"FaceDetail": detected_face_shape(face)} for face in kept]
+    probes = [photo.embed(face) for face in kept]
+    included = request.get("Include", ["FACES"])
+    if probes and "FACES" in included:
+        for shape, faces in zip(searched, _faces(request, collection, probes, search, reader.model), strict=True):
+            shape["FaceMatches"] = face_match_shapes(faces, reader.model)
+    if probes and "USERS" in included:
+        for shape, users in zip(searched, _users(request, collection, probes, search, reader.model), strict=True):
+            shape["UserMatches"] = user_match_shapes(users, reader.model)
+    return {
+        "SearchedFaces": searched,
+        "UnsearchedFaces": unsearched_face_shapes(dropped),
+        "FaceModelVersion": collection.model_version,
+    }
+
+
+def _faces(
+    request: Request, collection: Collection, probes: Sequence[Embedding], search: Search, model: FaceModel
+) -> Sequence[Sequence[FaceMatch]]:
+    return search.nearest_each(
+        collection,
+        probes,
+        limit=request.get("MaxFaces", MOST_MATCHES_PER_FACE),
+        lowest_cosine=model.lowest_cosine(request.get("FaceMatchThreshold", DEFAULT_THRESHOLD_PCT)),
+    )
+
+
+def _users(
+    request: Request, collection: Collection, probes: Sequence[Embedding], search: Search, model: FaceModel
+) -> Sequence[Sequence[UserMatch]]:
+    return search.nearest_users(
+        collection,
+        probes,
+        limit=request.get("MaxUsers", MOST_MATCHES_PER_FACE),
+        lowest_cosine=model.lowest_cosine(request.get("UserMatchThreshold", DEFAULT_THRESHOLD_PCT)),
+    )

@@ -1,0 +1,44 @@
+"""SearchUsersByImage."""
+
+from openrek.domain.ports import Buckets, Collections, Reader, Search
+from openrek.domain.quality import select
+from openrek.operations.images import image_bytes
+from openrek.operations.matching import DEFAULT_THRESHOLD_PCT, MOST_FACES_IN_PHOTO, MOST_USERS, require_pinned_model
+from openrek.operations.shapes import (
+    Request,
+    Response,
+    detected_face_shape,
+    unsearched_face_shapes,
+    user_match_shapes,
+)
+
+FACE_NOT_LARGEST = "FACE_NOT_LARGEST"
+
+
+def search_users_by_image(
+    request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
+) -> Response:
+    """The users most like the largest face that the quality filter keeps; a photo without such a face is no error."""
+    collection = collections.require(request["CollectionId"])
+    require_pinned_model(collection, reader.model)
+    image = image_bytes(request["Image"], buckets)
+
+    photo = reader.read(image)
+    kept, dropped = select(photo.faces, request.get("QualityFilter", "NONE"), MOST_FACES_IN_PHOTO)
+    unsearched = [(face, (FACE_NOT_LARGEST,)) for face in kept[1:]]
+    answer: Response = {
+        "UserMatches": [],
+        "FaceModelVersion": collection.model_version,
+        "UnsearchedFaces": unsearched_face_shapes([*unsearched, *dropped]),
+    }
+    if kept:
+        threshold_pct = request.get("UserMatchThreshold", DEFAULT_THRESHOLD_PCT)
+        (found,) = search.nearest_users(
+            collection,
+            [photo.embed(kept[0])],
+            limit=request.get("MaxUsers", MOST_USERS),
+            lowest_cosine=reader.model.lowest_cosine(threshold_pct),
+        )
+        answer["UserMatches"] = user_match_shapes(found, reader.model)
+        answer["SearchedFace"] = {"FaceDetail": detected_face_shape(kept[0])}
+    return answer

@@ -1,0 +1,58 @@
+"""What the commands that ask a server share: which server and collection, photos, and errors as one sentence."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from mypy_boto3_rekognition import RekognitionClient
+
+ENDPOINT_HELP = "Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
+
+endpoint_option = click.option("--endpoint-url", help=ENDPOINT_HELP)
+collection_option = click.option("--collection", "-c", required=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
+photo_argument = click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+@contextmanager
+def asking(endpoint_url: str | None, *, extended: bool = False) -> Iterator["RekognitionClient"]:
+    """A client of the server that is meant, if `extended` with openrek's own operations. What goes wrong becomes one
+    sentence and exit code 1."""
+    from openrek.runtime.endpoint import connect, endpoint
+
+    url = endpoint(endpoint_url)
+    with plain_errors(url):
+        yield connect(url, extended=extended)
+
+
+@contextmanager
+def plain_errors(url: str) -> Iterator[None]:
+    """What can go wrong outside of us becomes one sentence and exit code 1."""
+    from openrek.runtime.endpoint import CALL_FAILED, explain
+
+    try:
+        yield
+    except CALL_FAILED as error:
+        raise click.ClickException(explain(error, url)) from None
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def photo_bytes(photo: Path) -> bytes:
+    """The photo as the API takes it, smaller where it must be. Raises ClickException."""
+    from openrek.runtime.photo_files import UnreadablePhoto, fit
+
+    try:
+        return fit(photo.read_bytes()).image
+    except UnreadablePhoto as error:
+        raise click.ClickException(f"{photo}: {error}") from None
+
+
+def print_json(answer: Mapping[str, Any]) -> None:
+    """The answer as the service gave it, without what boto3 added."""
+    click.echo(json.dumps({name: value for name, value in answer.items() if name != "ResponseMetadata"}, indent=2))
