@@ -66,7 +66,7 @@ def searches(draw: st.DrawFn) -> Search:
         query[1:] = 0.0
     elif shape == "tiny rest":
         query[1:] *= 1e-9
-    length = draw(st.sampled_from([1.0, 1.99, 1e-3, 1e-9]))
+    length = draw(st.sampled_from([1.0, 1.0, 1.99, 1e-9]))
     query = (length * query / np.linalg.norm(query)).astype(np.float32)
 
     blocks = []
@@ -100,7 +100,7 @@ def searches(draw: st.DrawFn) -> Search:
         blocks.append(block(vectors, scales, ids, None if dead is None else chance.random(rows) < dead))
     limit = draw(st.sampled_from([1, 2, 5, 64, 100, 4096]))
     lowest = draw(st.sampled_from([-np.inf, -1.0, 0.0, 1e-3, 0.3, 0.7, 0.999, 1.0, 1.1]))
-    return query, blocks, limit, lowest
+    return query, blocks, limit, lowest * length
 
 
 @settings(max_examples=200, deadline=None)
