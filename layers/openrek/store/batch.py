@@ -40,7 +40,8 @@ def nearest_each(
     together_from: int = WORTH_WIDENING,
     alone_above: float = TOO_MANY,
 ) -> list[Hits]:
-    """`nearest` for each query, in that order. BLAS may use threads of its own besides.
+    """`nearest` for each query, in that order. `threads` share the tiles: BLAS had better have one of its own, or they
+    wait for each other (OPENBLAS_NUM_THREADS=1 before numpy is imported).
 
     The last two say when it is quicker to search one by one; they change no answer.
     """
