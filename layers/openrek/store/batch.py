@@ -23,7 +23,7 @@ WORTH_WIDENING: Final = 8
 QUERIES_AT_ONCE: Final = 64
 TILE_BYTES: Final = 1 << 20
 ROWS_PER_GROUP: Final = 16
-TOO_MANY: Final = 1 / 32
+TOO_MANY: Final = 1 / 10
 """Rescoring this share of the rows, one here and one there, takes as long as a scan of all."""
 
 TINY: Final = 1e-30
