@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import simsimd
@@ -30,7 +30,11 @@ MAX_DIMENSIONS: Final = 1040
 LONGEST_QUERY: Final = 2.0
 FIXED_POINT: Final = 2.0**40
 ROWS_PER_SLICE: Final = 1 << 18
+FEW_HITS: Final = 500
 ROWS_PER_GROUP: Final = 64
+ROWS_PER_SMALL_GROUP: Final = 16
+"""Where many hits are wanted, small groups bring fewer candidates that are none; else fewer maxima are quicker."""
+
 ROWS_PER_PART: Final = 4096
 """As many are widened from int8 to float32 at a time."""
 
@@ -102,7 +106,8 @@ def nearest(
     `query` is float32 [d], not zero and at most 2 long; d is the blocks' and at most 1040. Raises ValueError otherwise.
     """
     probe = Probe(query)
-    slices = Slices([len(block.scales) for block in blocks], rows=ROWS_PER_SLICE, group_rows=ROWS_PER_GROUP)
+    group_rows = ROWS_PER_GROUP if limit <= FEW_HITS else ROWS_PER_SMALL_GROUP
+    slices = Slices([len(block.scales) for block in blocks], rows=ROWS_PER_SLICE, group_rows=group_rows)
     with _scratch(slices.total_rows) as scores:
 
         def run(part: Slice) -> Float32Vector:
@@ -178,7 +183,7 @@ def _scan_slice(probe: Probe, block: Block, part: Slice, scores: Float32Vector, 
     return part.maxima(scanned)
 
 
-def kth(scores: Float32Vector, k: int) -> float:
+def kth(scores: NDArray[np.floating[Any]], k: int) -> float:
     """The k-th largest, or -inf when there are fewer."""
     if len(scores) < k:
         return -np.inf
@@ -194,9 +199,9 @@ def rescored(
     pairs = list(zip(blocks, candidates, strict=True))
     scores = np.concatenate([np.empty(0), *(_exact(probe, block, found) for block, found in pairs)])
     ids = np.concatenate([np.empty((0, 16), np.uint8), *(block.ids[found] for block, found in pairs)])
-    high, low = ids.view(">u8").reshape(-1, 2).T if len(ids) else (scores, scores)
-    order = np.lexsort((low, high, -scores))
-    order = order[scores[order] >= lowest][:limit]
+    kept = np.flatnonzero(scores >= max(kth(scores, limit), lowest))
+    high, low = ids[kept].view(">u8").reshape(-1, 2).T
+    order = kept[np.lexsort((low, high, -scores[kept]))][:limit]
     return Hits(numbers[order], rows[order], scores[order])
 
 
