@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from benchmarks.gallery import dequantised
-from openrek.store.kernel import Block, nearest
+from openrek.store.kernel import Block, Probe, nearest, simsimd_scan
 
 MOST = 4096
 TRAINING_ROWS = 100_000
+CACHED_BYTES = 256 << 10
 HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH = 32, 100, 128
 
 Rows: TypeAlias = NDArray[np.integer[Any]]
@@ -68,6 +69,29 @@ class Reading:
     def find(self, query: NDArray[np.float32], find: Find) -> Rows:  # noqa: ARG002
         maxima = self._pool.map(lambda part: part.max(), np.array_split(self._words, self._threads))
         return np.array(list(maxima))
+
+
+class FromCache:
+    """The kernel's scan of as many rows, but over and over of a few that stay in the cache: the limit of its sums."""
+
+    def __init__(self, block: Block) -> None:
+        rows, dimensions = block.vectors.shape
+        self._few = block.vectors[: CACHED_BYTES // dimensions]
+        self._times = -(-rows // len(self._few))
+        self._threads, self._pool = 1, ThreadPoolExecutor()
+
+    def use_threads(self, threads: int) -> None:
+        self._threads = threads
+
+    def find(self, query: NDArray[np.float32], find: Find) -> Rows:  # noqa: ARG002
+        int8, out = Probe(query).int8, [np.empty(len(self._few), np.float32) for _ in range(self._threads)]
+
+        def scan(scores: NDArray[np.float32]) -> None:
+            for _ in range(self._times // self._threads):
+                simsimd_scan(int8, self._few, scores)
+
+        list(self._pool.map(scan, out))
+        return np.empty(0, np.intp)
 
 
 class ByHand:
