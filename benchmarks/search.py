@@ -1,138 +1,250 @@
-"""How long one exact search takes beside numpy, in one run on one machine.
+"""How long one exact search takes beside numpy and faiss, in one run on one machine.
 
-    python benchmarks/search.py [--rows 10000 100000 1000000] [--dimensions 128 512] [--threads 1 2] [--top 5 100]
+    python -m benchmarks.search [--rows 10000 100000 1000000] [--dimensions 128 512] [--top 5 100 4096] [--threads 1 2]
+                                [--baselines numpy "faiss flat" "faiss 8 bit" "faiss HNSW"] [--rounds 9] [--many 0]
 
-Baseline: `M @ q` and `argpartition` over the dequantised stored rows in float32, as one would write it by hand, on the
-same number of threads. Both engines take turns, query by query; the table gives medians and the ratio of the medians.
-`limit` is the ratio that a kernel would reach if it did nothing but read the int8 rows once, on as many threads: no
-scan of all rows can be above it on this machine. Every answer of ours is compared with float64 brute force on the
-stored vectors (ties by id): `same` must be 1.000.
+Each collection has a process of its own, with one baseline in memory at a time; baseline and openrek take turns, query
+by query, and the tables give medians. Every engine is at its fastest of the thread counts, which the table names.
+
+- `x`: the baseline's time in openrek's. `recall` is against float64 brute force on the stored vectors: ours must be
+  1.000. `>= 0.398` is what a FaceMatchThreshold of 80 asks for, with 4096 as MaxFaces.
+- `of limit`: the time in which as many threads read the int8 rows once and do nothing with them, in openrek's time. No
+  scan of all rows can be above 1 on this machine; `x limit` is the `x` that it would reach.
+- For the sizes with an aim a line says whether it is met, and gives two limits: the `x` if reading the rows were all,
+  and if they were in the cache and scanning them were all.
+- `bytes`: memory resident for one face, with all that the search needs (the vectors' columns, for openrek).
+
+The second table has openrek and numpy on the same number of threads; the third one many queries at once, 128-d, with
+one thread of BLAS for each of openrek's.
 """
 
 import argparse
+import ctypes
 import os
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.store.kernel import Block, nearest
+from benchmarks.engines import BASELINES, MOST, Engine, Find, FromCache, Ours, Reading, blas_threads
+from benchmarks.gallery import brute_force, gallery, new_photos
+from benchmarks.turns import Result, compared, elapsed_ms
+from openrek.domain.models import SFACE
+from openrek.store.batch import nearest_each
+from openrek.store.kernel import Block, Hits, nearest
 
-ROUNDS = 15
 SEED = 20
-PAUSE_S = 0.1
-"""Before each measured call: threads of OpenBLAS spin for a while after theirs, and would disturb ours."""
-BRUTE_FORCE_ROWS = 50_000
+THRESHOLD_PCT = 80.0
+HNSW_ROWS = 100_000
+"""Building its graph for more takes very long."""
+
+QUERIES_AT_ONCE = (2, 8, 32, 100)
+AIMS = {(1_000_000, 128): (2.5, 0.3), (1_000_000, 512): (4.0, 0.7)}
+"""Rows and dimensions -> at least so many times faiss flat, and at least this share of the limit."""
+
+MAIN_HEAD = (
+    "rows",
+    "d",
+    "find",
+    "baseline",
+    "threads",
+    "ms",
+    "recall",
+    "bytes",
+    "ours: threads",
+    "ms",
+    "recall",
+    "bytes",
+    "x",
+    "x limit",
+    "of limit",
+)
+SAME_HEAD = ("rows", "d", "find", "threads", "x numpy", "x limit", "ours ms", "numpy ms", "recall")
+MANY_HEAD = ("rows", "d", "find", "threads", "queries", "one by one: ms each", "together: ms each", "x", "same")
 
 
-def clustered(rows: int, dimensions: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """float32 [rows, dimensions], unit length: people (about ten photos each) around random centres."""
-    people = rng.standard_normal((max(1, rows // 10), dimensions), dtype=np.float32)
-    vectors = people[rng.integers(0, len(people), rows)]
-    vectors += 0.7 * rng.standard_normal((rows, dimensions), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
+@dataclass(frozen=True)
+class Line:
+    """One find of one collection: openrek, a baseline, and reading the rows."""
 
+    rows: int
+    dimensions: int
+    find: Find
+    baseline: str
+    theirs: Result
+    their_bytes: float
+    ours: Result
+    our_bytes: float
+    reading: Result
+    from_cache: Result | None
 
-def stored(vectors: NDArray[np.float32], rng: np.random.Generator) -> Block:
-    """The rows as the store keeps them; the formula of openrek.store.vectors, for many rows at once."""
-    scales = np.abs(vectors).max(axis=1) / np.float32(127)
-    quantised = np.empty(vectors.shape, np.int8)
-    for start in range(0, len(vectors), BRUTE_FORCE_ROWS):
-        part = slice(start, start + BRUTE_FORCE_ROWS)
-        quantised[part] = np.clip(np.rint(vectors[part].astype(np.float64) / scales[part, None]), -127, 127)
-    ids = rng.integers(0, 256, (len(vectors), 16), dtype=np.uint8)
-    return Block(quantised, scales, ids, None, 1.1)
+    @property
+    def ratio(self) -> float:
+        return self.theirs.ms / self.ours.ms
 
+    @property
+    def limit_ratio(self) -> float:
+        return self.theirs.ms / self.reading.by_threads_ms[self.ours.threads]
 
-def brute_force(block: Block, query: NDArray[np.float32], top: int) -> list[int]:
-    """Rows by float64 score on the stored vectors, ties by id."""
-    scores = np.concatenate(
-        [
-            block.vectors[start : start + BRUTE_FORCE_ROWS].astype(np.float64) @ query.astype(np.float64)
-            for start in range(0, len(block.scales), BRUTE_FORCE_ROWS)
-        ]
-    ) * block.scales.astype(np.float64)
-    best = np.argpartition(-scores, min(4 * top, len(scores) - 1))[: 4 * top]
-    high, low = block.ids[best].view(">u8").T
-    found: list[int] = best[np.lexsort((low, high, -scores[best]))][:top].tolist()
-    return found
-
-
-def by_hand(matrix: NDArray[np.float32], query: NDArray[np.float32], top: int) -> NDArray[np.intp]:
-    scores = matrix @ query
-    best = np.argpartition(scores, len(scores) - top)[len(scores) - top :]
-    return best[np.argsort(-scores[best])]
-
-
-def read_once(block: Block, threads: int, pool: ThreadPoolExecutor) -> None:
-    """Touch every byte of the rows and do as good as nothing with it."""
-    words = block.vectors.reshape(-1).view(np.uint64)
-    list(pool.map(lambda part: part.max(), np.array_split(words, threads)))
-
-
-def elapsed_ms(run: Callable[[], object]) -> float:
-    time.sleep(PAUSE_S)
-    start = time.perf_counter()
-    run()
-    return (time.perf_counter() - start) * 1000.0
-
-
-def measure(rows: int, dimensions: int, tops: list[int], threads: int) -> None:
-    rng = np.random.default_rng(SEED)
-    vectors = clustered(rows, dimensions, rng)
-    block = stored(vectors, rng)
-    queries = [vectors[rng.integers(rows)] * np.float32(0.8) for _ in range(ROUNDS)]
-    queries = [q + 0.3 * rng.standard_normal(dimensions, dtype=np.float32) / np.sqrt(dimensions) for q in queries]
-    queries = [(q / np.linalg.norm(q)).astype(np.float32) for q in queries]
-    matrix = np.multiply(block.vectors, block.scales[:, None], out=vectors)  # the baseline's rows, dequantised
-    pool = ThreadPoolExecutor(threads)
-    for top in tops:
-        ours, theirs, reads, same = [], [], [], 0
-        for query in queries:
-            theirs.append(elapsed_ms(partial(by_hand, matrix, query, top)))
-            search = partial(nearest, query, [block], limit=top, lowest=-1.0, threads=threads)
-            ours.append(elapsed_ms(search))
-            reads.append(elapsed_ms(partial(read_once, block, threads, pool)))
-            same += search().row.tolist() == brute_force(block, query, top)
-        mine, numpy, read = (statistics.median(each) for each in (ours, theirs, reads))
-        print(
-            f"| {rows:>9,} | {dimensions} | {top:>4} | {threads} | {numpy / mine:5.2f} "
-            f"| {numpy / read:5.2f} | {mine:8.2f} | {numpy:8.2f} |"
-            f" {same / len(queries):.3f} |",
-            flush=True,
+    def cells(self) -> list[str]:
+        theirs, ours = (
+            [str(result.threads), f"{result.ms:.2f}", f"{result.recall:.3f}", f"{size:.0f}"]
+            for result, size in ((self.theirs, self.their_bytes), (self.ours, self.our_bytes))
         )
+        shares = [f"{self.ratio:.2f}", f"{self.limit_ratio:.2f}", f"{self.ratio / self.limit_ratio:.2f}"]
+        return [f"{self.rows:,}", str(self.dimensions), self.find.name, self.baseline, *theirs, *ours, *shares]
+
+    def same_threads(self) -> Iterator[list[str]]:
+        for threads, ours_ms in self.ours.by_threads_ms.items():
+            theirs_ms, read_ms = self.theirs.by_threads_ms[threads], self.reading.by_threads_ms[threads]
+            shape = [f"{self.rows:,}", str(self.dimensions), self.find.name, str(threads)]
+            ratios = [f"{theirs_ms / ours_ms:.2f}", f"{theirs_ms / read_ms:.2f}", f"{ours_ms:.2f}", f"{theirs_ms:.2f}"]
+            yield [*shape, *ratios, f"{self.ours.recall:.3f}"]
+
+    def verdict(self) -> str:
+        """Against the aim, where there is one."""
+        if self.from_cache is None:
+            return ""
+        times, share = AIMS[self.rows, self.dimensions]
+        got = self.ratio / self.limit_ratio
+        return (
+            f"{self.rows:,} x {self.dimensions}, {self.find.name}: {self.ratio:.2f} times faiss flat "
+            f"({'met' if self.ratio >= times else 'NOT met'}: {times}), "
+            f"{got:.2f} of the limit ({'met' if got >= share else 'NOT met'}: {share}); reading alone would be "
+            f"{self.limit_ratio:.2f} times, the scan from the cache {self.theirs.ms / self.from_cache.ms:.2f} times"
+        )
+
+
+def resident_bytes() -> int:
+    """Without what was freed and malloc keeps."""
+    ctypes.CDLL(None).malloc_trim(0)
+    status = Path("/proc/self/status").read_text("ascii")
+    return 1024 * int(status.split("VmRSS:")[1].split()[0])
+
+
+def measure(rows: int, dimensions: int, finds: Sequence[Find], options: argparse.Namespace) -> Iterator[Line]:
+    rng = np.random.default_rng(SEED)
+    block = gallery(rows, dimensions, rng)
+    our_bytes = sum(column.nbytes for column in (block.vectors, block.scales, block.ids)) / rows
+    queries = new_photos(block, options.rounds, rng)
+    best = brute_force(block, queries, min(MOST, rows))
+    truths = [[wanted(find, *found) for found in best] for find in finds]
+    for name in options.baselines:
+        if name == "faiss HNSW" and rows > HNSW_ROWS:
+            continue
+        before = resident_bytes()
+        engines: list[Engine] = [BASELINES[name](block), Ours(block), Reading(block)]
+        their_bytes = (resident_bytes() - before) / rows
+        if name == "faiss flat" and (rows, dimensions) in AIMS:
+            engines.append(FromCache(block))
+        for find, truth in zip(finds, truths, strict=True):
+            theirs, ours, reading, *rest = compared(engines, queries, find, options.threads, truth)
+            from_cache = rest[0] if rest else None
+            yield Line(rows, dimensions, find, name, theirs, their_bytes, ours, our_bytes, reading, from_cache)
+        engines.clear()
+
+
+def wanted(find: Find, rows: Sequence[int], scores: Sequence[float]) -> set[int]:
+    return {row for row, score in zip(rows[: find.top], scores, strict=False) if score >= find.lowest}
+
+
+def measure_many(block: Block, find: Find, threads: int, rounds: int) -> Iterator[list[str]]:
+    """Many queries one by one, and together, in turns."""
+    blas_threads(1)
+    rng = np.random.default_rng(SEED)
+    how = {"limit": find.top, "lowest": find.lowest, "threads": threads}
+    for count in QUERIES_AT_ONCE:
+        queries = new_photos(block, count, rng)
+
+        def alone(queries: Sequence[NDArray[np.float32]] = queries) -> list[Hits]:
+            return [nearest(query, [block], **how) for query in queries]
+
+        together = partial(nearest_each, queries, [block], **how)
+        times = [(elapsed_ms(alone) / count, elapsed_ms(together) / count) for _ in range(rounds)]
+        one, all_ = (statistics.median(column) for column in zip(*times, strict=True))
+        same = statistics.mean(
+            a.row.tobytes() == b.row.tobytes() and a.score.tobytes() == b.score.tobytes()
+            for a, b in zip(alone(), together(), strict=True)
+        )
+        shape = [f"{len(block.scales):,}", str(block.vectors.shape[1]), find.name, str(threads), str(count)]
+        yield [*shape, f"{one:.2f}", f"{all_:.2f}", f"{one / all_:.2f}", f"{same:.3f}"]
+
+
+def show(cells: Sequence[str]) -> None:
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def show_head(cells: Sequence[str]) -> None:
+    print()
+    show(cells)
+    show(["---"] * len(cells))
+
+
+def inside(options: argparse.Namespace) -> None:
+    """One collection."""
+    lowest = SFACE.lowest_cosine(THRESHOLD_PCT)
+    (rows,), (dimensions,) = options.rows, options.dimensions
+    finds = [*(Find(min(top, rows)) for top in options.top), Find(MOST, lowest)]
+    show_head(MAIN_HEAD)
+    lines = []
+    for line in measure(rows, dimensions, finds, options):
+        lines.append(line)
+        show(line.cells())
+    show_head(SAME_HEAD)
+    for line in lines:
+        if line.baseline == "numpy":
+            for cells in line.same_threads():
+                show(cells)
+    verdicts = [line.verdict() for line in lines if line.verdict()]
+    print("\n" + "\n".join(f"- {verdict}" for verdict in verdicts) if verdicts else "", flush=True)
+    assert all(line.ours.recall == 1.0 for line in lines)
+
+
+def inside_many(options: argparse.Namespace) -> None:
+    block = gallery(options.many, SFACE.dimensions, np.random.default_rng(SEED))
+    show_head(MANY_HEAD)
+    for find in (Find(5), Find(100), Find(MOST, SFACE.lowest_cosine(THRESHOLD_PCT))):
+        for threads in options.threads:
+            for cells in measure_many(block, find, threads, min(3, options.rounds)):
+                show(cells)
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--dimensions", type=int, nargs="+", default=[128, 512])
+    parser.add_argument("--top", type=int, nargs="+", default=[5, 100, MOST])
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--baselines", choices=BASELINES, nargs="+", default=list(BASELINES))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--many", type=int, default=1_000_000, help="rows for many queries at once; 0: leave it out")
+    parser.add_argument("--inside", choices=["one", "many"], help=argparse.SUPPRESS)
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--dimensions", type=int, nargs="+", default=[128, 512])
-    parser.add_argument("--top", type=int, nargs="+", default=[5, 100])
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    arguments = parser.parse_args()
-    if os.environ.get("OPENBLAS_NUM_THREADS") is None:
-        print(
-            "| rows | d | top | threads | x numpy | limit | ours ms | numpy ms | same |\n"
-            "|---|---|---|---|---|---|---|---|---|",
-            flush=True,
-        )
-        for threads in arguments.threads:  # the baseline's thread count is read once, when numpy is imported
-            environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(threads)}
-            shape = [
-                str(value) for name in ("rows", "dimensions", "top") for value in (f"--{name}", *vars(arguments)[name])
-            ]
-            subprocess.run([sys.executable, __file__, *shape, "--threads", str(threads)], env=environment, check=True)
+    options = parsed()
+    if options.inside:
+        {"one": inside, "many": inside_many}[options.inside](options)
         return
-    for dimensions in arguments.dimensions:
-        for rows in arguments.rows:
-            measure(rows, dimensions, arguments.top, arguments.threads[0])
+    common = ["--threads", *map(str, options.threads), "--rounds", str(options.rounds)]
+    common += ["--top", *map(str, options.top), "--baselines", *options.baselines]
+    cases = [
+        ["--inside", "one", "--rows", str(rows), "--dimensions", str(dimensions)]
+        for dimensions in options.dimensions
+        for rows in options.rows
+    ]
+    if options.many:
+        cases.append(["--inside", "many", "--many", str(options.many)])
+    for case in cases:
+        command = [sys.executable, "-m", "benchmarks.search", *common, *case]
+        subprocess.run(command, check=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
 
 
 if __name__ == "__main__":

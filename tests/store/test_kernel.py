@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from openrek.store import kernel
-from openrek.store.kernel import Block, Hits, Scan, nearest, nearest_each, numpy_scan, simsimd_scan
+from openrek.store import batch, kernel
+from openrek.store.batch import nearest_each
+from openrek.store.kernel import Block, Hits, Scan, nearest, numpy_scan, simsimd_scan
 
 Vectors = NDArray[np.int8]
+Search: TypeAlias = tuple[NDArray[np.float32], list[Block], int, float]
 
 
 def block(
@@ -49,7 +52,7 @@ def as_list(hits: Hits, blocks: Sequence[Block]) -> list[tuple[bytes, int, int, 
 
 
 @st.composite
-def searches(draw: st.DrawFn) -> tuple[NDArray[np.float32], list[Block], int, float]:
+def searches(draw: st.DrawFn) -> Search:
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
     dimensions = draw(st.sampled_from([1, 2, 3, 31, 64, 65, 127, 128, 129, 512, 1040]))
     query = chance.standard_normal(dimensions)
@@ -63,7 +66,8 @@ def searches(draw: st.DrawFn) -> tuple[NDArray[np.float32], list[Block], int, fl
         query[1:] = 0.0
     elif shape == "tiny rest":
         query[1:] *= 1e-9
-    query = (query / np.linalg.norm(query)).astype(np.float32)
+    length = draw(st.sampled_from([1.0, 1.0, 1.99, 1e-9]))
+    query = (length * query / np.linalg.norm(query)).astype(np.float32)
 
     blocks = []
     kind = draw(st.sampled_from(["random", "clustered", "same", "aligned", "opposite"]))
@@ -96,12 +100,12 @@ def searches(draw: st.DrawFn) -> tuple[NDArray[np.float32], list[Block], int, fl
         blocks.append(block(vectors, scales, ids, None if dead is None else chance.random(rows) < dead))
     limit = draw(st.sampled_from([1, 2, 5, 64, 100, 4096]))
     lowest = draw(st.sampled_from([-np.inf, -1.0, 0.0, 1e-3, 0.3, 0.7, 0.999, 1.0, 1.1]))
-    return query, blocks, limit, lowest
+    return query, blocks, limit, lowest * length
 
 
 @settings(max_examples=200, deadline=None)
 @given(searches())
-def test_nearest_is_brute_force(search: tuple[NDArray[np.float32], list[Block], int, float]) -> None:
+def test_nearest_is_brute_force(search: Search) -> None:
     query, blocks, limit, lowest = search
 
     hits = nearest(query, blocks, limit=limit, lowest=lowest)
@@ -111,9 +115,7 @@ def test_nearest_is_brute_force(search: tuple[NDArray[np.float32], list[Block], 
 
 @settings(max_examples=60, deadline=None)
 @given(searches(), st.integers(0, 1000))
-def test_a_threshold_that_a_row_just_reaches_keeps_that_row(
-    search: tuple[NDArray[np.float32], list[Block], int, float], pick: int
-) -> None:
+def test_a_threshold_that_a_row_just_reaches_keeps_that_row(search: Search, pick: int) -> None:
     query, blocks, _, _ = search
     everyone = brute_force(query, blocks, 4096, -np.inf)
     if not everyone:
@@ -128,7 +130,7 @@ def test_a_threshold_that_a_row_just_reaches_keeps_that_row(
 @settings(max_examples=60, deadline=None)
 @given(searches())
 def test_nearest_is_float64_brute_force_but_for_its_rounding(
-    search: tuple[NDArray[np.float32], list[Block], int, float],
+    search: Search,
 ) -> None:
     query, blocks, limit, _ = search
     scores = np.concatenate(
@@ -148,7 +150,7 @@ def test_nearest_is_float64_brute_force_but_for_its_rounding(
 
 @settings(max_examples=60, deadline=None)
 @given(searches())
-def test_every_scan_gives_the_same_bits(search: tuple[NDArray[np.float32], list[Block], int, float]) -> None:
+def test_every_scan_gives_the_same_bits(search: Search) -> None:
     query, blocks, limit, lowest = search
 
     first = nearest(query, blocks, limit=limit, lowest=lowest, scan=simsimd_scan)
@@ -168,19 +170,68 @@ def test_searching_does_not_use_up_references_to_none() -> None:
     assert sys.getrefcount(None) > before - 100
 
 
-@settings(max_examples=60, deadline=None)
-@given(searches(), st.integers(0, 9))
+@settings(max_examples=100, deadline=None)
+@given(searches(), st.integers(1, 20), st.sampled_from([1, 8]), st.sampled_from([0.2, 1.0]))
 def test_many_queries_at_once_give_what_each_gives_alone(
-    search: tuple[NDArray[np.float32], list[Block], int, float], number: int
+    search: Search, number: int, together_from: int, alone_above: float
 ) -> None:
     query, blocks, limit, lowest = search
     queries = [np.roll(query, shift) for shift in range(number)]
 
-    together = nearest_each(queries, blocks, limit=limit, lowest=lowest, threads=2)
+    together = nearest_each(
+        queries,
+        blocks,
+        limit=limit,
+        lowest=lowest,
+        threads=2,
+        together_from=together_from,
+        alone_above=alone_above,
+    )
 
-    assert [as_list(hits, blocks) for hits in together] == [
-        as_list(nearest(each, blocks, limit=limit, lowest=lowest), blocks) for each in queries
-    ]
+    alone = [nearest(each, blocks, limit=limit, lowest=lowest) for each in queries]
+    assert [as_list(hits, blocks) for hits in together] == [as_list(hits, blocks) for hits in alone]
+
+
+def test_dead_rows_beside_living_ones_are_nobodys_hits() -> None:
+    chance = np.random.default_rng(5)
+    vectors = chance.integers(-127, 128, (130, 8), dtype=np.int8)
+    ids = np.frombuffer(chance.bytes(130 * 16), np.uint8).reshape(130, 16)
+    dead = chance.random(130) < 0.3
+    blocks = [block(vectors, np.full(130, np.float32(0.003)), ids, dead)]
+    queries = list(np.eye(8, dtype=np.float32))
+
+    found = nearest_each(queries, blocks, limit=4096, lowest=-np.inf, together_from=1, alone_above=1.0)
+
+    assert [sorted(hits.row.tolist()) for hits in found] == [np.flatnonzero(~dead).tolist()] * 8
+    assert nearest_each([], blocks, limit=1, lowest=0.0) == []
+
+
+def test_more_queries_than_fit_at_once_and_more_rows_than_a_tile() -> None:
+    chance = np.random.default_rng(11)
+    rows = 3 * batch.TILE_BYTES // (4 * 16) + 777
+    vectors = chance.integers(-127, 128, (rows, 16), dtype=np.int8)
+    vectors[5], vectors[rows - 1] = vectors[rows // 2], vectors[rows // 2]
+    ids = np.frombuffer(chance.bytes(rows * 16), np.uint8).reshape(rows, 16)
+    blocks = [block(vectors, chance.random(rows, np.float32) / 500, ids, chance.random(rows) < 0.1)]
+    queries = chance.standard_normal((2 * batch.QUERIES_AT_ONCE + 9, 16), np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+
+    together = [nearest_each(list(queries), blocks, limit=5, lowest=0.2, threads=threads) for threads in (1, 2)]
+
+    alone = [as_list(nearest(query, blocks, limit=5, lowest=0.2), blocks) for query in queries]
+    assert [[as_list(hits, blocks) for hits in found] for found in together] == [alone, alone]
+
+
+@settings(max_examples=100, deadline=None)
+@given(searches())
+def test_the_bound_of_the_product_is_a_bound(search: Search) -> None:
+    query, blocks, _, _ = search
+    probe = kernel.Probe(query)
+    exact = probe.fixed / 2.0**40
+    for found in blocks:
+        product = found.vectors.astype(np.float32) @ exact.astype(np.float32) * found.scales
+        true = found.vectors.astype(np.float64) @ exact * found.scales.astype(np.float64)
+        assert (np.abs(product.astype(np.float64) - true) <= batch.margin(probe, found.longest)).all()
 
 
 @pytest.mark.parametrize("scan", [simsimd_scan, numpy_scan])
@@ -270,16 +321,17 @@ def test_the_bound_holds_for_rows_along_the_rounding_rest(seed: int, dimensions:
 
 @settings(max_examples=100, deadline=None)
 @given(searches())
-def test_the_bound_is_a_bound(search: tuple[NDArray[np.float32], list[Block], int, float]) -> None:
+def test_the_bound_is_a_bound(search: Search) -> None:
     """No scanned score is further from the true one than `margin` says."""
     query, blocks, _, _ = search
     probe = kernel.Probe(query)
+    exact = probe.fixed / 2.0**40
     for found in blocks:
         scanned = np.empty(len(found.scales), np.float32)
         if len(scanned):
             simsimd_scan(probe.int8, found.vectors, scanned)
         scanned *= found.scales
-        true = found.vectors.astype(np.float64) @ query.astype(np.float64) * found.scales.astype(np.float64)
+        true = found.vectors.astype(np.float64) @ exact * found.scales.astype(np.float64)
         assert (
             np.abs(scanned.astype(np.float64) * probe.scale - true) <= probe.margin(found.longest) * probe.scale
         ).all()

@@ -1,0 +1,64 @@
+"""Synthetic faces as the store keeps them, made and read in blocks: 4 million rows of 512 are 8 GB as float32."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openrek.store.kernel import Block
+
+ROWS_AT_ONCE = 50_000
+PHOTOS_OF_ONE = 10
+NOISE = 0.7
+"""Two photos of one person have a cosine of about 1 / (1 + NOISE**2) = 0.67."""
+
+
+def gallery(rows: int, dimensions: int, rng: np.random.Generator) -> Block:
+    """People, about ten photos each, around random centres; quantised as openrek.store.vectors does."""
+    people = rng.standard_normal((max(1, rows // PHOTOS_OF_ONE), dimensions), dtype=np.float32)
+    quantised = np.empty((rows, dimensions), np.int8)
+    scales = np.empty(rows, np.float32)
+    for part in parts(rows):
+        vectors = people[rng.integers(0, len(people), part.stop - part.start)]
+        vectors += np.float32(NOISE) * rng.standard_normal(vectors.shape, dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        scales[part] = np.abs(vectors).max(axis=1) / np.float32(127)
+        vectors /= scales[part, None]
+        quantised[part] = np.clip(np.rint(vectors), -127, 127)
+    return Block(quantised, scales, rng.integers(0, 256, (rows, 16), dtype=np.uint8), None, 1.1)
+
+
+def parts(rows: int) -> Iterator[slice]:
+    for start in range(0, rows, ROWS_AT_ONCE):
+        yield slice(start, min(start + ROWS_AT_ONCE, rows))
+
+
+def dequantised(block: Block) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """The stored rows as float32, part by part."""
+    for part in parts(len(block.scales)):
+        yield part, block.vectors[part] * block.scales[part, None]
+
+
+def new_photos(block: Block, count: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+    """Queries of unit length: each is near one stored row, and is none."""
+    chosen = rng.integers(0, len(block.scales), count)
+    vectors = block.vectors[chosen] * block.scales[chosen, None] * np.float32(0.8)
+    vectors += 0.3 * rng.standard_normal(vectors.shape, dtype=np.float32) / np.sqrt(vectors.shape[1], dtype=np.float32)
+    return list((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32))
+
+
+def brute_force(block: Block, queries: list[NDArray[np.float32]], top: int) -> list[tuple[list[int], list[float]]]:
+    """For each query the best rows and their float64 scores on the stored vectors, ties by id."""
+    wide = np.stack(queries, axis=1).astype(np.float64)
+    rows, scores = np.empty((len(queries), 0), np.intp), np.empty((len(queries), 0))
+    for part in parts(len(block.scales)):
+        found = ((block.vectors[part].astype(np.float64) @ wide) * block.scales[part, None]).T
+        best = np.argpartition(-found, min(top, found.shape[1] - 1))[:, : top + 1]
+        rows = np.concatenate([rows, part.start + best], axis=1)
+        scores = np.concatenate([scores, np.take_along_axis(found, best, 1)], axis=1)
+    truth = []
+    for number in range(len(queries)):
+        high, low = block.ids[rows[number]].view(">u8").reshape(-1, 2).T
+        order = np.lexsort((low, high, -scores[number]))[:top]
+        truth.append((rows[number][order].tolist(), scores[number][order].tolist()))
+    return truth
