@@ -1,13 +1,21 @@
 """The settings as one value, and the only place that reads the environment (on request, never at import).
 
-OPENREK_DATA       folder of the embedded store and of the local buckets
-OPENREK_WEIGHTS    folder of the built models
-OPENREK_WORKERS    inferences that run at once
-OPENREK_THREADS    threads of one inference
-OPENREK_QUEUE      requests that may wait, per kind of work, before the server answers ThrottlingException
+OPENREK_DATA             folder of the embedded store and of the local buckets
+OPENREK_WEIGHTS          folder of the built models
+OPENREK_WORKERS          inferences that run at once
+OPENREK_THREADS          threads of one inference
+OPENREK_QUEUE            requests that may wait, per kind of work, before the server answers ThrottlingException
+
+In AWS, instead of OPENREK_DATA:
+
+OPENREK_TABLE            DynamoDB table of the items
+OPENREK_BUCKET           S3 bucket of the blobs
+OPENREK_IMAGE_BUCKETS    buckets that an S3Object may name, with commas between them; without it, none
+OPENREK_FUNCTIONS        names of the deployment's functions, with {operation} for an operation's name in snake case
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +23,11 @@ from pathlib import Path
 
 LAMBDA_MB_PER_CORE = 1769
 """A function of this much memory gets one full core (AWS Lambda developer guide, "Configure memory")."""
+
+
+OPERATION = "{operation}"
+FUNCTIONS = re.compile(r"[A-Za-z0-9-_]{0,40}\{operation\}[A-Za-z0-9-_]{0,40}")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class SettingsError(Exception):
@@ -33,6 +46,34 @@ def cores() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class AwsSettings:
+    """The parts of a deployment. `functions` names the function of an operation, where one function calls another;
+    `provisioned` tells that no request waits for the function's start.
+    """
+
+    table: str
+    bucket: str
+    image_buckets: frozenset[str] = frozenset()
+    functions: str | None = None
+    provisioned: bool = False
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "AwsSettings | None":
+        """None without any of them. Raises SettingsError."""
+        table, bucket = environ.get("OPENREK_TABLE"), environ.get("OPENREK_BUCKET")
+        if not (table or bucket):
+            return None
+        if not (table and bucket):
+            raise SettingsError("OPENREK_TABLE and OPENREK_BUCKET need each other: one of them is missing.")
+        provisioned = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
+        return cls(table, bucket, _buckets(environ), functions_of(environ), provisioned)
+
+    def function(self, name: str) -> str | None:
+        """The function that is called `name` (`search_faces`, `upkeep`) in this deployment, if it tells."""
+        return self.functions and self.functions.replace(OPERATION, name)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`workers` inferences run at once with `threads` each; `queue` bounds what may wait for each kind of work."""
 
@@ -41,6 +82,7 @@ class Settings:
     workers: int
     threads: int
     queue: int
+    aws: AwsSettings | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -53,7 +95,24 @@ class Settings:
             workers=_whole(environ, "OPENREK_WORKERS", cores()),
             threads=_whole(environ, "OPENREK_THREADS", _threads(environ)),
             queue=_whole(environ, "OPENREK_QUEUE", 128),
+            aws=AwsSettings.of(environ),
         )
+
+
+def functions_of(environ: Mapping[str, str]) -> str | None:
+    """The pattern of the functions' names. Raises SettingsError for one that no function can have."""
+    pattern = environ.get("OPENREK_FUNCTIONS")
+    if pattern and not FUNCTIONS.fullmatch(pattern):
+        raise SettingsError(f"OPENREK_FUNCTIONS must be like openrek-{OPERATION}, not {pattern!r}.")
+    return pattern or None
+
+
+def _buckets(environ: Mapping[str, str]) -> frozenset[str]:
+    names = frozenset(name.strip() for name in environ.get("OPENREK_IMAGE_BUCKETS", "").split(",") if name.strip())
+    for name in sorted(names):
+        if not BUCKET.fullmatch(name):
+            raise SettingsError(f"OPENREK_IMAGE_BUCKETS must list names of buckets with commas; {name!r} is none.")
+    return names
 
 
 def _threads(environ: Mapping[str, str]) -> int:

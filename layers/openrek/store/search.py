@@ -28,13 +28,20 @@ class StoredSearch:
         blobs: Blobs,
         *,
         threads: int | None = None,
+        scanned: Callable[[int], None] | None = None,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
-        """`threads`: how many scan one large collection; by default as many as there are cores. `later`: see
-        Index."""
+        """`threads`: how many scan one large collection; by default as many as there are cores. `scanned` is
+        told how many rows each search read. `later`: see Index.
+        """
         self._items = items
         self._index = Index(items, blobs, later=later)
         self._threads = threads or os.cpu_count() or 1
+        self._scanned = scanned
+
+    def prepare(self, collection: Collection) -> None:
+        """Opens or refreshes the collection, so that the search that follows need not. Raises what a search raises."""
+        self._index.current(collection)
 
     def tidy(self) -> None:
         """To be called from time to time: what was deleted leaves memory, too."""
@@ -44,6 +51,8 @@ class StoredSearch:
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
     ) -> Sequence[FaceMatch]:
         snapshot = self._index.current(collection)
+        if self._scanned is not None:
+            self._scanned(sum(len(block.scales) for block in snapshot.blocks))
         query = np.frombuffer(probe, np.float32)
         lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
         hits = nearest(query, snapshot.blocks, limit=limit, lowest=lowest, threads=self._threads)

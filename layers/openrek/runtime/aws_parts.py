@@ -1,0 +1,60 @@
+"""The parts that AWS provides: DynamoDB, S3, and the deployment's other functions. Clients connect when first used."""
+
+from typing import TYPE_CHECKING, Any
+
+from openrek.domain.ports import Buckets
+from openrek.runtime.once import Once
+from openrek.runtime.settings import AwsSettings
+from openrek.wire.scope import caller_by_scope
+
+if TYPE_CHECKING:
+    from openrek.store.dynamo_items import DynamoItems
+    from openrek.store.items import Items
+    from openrek.store.s3_blobs import S3Blobs
+
+
+class AwsParts:
+    def __init__(self, settings: AwsSettings) -> None:
+        self._settings = settings
+        self.items: Once[Items] = Once(self._items)
+        self.blobs: Once[S3Blobs] = Once(self._blobs)
+        self.buckets: Once[Buckets] = Once(self._buckets)
+        self._dynamo: Once[DynamoItems] = Once(self._dynamo_items)
+        self._s3: Once[Any] = Once(self._s3_client)
+        self.authenticate = caller_by_scope
+
+    def close(self) -> None:
+        if self._dynamo.made:
+            self._dynamo().close()
+
+    def _items(self) -> "Items":
+        """The table; where the deployment has an upkeep function, that is told of collections that need it."""
+        upkeep = self._settings.function("upkeep")
+        if upkeep is None:
+            return self._dynamo()
+        from openrek.runtime.functions import UpkeepCall
+        from openrek.store.log_watch import LogWatch
+
+        return LogWatch(self._dynamo(), UpkeepCall(upkeep))
+
+    def _dynamo_items(self) -> "DynamoItems":
+        from openrek.store.dynamo_items import DynamoItems
+
+        items = DynamoItems(self._settings.table)
+        _ = items.client  # made now: a function's start has more of the processor than its first request
+        return items
+
+    def _blobs(self) -> "S3Blobs":
+        from openrek.store.s3_blobs import S3Blobs
+
+        return S3Blobs(self._settings.bucket, client=self._s3())
+
+    def _buckets(self) -> Buckets:
+        from openrek.runtime.s3_buckets import S3Buckets
+
+        return S3Buckets(self._settings.image_buckets, self._s3())
+
+    def _s3_client(self) -> Any:
+        from openrek.store.s3_blobs import s3_client
+
+        return s3_client()
