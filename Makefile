@@ -36,7 +36,7 @@ docs: $(VENV)/.dev
 
 lock:
 	$(LOCK) -o requirements-runtime.txt
-	$(LOCK) --extra dev -c requirements-runtime.txt -o requirements.txt
+	$(LOCK) --extra dev --extra deploy -c requirements-runtime.txt -o requirements.txt
 
 # A stamp is made only when its step is complete, so an interrupted set-up is simply done again.
 $(VENV)/.made:
