@@ -72,7 +72,9 @@ OPERATIONS: Final = (
     Function("CompareFaces", _VISION_MB, (Grant.READ_IMAGES,), VISION, "faces"),
     Function("CreateCollection", _LIGHT_MB, (Grant.WRITE_ITEMS, Grant.CHECK_ITEMS)),
     Function("CreateUser", _LIGHT_MB, _WRITES),
-    Function("DeleteCollection", _LIGHT_MB, (Grant.WRITE_ITEMS, Grant.DELETE_ITEMS, Grant.CHECK_ITEMS, Grant.ASK_UPKEEP)),
+    Function(
+        "DeleteCollection", _LIGHT_MB, (Grant.WRITE_ITEMS, Grant.DELETE_ITEMS, Grant.CHECK_ITEMS, Grant.ASK_UPKEEP)
+    ),
     Function("DeleteFaces", _LIGHT_MB, _WRITES),
     Function("DeleteUser", _LIGHT_MB, _WRITES),
     Function("DescribeCollection", _LIGHT_MB, ()),

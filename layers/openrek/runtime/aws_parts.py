@@ -29,13 +29,12 @@ class AwsParts:
 
     def _items(self) -> "Items":
         """The table; where the deployment has an upkeep function, that is told of collections that need it."""
-        upkeep = self._settings.function("upkeep")
-        if upkeep is None:
+        if self._settings.upkeep is None:
             return self._dynamo()
         from openrek.runtime.functions import UpkeepCall
         from openrek.store.log_watch import LogWatch
 
-        return LogWatch(self._dynamo(), UpkeepCall(upkeep))
+        return LogWatch(self._dynamo(), UpkeepCall(self._settings.upkeep))
 
     def _dynamo_items(self) -> "DynamoItems":
         from openrek.store.dynamo_items import DynamoItems

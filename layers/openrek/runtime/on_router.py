@@ -17,12 +17,13 @@ from openrek.domain.errors import ImageTooLarge, InternalServerError, Refusal, T
 from openrek.runtime.adapters import Operation
 from openrek.runtime.functions import lambda_client
 from openrek.runtime.gateway import Event, Handler, head_of, response_of
-from openrek.runtime.settings import OPERATION, SettingsError, functions_of
+from openrek.runtime.settings import OPERATION, functions_of
 from openrek.wire.door import Door
 from openrek.wire.reply import refuse
 
-READ_TIMEOUT_S: Final = 65.0
-"""More than any function's own timeout: a router that gave up first would leave a write behind that it denies."""
+READ_TIMEOUT_S: Final = 28.0
+"""More than the function's own timeout, so that the router does not give up on a write that may yet be made; less than
+the router's own, so that the caller is answered in the words of the protocol."""
 
 IDLE_S: Final = 20.0
 """A connection that has been idle longer may be dead, and there is no second attempt to find out."""
@@ -40,9 +41,7 @@ def route(operations: Mapping[str, Operation], functions: str | None = None, cli
     SettingsError.
     """
     pattern = functions or functions_of(os.environ)
-    if not pattern:
-        raise SettingsError(f"OPENREK_FUNCTIONS is missing: the functions' names, like openrek-{OPERATION}.")
-    targets = {name: pattern.replace(OPERATION, operation.__name__) for name, operation in operations.items()}
+    targets = {name: pattern.replace(OPERATION, name) for name in operations}
     door = Door(operations)
     call = _Call(client or lambda_client(read_timeout_s=READ_TIMEOUT_S))
 

@@ -34,7 +34,7 @@ def serve_upkeep(settings: Settings | None = None) -> Callable[[Event, Any], Ans
     from aws_lambda_powertools.logging import Logger
 
     log = Logger(service="openrek", level="INFO", use_rfc3339=True)
-    upkeep = Adapters(replace(settings, aws=replace(settings.aws, functions=None))).upkeep()  # it asks nobody else
+    upkeep = Adapters(replace(settings, aws=replace(settings.aws, upkeep=None))).upkeep()  # it asks nobody else
 
     def handler(event: Event, context: Any) -> Answer:
         began_s = time.perf_counter()

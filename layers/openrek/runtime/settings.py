@@ -10,8 +10,11 @@ In AWS, instead of OPENREK_DATA:
 
 OPENREK_TABLE            DynamoDB table of the items
 OPENREK_BUCKET           S3 bucket of the blobs
+OPENREK_KEYS             prefix of the SSM parameters that hold the access keys
+OPENREK_STAGE            API Gateway's stage: requests may be signed for a path with it or without it
 OPENREK_IMAGE_BUCKETS    buckets that an S3Object may name, with commas between them; without it, none
-OPENREK_FUNCTIONS        names of the deployment's functions, with {operation} for an operation's name in snake case
+OPENREK_UPKEEP           the function that is told of collections whose log has grown long
+OPENREK_FUNCTIONS        for the router: the functions' names, with {operation} for an operation's name
 """
 
 import os
@@ -26,7 +29,9 @@ LAMBDA_MB_PER_CORE = 1769
 
 
 OPERATION = "{operation}"
-FUNCTIONS = re.compile(r"[A-Za-z0-9-_]{0,40}\{operation\}[A-Za-z0-9-_]{0,40}")
+FUNCTIONS = re.compile(r"[A-Za-z0-9_-]{0,40}\{operation\}[A-Za-z0-9_-]{0,40}(:[A-Za-z0-9_-]{1,40})?")
+FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,40})?")
+STAGE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -47,30 +52,35 @@ def cores() -> int:
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """The parts of a deployment. `functions` names the function of an operation, where one function calls another;
-    `provisioned` tells that no request waits for the function's start.
+    """The parts of a deployment. `upkeep` names a function; `keys` and `stage` are as in the environment; `provisioned`
+    tells that no request waits for the function's start.
     """
 
     table: str
     bucket: str
+    keys: str | None = None
+    stage: str | None = None
     image_buckets: frozenset[str] = frozenset()
-    functions: str | None = None
+    upkeep: str | None = None
     provisioned: bool = False
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "AwsSettings | None":
-        """None without any of them. Raises SettingsError."""
+        """None without a table and a bucket. Raises SettingsError."""
         table, bucket = environ.get("OPENREK_TABLE"), environ.get("OPENREK_BUCKET")
         if not (table or bucket):
             return None
         if not (table and bucket):
             raise SettingsError("OPENREK_TABLE and OPENREK_BUCKET need each other: one of them is missing.")
-        provisioned = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency"
-        return cls(table, bucket, _buckets(environ), functions_of(environ), provisioned)
-
-    def function(self, name: str) -> str | None:
-        """The function that is called `name` (`search_faces`, `upkeep`) in this deployment, if it tells."""
-        return self.functions and self.functions.replace(OPERATION, name)
+        return cls(
+            table,
+            bucket,
+            keys=environ.get("OPENREK_KEYS") or None,
+            stage=_like(environ, "OPENREK_STAGE", STAGE, "v1"),
+            image_buckets=_buckets(environ),
+            upkeep=_like(environ, "OPENREK_UPKEEP", FUNCTION, "openrek-Upkeep:live"),
+            provisioned=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +109,20 @@ class Settings:
         )
 
 
-def functions_of(environ: Mapping[str, str]) -> str | None:
-    """The pattern of the functions' names. Raises SettingsError for one that no function can have."""
-    pattern = environ.get("OPENREK_FUNCTIONS")
-    if pattern and not FUNCTIONS.fullmatch(pattern):
-        raise SettingsError(f"OPENREK_FUNCTIONS must be like openrek-{OPERATION}, not {pattern!r}.")
-    return pattern or None
+def functions_of(environ: Mapping[str, str]) -> str:
+    """The pattern of the functions' names. Raises SettingsError."""
+    pattern = _like(environ, "OPENREK_FUNCTIONS", FUNCTIONS, f"openrek-{OPERATION}:live")
+    if pattern is None:
+        raise SettingsError(f"OPENREK_FUNCTIONS is missing: the functions' names, like openrek-{OPERATION}:live.")
+    return pattern
+
+
+def _like(environ: Mapping[str, str], name: str, pattern: re.Pattern[str], example: str) -> str | None:
+    """None where it is not set. Raises SettingsError for what is set otherwise."""
+    text = environ.get(name)
+    if text and not pattern.fullmatch(text):
+        raise SettingsError(f"{name} must be like {example}, not {text!r}.")
+    return text or None
 
 
 def _buckets(environ: Mapping[str, str]) -> frozenset[str]:

@@ -1,0 +1,61 @@
+"""What `infra.package` makes, run as AWS runs it: real runtime client, real packages, DynamoDB, S3 and SSM of moto."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.package import package
+from infra.targets import TARGETS
+from tests.support.aws import ENVIRON, REGION, LocalAws, local_aws
+from tests.support.lambda_service import LambdaService
+from tests.support.runtime_api import runtime_folder
+
+
+@pytest.fixture(scope="session")
+def packaged() -> Path:
+    """The folder of packages for this machine; made anew where their inputs changed."""
+    return package(TARGETS["host"])
+
+
+@pytest.fixture(scope="session")
+def runtime(packaged: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with runtime_folder(tmp_path_factory.mktemp("runtime") / "packages", packaged / "runtime") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[LocalAws]:
+    with local_aws() as running:
+        yield running
+
+
+@pytest.fixture
+def image_bucket(aws: LocalAws, photos: dict[str, bytes]) -> str:
+    """The one bucket that functions may read images from."""
+    bucket = aws.new_bucket()
+    for name, photo in {"one.jpg": photos["obama.jpg"], "two.jpg": photos["obama2.jpg"]}.items():
+        aws.s3().put_object(Bucket=bucket, Key=name, Body=photo)
+    return bucket
+
+
+@pytest.fixture
+def functions(
+    packaged: Path, runtime: Path, aws: LocalAws, image_bucket: str, tmp_path: Path
+) -> Iterator[LambdaService]:
+    """A deployment with an empty store of its own."""
+    environ = {
+        **ENVIRON,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": aws.url,
+        "OPENREK_TABLE": aws.new_table(),
+        "OPENREK_BUCKET": aws.new_bucket(),
+        "OPENREK_IMAGE_BUCKETS": image_bucket,
+        "OPENREK_STAGE": "v1",
+        "POWERTOOLS_SERVICE_NAME": "openrek",
+    }
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    service = LambdaService(packaged, runtime, logs, environ)
+    yield service
+    service.close()
