@@ -16,6 +16,7 @@ from typing import Final
 
 from infra.folders import digest, kept, size_bytes
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS, Function, weights_layer
+from infra.sdk import trim_sdk
 from infra.targets import TARGETS, Target
 from infra.wheels import compile_all, install, requirements_of
 
@@ -25,7 +26,8 @@ LAYERS: Final = ROOT / "layers"
 LAMBDAS: Final = ROOT / "lambdas"
 THIRD_PARTY: Final = ("aws", "numeric", "vision")
 BROUGHT_BY_LAMBDA: Final = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
-"""Lambda's Python runtime has these; on this machine a package finds them in build/host/runtime instead."""
+"""Lambda's Python runtime has these; on this machine a package finds them in build/host/runtime instead. openrek uses
+none of them: the layer `aws` comes first."""
 
 UNZIPPED_LIMIT_BYTES: Final = 262_144_000
 """AWS's limit for a function together with its layers."""
@@ -47,7 +49,7 @@ def package(target: Target, build: Path = BUILD) -> Path:
     _code(target, home / "layers" / "code")
     for name in THIRD_PARTY:
         requirements = requirements_of(LAYERS / name / "requirements.txt")
-        _packages(target, requirements, home / "layers" / name, build, below="python")
+        _packages(target, requirements, home / "layers" / name, build, below="python", trim=name == "aws")
     for name in WEIGHTS:
         _weights(name, home / "layers" / weights_layer(name))
     for function in deployed():
@@ -89,9 +91,15 @@ def _code(target: Target, folder: Path) -> None:
     kept(folder, digest([package, manifest, *_recipe()], target.name, target.python, pins), make)
 
 
-def _packages(target: Target, requirements: tuple[str, ...], folder: Path, build: Path, *, below: str) -> None:
+def _packages(
+    target: Target, requirements: tuple[str, ...], folder: Path, build: Path, *, below: str, trim: bool = False
+) -> None:
+    """With `trim`, botocore keeps what openrek calls only."""
+
     def make(fresh: Path) -> None:
         install(requirements, target, fresh / below, build / "cache")
+        if trim:
+            trim_sdk(fresh / below)
         compile_all(fresh, target)
 
     kept(folder, digest(_recipe(), repr(target), sys.version if target.is_this_python else "", *requirements), make)
@@ -135,7 +143,7 @@ def _asked(question: str) -> str:
 
 def _recipe() -> list[Path]:
     """The modules that decide what a package holds."""
-    return [Path(__file__).with_name(name) for name in ("package.py", "targets.py", "wheels.py")]
+    return [Path(__file__).with_name(name) for name in ("package.py", "sdk.py", "targets.py", "wheels.py")]
 
 
 def main() -> None:

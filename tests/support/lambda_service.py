@@ -3,15 +3,16 @@
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function
-from tests.support.runtime_api import Answer, FunctionDied, FunctionProcess
+from tests.support.runtime_api import Answer, FunctionDied, FunctionProcess, QuietServer
 
 PAYLOAD_BYTES: Final = 6_291_556
 INVOKE: Final = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
@@ -45,8 +46,7 @@ class LambdaService:
         self._processes: dict[str, FunctionProcess] = {}
         self._locks: dict[str, threading.Lock] = {name: threading.Lock() for name in ROWS}
         self._later = ThreadPoolExecutor(1, "later")
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._called))
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), _handler(self._called))
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -59,12 +59,15 @@ class LambdaService:
                 self._processes[name] = self.start(ROWS[name])
             return self._processes[name].invoke(payload, timeout_s)
 
-    def start(self, row: Function, **more: str) -> FunctionProcess:
-        """One more execution environment of the function."""
-        layers = [self.package / "layers" / layer for layer in row.all_layers]
+    def start(
+        self, row: Function, *, folder: Path | None = None, layers: Sequence[Path] | None = None
+    ) -> FunctionProcess:
+        """One more execution environment of the function, or of what stands in `folder` with these `layers`."""
+        packaged = self.package / "functions" / row.folder
+        own = [self.package / "layers" / layer for layer in row.all_layers]
         log = self.logs / f"{row.folder}.log"
         return FunctionProcess(
-            self.package / "functions" / row.folder, layers, self.runtime, log, {**self._environment(row), **more}
+            folder or packaged, own if layers is None else layers, self.runtime, log, self._environment(row)
         )
 
     def forget(self, name: str) -> None:
@@ -123,9 +126,7 @@ def _handler(called: Callable[[str, str, bytes], Answer | None]) -> type[BaseHTT
 
         def log_message(self, *_: object) -> None: ...
 
-        def do_POST(self) -> None:  # noqa: N802 - named by the library
-            from urllib.parse import unquote
-
+        def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers["Content-Length"]))
             found = INVOKE.fullmatch(unquote(self.path))
             assert found is not None, self.path

@@ -40,6 +40,16 @@ class FunctionDied(Exception):
     """The process ended, or could not start; the text is what it wrote."""
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A process that is stopped while it waits for an event hangs up; that is no error."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class RuntimeApi:
     """One process's side of Lambda: `invoke` hands it an event and waits for the answer."""
 
@@ -47,8 +57,7 @@ class RuntimeApi:
         self._events: queue.Queue[tuple[str, bytes, int]] = queue.Queue()
         self._answers: dict[str, queue.Queue[Answer]] = {}
         self.failed_start: queue.Queue[Answer] = queue.Queue()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.address = f"127.0.0.1:{self._server.server_port}"
@@ -73,7 +82,7 @@ class RuntimeApi:
 
             def log_message(self, *_: object) -> None: ...
 
-            def do_GET(self) -> None:  # noqa: N802 - named by the library
+            def do_GET(self) -> None:
                 if self.path == f"{ROOT}/restore/next":
                     return self._say(200, b"")
                 request_id, event, deadline_ms = api._events.get()
@@ -89,7 +98,7 @@ class RuntimeApi:
                     },
                 )
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 payload = self._body()
                 error = self.headers.get("Lambda-Runtime-Function-Error-Type")
                 if self.path == f"{ROOT}/init/error":
@@ -124,7 +133,9 @@ class RuntimeApi:
 class FunctionProcess:
     """One execution environment of a function. `folders` come first on its path, in this order."""
 
-    def __init__(self, folder: Path, layers: Sequence[Path], runtime: Path, log: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, layers: Sequence[Path], runtime: Path, log: Path, environ: Mapping[str, str]
+    ) -> None:
         """`runtime` holds what Lambda's runtime brings; `log` is written to. Nothing is waited for."""
         self._api = RuntimeApi()
         self._log = log

@@ -8,6 +8,8 @@ from openrek.runtime.settings import AwsSettings
 from openrek.wire.scope import caller_by_scope
 
 if TYPE_CHECKING:
+    from botocore.session import Session
+
     from openrek.store.dynamo_items import DynamoItems
     from openrek.store.items import Items
     from openrek.store.s3_blobs import S3Blobs
@@ -21,6 +23,7 @@ class AwsParts:
         self.buckets: Once[Buckets] = Once(self._buckets)
         self._dynamo: Once[DynamoItems] = Once(self._dynamo_items)
         self._s3: Once[Any] = Once(self._s3_client)
+        self._session: Once[Session] = Once(_botocore_session)
         self.authenticate = caller_by_scope
 
     def close(self) -> None:
@@ -31,15 +34,18 @@ class AwsParts:
         """The table; where the deployment has an upkeep function, that is told of collections that need it."""
         if self._settings.upkeep is None:
             return self._dynamo()
-        from openrek.runtime.functions import UpkeepCall
+        from openrek.runtime.functions import HAND_OVER_TIMEOUT_S, UpkeepCall, lambda_client
         from openrek.store.log_watch import LogWatch
 
-        return LogWatch(self._dynamo(), UpkeepCall(self._settings.upkeep))
+        call = UpkeepCall(
+            self._settings.upkeep, lambda: lambda_client(self._session(), read_timeout_s=HAND_OVER_TIMEOUT_S)
+        )
+        return LogWatch(self._dynamo(), call)
 
     def _dynamo_items(self) -> "DynamoItems":
         from openrek.store.dynamo_items import DynamoItems
 
-        items = DynamoItems(self._settings.table)
+        items = DynamoItems(self._settings.table, session=self._session())
         _ = items.client  # made now: a function's start has more of the processor than its first request
         return items
 
@@ -56,4 +62,11 @@ class AwsParts:
     def _s3_client(self) -> Any:
         from openrek.store.s3_blobs import s3_client
 
-        return s3_client()
+        return s3_client(self._session())
+
+
+def _botocore_session() -> "Session":
+    """One for all clients: what is read to make the first is there for the others."""
+    from botocore.session import get_session
+
+    return get_session()

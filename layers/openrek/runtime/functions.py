@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
 CONNECT_TIMEOUT_S: Final = 2.0
 HAND_OVER_TIMEOUT_S: Final = 3.0
@@ -18,9 +18,9 @@ AGAIN_AFTER_S: Final = 30.0
 log = logging.getLogger(__name__)
 
 
-def lambda_client(*, read_timeout_s: float) -> Any:
+def lambda_client(session: Session, *, read_timeout_s: float) -> Any:
     """A client that sends each call once: a second attempt could carry out a write twice."""
-    return botocore.session.get_session().create_client(
+    return session.create_client(
         "lambda",
         config=Config(
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -37,11 +37,11 @@ class UpkeepCall:
     def __init__(
         self,
         function: str,
+        client: Callable[[], Any],
         *,
-        client: Callable[[], Any] = lambda: lambda_client(read_timeout_s=HAND_OVER_TIMEOUT_S),
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`client` is made when there is something to tell; `clock` gives seconds."""
+        """`client` makes one for Lambda, and is called when there is something to tell; `clock` gives seconds."""
         self._function = function
         self._make = client
         self._clock = clock

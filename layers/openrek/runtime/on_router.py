@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
 
 from openrek.domain.errors import ImageTooLarge, InternalServerError, Refusal, Throttling
 from openrek.runtime.adapters import Operation
@@ -43,7 +44,7 @@ def route(operations: Mapping[str, Operation], functions: str | None = None, cli
     pattern = functions or functions_of(os.environ)
     targets = {name: pattern.replace(OPERATION, name) for name in operations}
     door = Door(operations)
-    call = _Call(client or lambda_client(read_timeout_s=READ_TIMEOUT_S))
+    call = _Call(client or lambda_client(get_session(), read_timeout_s=READ_TIMEOUT_S))
 
     def handler(event: Event, context: object) -> dict[str, Any]:
         del context

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
@@ -21,6 +20,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
+from botocore.session import Session, get_session
 
 from openrek.store.blobs import BlobExists, BlobMissing, Buffer, checked_name, is_name
 
@@ -198,9 +198,9 @@ class S3Blobs:
             raise
 
 
-def s3_client() -> Any:
-    """A client as S3Blobs needs it; it connects when it is first used."""
-    return botocore.session.get_session().create_client(
+def s3_client(session: Session | None = None) -> Any:
+    """A client as S3Blobs needs it, in a botocore session; it connects when it is first used."""
+    return (session or get_session()).create_client(
         "s3",
         config=Config(
             connect_timeout=CONNECT_TIMEOUT_S,
