@@ -1,6 +1,5 @@
 """Everything that holds no data: functions, their layers and roles, the front door, what watches them."""
 
-import json
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +9,9 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.acknowledged import acknowledge
 from infra.data_stack import DataStack, bucket_export, table_export
 from infra.front_door import FrontDoor
-from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function
+from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function, Grant
 from infra.grants import Places, grants_of, keys_prefix
 from infra.operation_function import ARCHITECTURE, RUNTIME, OperationFunction, alias_arn, qualified_name
 from infra.settings import BadOption, Deployment
@@ -71,11 +69,12 @@ class ApiStack(cdk.Stack):
         if row is ROUTER:
             return environment | {"OPENREK_FUNCTIONS": qualified_name(self._deployment, "{operation}")}
         environment |= self._store
-        if row is UPKEEP:
-            return environment
-        environment["OPENREK_KEYS"] = keys_prefix(self._deployment)
-        environment["OPENREK_UPKEEP"] = qualified_name(self._deployment, UPKEEP.name)
-        environment["OPENREK_IMAGE_BUCKETS"] = ",".join(self._deployment.image_buckets)
+        if Grant.READ_KEYS in row.grants:
+            environment["OPENREK_KEYS"] = keys_prefix(self._deployment)
+        if Grant.ASK_UPKEEP in row.grants:
+            environment["OPENREK_UPKEEP"] = qualified_name(self._deployment, UPKEEP.name)
+        if Grant.READ_IMAGES in row.grants:
+            environment["OPENREK_IMAGE_BUCKETS"] = ",".join(self._deployment.image_buckets)
         if row.weights:
             environment["OPENREK_WEIGHTS"] = "/opt/weights"
         return environment

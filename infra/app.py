@@ -1,8 +1,6 @@
 """The CDK application: two stacks, checked by cdk-nag."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks

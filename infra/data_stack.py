@@ -72,6 +72,6 @@ class DataStack(cdk.Stack):
         acknowledge(
             bucket,
             "AwsSolutions-S1",
-            "Only the functions' roles reach it; an account that wants a record of reads turns on CloudTrail data events.",
+            "Only the functions' roles reach it; CloudTrail data events can record each read where that is wanted.",
         )
         return bucket

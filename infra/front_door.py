@@ -85,7 +85,9 @@ class FrontDoor(Construct):
             acknowledge(api, rule, SIGNED)
         acknowledge(api, "AwsSolutions-APIG2", "Every function validates the request against the service model.")
         if deployment.account_log_role:
-            acknowledge(api, f"AwsSolutions-IAM4[Policy::{LOG_POLICY}]", "AWS's own role by which API Gateway writes logs; one per account.")
+            role = api.node.find_child("CloudWatchRole")
+            reason = "AWS's own policy by which API Gateway writes logs; one role per account."
+            acknowledge(role, f"AwsSolutions-IAM4[Policy::{LOG_POLICY}]", reason)
         return api
 
     def _domain(self, deployment: Deployment) -> None:
@@ -103,7 +105,7 @@ class FrontDoor(Construct):
         """AWS's common rules are left out: they refuse bodies above 8 KB, and ours are images."""
         if not deployment.waf:
             acknowledge(
-                self.api,
+                self.api.deployment_stage,
                 "AwsSolutions-APIG3",
                 "A firewall has a monthly price; -c waf=true adds one. Unsigned requests reach no data.",
             )

@@ -65,7 +65,7 @@ RESPONSES: Final = {
     "UNSUPPORTED_MEDIA_TYPE": CONTENT_TYPE,
     "WAF_FILTERED": DENIED,
 }
-"""By API Gateway's names of its responses. MISSING_AUTHENTICATION_TOKEN is what it calls a path that it does not know."""
+"""By API Gateway's names of its responses. It says MISSING_AUTHENTICATION_TOKEN of a path that it does not know."""
 
 
 def body_of(error: GatewayError) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 
-from infra.functions import UPKEEP, Function, Grant
+from infra.functions import Function, Grant
 from infra.settings import Deployment
 
 SECRETS: Final = "deployment"
@@ -47,7 +47,7 @@ def grants_of(stack: Stack, deployment: Deployment, function: Function, places: 
         return
     yield from _items(grants, places.table)
     yield from _blobs(grants, places.bucket)
-    if function is not UPKEEP:
+    if Grant.READ_KEYS in grants:
         yield from _keys(stack, deployment)
     if Grant.READ_IMAGES in grants and deployment.image_buckets:
         yield Allowed(
@@ -66,13 +66,15 @@ def keys_prefix(deployment: Deployment) -> str:
 
 def _items(grants: set[Grant], table: str) -> Iterator[Allowed]:
     wanted = {
-        Grant.CHECK_ITEMS: "dynamodb:ConditionCheckItem",
-        Grant.DELETE_ITEMS: "dynamodb:DeleteItem",
-        Grant.WRITE_ITEMS: "dynamodb:PutItem",
+        Grant.CHECK_ITEMS: ["dynamodb:ConditionCheckItem"],
+        Grant.DELETE_ITEMS: ["dynamodb:DeleteItem"],
+        Grant.PUT_ITEMS: ["dynamodb:PutItem"],
+        Grant.READ_ITEMS: ["dynamodb:GetItem", "dynamodb:Query"],
     }
-    actions = ["dynamodb:GetItem", "dynamodb:Query", *(action for grant, action in wanted.items() if grant in grants)]
-    yield Allowed(sorted(actions), [table])
-    if Grant.SEAL_TOKENS in grants and Grant.WRITE_ITEMS not in grants:
+    actions = [action for grant, actions in wanted.items() if grant in grants for action in actions]
+    if actions:
+        yield Allowed(sorted(actions), [table])
+    if Grant.SEAL_TOKENS in grants:
         only_secrets = {
             "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [SECRETS]},
             "Null": {"dynamodb:LeadingKeys": "false"},  # "for all values" is true of none

@@ -35,12 +35,13 @@ def qualified_name(deployment: Deployment, name: str) -> str:
 
 def alias_arn(stack: cdk.Stack, deployment: Deployment, name: str) -> str:
     """Written out, not taken from the alias: functions name one another, and CloudFormation allows no circles."""
-    return stack.format_arn(
+    arn: str = stack.format_arn(
         service="lambda",
         resource="function",
         resource_name=qualified_name(deployment, name),
         arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
     )
+    return arn
 
 
 def log_group(scope: Construct, construct_id: str, name: str, deployment: Deployment) -> logs.LogGroup:

@@ -1,6 +1,6 @@
 """Alarms and the one dashboard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
@@ -104,14 +104,16 @@ class Watch(Construct):
         own = cloudwatch.MathExpression(
             expression=f"SEARCH('Namespace=\"{METRICS_NAMESPACE}\"', 'Sum', 300)", label="", using_metrics={}
         )
-        for titles in (
-            {"Requests": requests, "Latency (ms)": latency},
-            {"Functions: duration, p95 (ms)": durations, "Functions: errors": failures},
-            {"Table": units, "openrek's own metrics": [own]},
+        for left, right in (
+            (("Requests", requests), ("Latency (ms)", latency)),
+            (("Functions: duration, p95 (ms)", durations), ("Functions: errors", failures)),
+            (("Table", units), ("openrek's own metrics", [own])),
         ):
-            board.add_widgets(
-                *(cloudwatch.GraphWidget(title=title, left=metrics, width=12) for title, metrics in titles.items())
-            )
+            board.add_widgets(_graph(*left), _graph(*right))
+
+
+def _graph(title: str, metrics: Sequence[cloudwatch.IMetric]) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(title=title, left=list(metrics), width=12)
 
 
 def _throttled(table: dynamodb.ITable) -> cloudwatch.IMetric:
