@@ -11,26 +11,28 @@ UPKEEP_TIMEOUT_S: Final = 900
 
 SHARED: Final = ("code", "aws")
 """The layers of every function: openrek itself, and what it needs to talk to DynamoDB."""
-SEARCH: Final = ("numeric",)
-VISION: Final = ("numeric", "vision")
 
 WEIGHTS: Final = {"detector": ("yunet",), "faces": ("sface", "yunet")}
-"""Layers of model files by their names in the manifest. A function has one of these at most: it may have five layers."""
+"""Layers of model files, by their names in the manifest. A function has one at most: it may have five layers."""
 
 
 class Grant(Enum):
-    """What a function may do besides reading the items and the access keys. `grants.py` says it in IAM's words."""
+    """What a function may do. `grants.py` says it in IAM's words."""
 
-    SEAL_TOKENS = auto()
-    """Store the secret of page tokens, at its first use."""
-    WRITE_ITEMS = auto()
+    READ_ITEMS = auto()
+    PUT_ITEMS = auto()
     DELETE_ITEMS = auto()
     CHECK_ITEMS = auto()
+    """Let a transaction depend on an item that it does not write."""
+    SEAL_TOKENS = auto()
+    """Store the secret of page tokens, at its first use."""
     READ_BLOBS = auto()
     KEEP_BLOBS = auto()
     """Read, write, list and delete blobs."""
     READ_IMAGES = auto()
     """Read the objects of the image buckets."""
+    READ_KEYS = auto()
+    """Read the access keys that callers sign with."""
     ASK_UPKEEP = auto()
     """Start the upkeep function and not wait for it."""
     ROUTE = auto()
@@ -62,44 +64,57 @@ def weights_layer(name: str) -> str:
     return f"weights-{name}"
 
 
-_WRITES = (Grant.WRITE_ITEMS, Grant.CHECK_ITEMS, Grant.DELETE_ITEMS, Grant.ASK_UPKEEP)
-_PAGES = (Grant.SEAL_TOKENS,)
-_SEARCHES = (Grant.READ_BLOBS,)
+_LOOKS = (Grant.READ_KEYS, Grant.READ_ITEMS)
+_PAGES = (*_LOOKS, Grant.SEAL_TOKENS)
+_SEARCHES = (*_LOOKS, Grant.READ_BLOBS)
+_CHANGES = (*_LOOKS, Grant.PUT_ITEMS, Grant.CHECK_ITEMS)
+_WRITES = (*_CHANGES, Grant.DELETE_ITEMS, Grant.ASK_UPKEEP)
 _LIGHT_MB, _SEARCH_MB, _VISION_MB = 512, 3008, 3008
 
+
+def _light(name: str, grants: tuple[Grant, ...]) -> Function:
+    return Function(name, _LIGHT_MB, grants)
+
+
+def _searching(name: str) -> Function:
+    return Function(name, _SEARCH_MB, _SEARCHES, ("numeric",))
+
+
+def _seeing(name: str, grants: tuple[Grant, ...], weights: str = "faces") -> Function:
+    return Function(name, _VISION_MB, (*grants, Grant.READ_IMAGES), ("numeric", "vision"), weights)
+
+
 OPERATIONS: Final = (
-    Function("AssociateFaces", _LIGHT_MB, _WRITES),
-    Function("CompareFaces", _VISION_MB, (Grant.READ_IMAGES,), VISION, "faces"),
-    Function("CreateCollection", _LIGHT_MB, (Grant.WRITE_ITEMS, Grant.CHECK_ITEMS)),
-    Function("CreateUser", _LIGHT_MB, _WRITES),
-    Function(
-        "DeleteCollection", _LIGHT_MB, (Grant.WRITE_ITEMS, Grant.DELETE_ITEMS, Grant.CHECK_ITEMS, Grant.ASK_UPKEEP)
-    ),
-    Function("DeleteFaces", _LIGHT_MB, _WRITES),
-    Function("DeleteUser", _LIGHT_MB, _WRITES),
-    Function("DescribeCollection", _LIGHT_MB, ()),
-    Function("DetectFaces", _VISION_MB, (Grant.READ_IMAGES,), VISION, "detector"),
-    Function("DisassociateFaces", _LIGHT_MB, _WRITES),
-    Function("ErasePerson", _LIGHT_MB, _WRITES),
-    Function("IndexFaces", _VISION_MB, (*_WRITES, Grant.READ_IMAGES), VISION, "faces"),
-    Function("ListCollections", _LIGHT_MB, _PAGES),
-    Function("ListFaces", _LIGHT_MB, _PAGES),
-    Function("ListTagsForResource", _LIGHT_MB, ()),
-    Function("ListUsers", _LIGHT_MB, _PAGES),
-    Function("SearchAllFacesByImage", _VISION_MB, (*_SEARCHES, Grant.READ_IMAGES), VISION, "faces"),
-    Function("SearchFaces", _SEARCH_MB, _SEARCHES, SEARCH),
-    Function("SearchFacesByImage", _VISION_MB, (*_SEARCHES, Grant.READ_IMAGES), VISION, "faces"),
-    Function("SearchUsers", _SEARCH_MB, _SEARCHES, SEARCH),
-    Function("SearchUsersByImage", _VISION_MB, (*_SEARCHES, Grant.READ_IMAGES), VISION, "faces"),
-    Function("TagResource", _LIGHT_MB, _WRITES),
-    Function("UntagResource", _LIGHT_MB, _WRITES),
+    _light("AssociateFaces", _WRITES),
+    _seeing("CompareFaces", (Grant.READ_KEYS,)),
+    _light("CreateCollection", (*_LOOKS, Grant.PUT_ITEMS)),
+    _light("CreateUser", _WRITES),
+    _light("DeleteCollection", (*_LOOKS, Grant.DELETE_ITEMS)),
+    _light("DeleteFaces", _WRITES),
+    _light("DeleteUser", _WRITES),
+    _light("DescribeCollection", _LOOKS),
+    _seeing("DetectFaces", (Grant.READ_KEYS,), "detector"),
+    _light("DisassociateFaces", _WRITES),
+    _light("ErasePerson", _WRITES),
+    _seeing("IndexFaces", _WRITES),
+    _light("ListCollections", _PAGES),
+    _light("ListFaces", _PAGES),
+    _light("ListTagsForResource", _LOOKS),
+    _light("ListUsers", _PAGES),
+    _seeing("SearchAllFacesByImage", _SEARCHES),
+    _searching("SearchFaces"),
+    _seeing("SearchFacesByImage", _SEARCHES),
+    _searching("SearchUsers"),
+    _seeing("SearchUsersByImage", _SEARCHES),
+    _light("TagResource", _CHANGES),
+    _light("UntagResource", _CHANGES),
 )
 
 ROUTER: Final = Function("Router", 256, (Grant.ROUTE,), timeout_s=ROUTER_TIMEOUT_S)
 UPKEEP: Final = Function(
     "Upkeep",
-    3008,
-    (Grant.WRITE_ITEMS, Grant.DELETE_ITEMS, Grant.CHECK_ITEMS, Grant.KEEP_BLOBS),
-    SEARCH,
+    _SEARCH_MB,
+    (Grant.READ_ITEMS, Grant.PUT_ITEMS, Grant.DELETE_ITEMS, Grant.CHECK_ITEMS, Grant.KEEP_BLOBS),
+    ("numeric",),
     timeout_s=UPKEEP_TIMEOUT_S,
 )
