@@ -1,15 +1,20 @@
 """What `infra.package` makes, run as AWS runs it: real runtime client, real packages, DynamoDB, S3 and SSM of moto."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from infra.package import package
 from infra.targets import TARGETS
+from openrek.domain.access_keys import AccessKey
+from openrek.runtime.keys_ssm import SsmKeys
 from tests.support.aws import ENVIRON, REGION, LocalAws, local_aws
 from tests.support.lambda_service import LambdaService
 from tests.support.runtime_api import runtime_folder
+from tests.support.signing import new_key
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +45,27 @@ def image_bucket(aws: LocalAws, photos: dict[str, bytes]) -> str:
 
 
 @pytest.fixture
+def keys_prefix() -> str:
+    return f"/openrek/{secrets.token_hex(4)}/keys/"
+
+
+@pytest.fixture
+def keys(aws: LocalAws, keys_prefix: str) -> SsmKeys:
+    """The access keys of this test's deployment, where its owner would put them."""
+    return SsmKeys(keys_prefix, client=boto3.client("ssm", endpoint_url=aws.url))
+
+
+@pytest.fixture
+def key(keys: SsmKeys) -> AccessKey:
+    """One that may do everything."""
+    made = new_key()
+    keys.add(made)
+    return made
+
+
+@pytest.fixture
 def functions(
-    packaged: Path, runtime: Path, aws: LocalAws, image_bucket: str, tmp_path: Path
+    packaged: Path, runtime: Path, aws: LocalAws, image_bucket: str, keys_prefix: str, tmp_path: Path
 ) -> Iterator[LambdaService]:
     """A deployment with an empty store of its own."""
     environ = {
@@ -51,6 +75,7 @@ def functions(
         "OPENREK_TABLE": aws.new_table(),
         "OPENREK_BUCKET": aws.new_bucket(),
         "OPENREK_IMAGE_BUCKETS": image_bucket,
+        "OPENREK_KEYS": keys_prefix,
         "OPENREK_STAGE": "v1",
         "POWERTOOLS_SERVICE_NAME": "openrek",
     }

@@ -51,6 +51,9 @@ class LambdaService:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
+    def row(self, folder: str) -> Function:
+        return next(row for row in ROWS.values() if row.folder == folder)
+
     def invoke(self, name: str, event: object, timeout_s: float = 60.0) -> Answer:
         """Calls the function by its row's name. Raises FunctionDied."""
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()

@@ -13,7 +13,7 @@ from openrek.domain.ports import Buckets, Collections, Faces, PageTokens
 from openrek.runtime.local_parts import LocalParts
 from openrek.runtime.once import Once
 from openrek.runtime.settings import Settings, SettingsError
-from openrek.wire.http import HttpRequest
+from openrek.wire.door import Authenticate
 
 if TYPE_CHECKING:
     from openrek.store.blobs import Blobs
@@ -39,8 +39,7 @@ class Storage(Protocol):
     def blobs(self) -> Callable[[], "Blobs"]: ...
     @property
     def buckets(self) -> Callable[[], Buckets]: ...
-    @property
-    def authenticate(self) -> Callable[[HttpRequest], Caller]: ...
+    def authenticate(self) -> Authenticate: ...
     def close(self) -> None: ...
 
 

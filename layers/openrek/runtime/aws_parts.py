@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from openrek.domain.ports import Buckets
 from openrek.runtime.once import Once
-from openrek.runtime.settings import AwsSettings
-from openrek.wire.scope import caller_by_scope
+from openrek.runtime.settings import AwsSettings, SettingsError
+from openrek.wire.door import Authenticate
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -24,7 +24,17 @@ class AwsParts:
         self._dynamo: Once[DynamoItems] = Once(self._dynamo_items)
         self._s3: Once[Any] = Once(self._s3_client)
         self._session: Once[Session] = Once(_botocore_session)
-        self.authenticate = caller_by_scope
+
+    def authenticate(self) -> Authenticate:
+        """Raises SettingsError without access keys: a deployed function answers nobody whom it cannot verify."""
+        if self._settings.keys is None:
+            raise SettingsError("OPENREK_KEYS is missing: the prefix of the access keys, like /openrek/main/keys/.")
+        from openrek.runtime.keys import CachedKeys, authenticator
+        from openrek.runtime.keys_ssm import SsmKeys, ssm_client
+
+        keys = CachedKeys(SsmKeys(self._settings.keys, client=ssm_client(self._session())))
+        stages = ("", f"/{self._settings.stage}") if self._settings.stage else ("",)
+        return authenticator(keys, prefixes=stages)
 
     def close(self) -> None:
         if self._dynamo.made:

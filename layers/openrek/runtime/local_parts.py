@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from openrek.domain.ports import Buckets
 from openrek.runtime.once import Once
 from openrek.runtime.settings import SettingsError
+from openrek.wire.door import Authenticate
 from openrek.wire.scope import caller_by_scope
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ class LocalParts:
         self.items: Once[SqliteItems] = Once(self._items)
         self.blobs: Once[FolderBlobs] = Once(self._blobs)
         self.buckets: Once[Buckets] = Once(self._buckets)
-        self.authenticate = caller_by_scope
+
+    def authenticate(self) -> Authenticate:
+        return caller_by_scope
 
     def close(self) -> None:
         if self.items.made:
