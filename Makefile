@@ -9,7 +9,9 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-LOCK := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
+COMPILE := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate
+LOCK := $(COMPILE) pyproject.toml
+LOCK_SAM := $(COMPILE) tests/infra/sam-requirements.in
 
 .PHONY: run demo test check docs lock
 
@@ -37,6 +39,7 @@ docs: $(VENV)/.dev
 lock:
 	$(LOCK) -o requirements-runtime.txt
 	$(LOCK) --extra dev --extra deploy -c requirements-runtime.txt -o requirements.txt
+	$(LOCK_SAM) -o tests/infra/sam-requirements.txt
 
 # A stamp is made only when its step is complete, so an interrupted set-up is simply done again.
 $(VENV)/.made:

@@ -42,7 +42,7 @@ TOO_LARGE: Final = GatewayError(
 THROTTLED: Final = GatewayError(
     "ThrottlingException",
     "Slow down; sudden increase in rate of requests.",
-    "The deployment's limit of requests per second is reached.",
+    "There are more requests per second than the deployment allows.",
 )
 INVALID: Final = GatewayError(
     "ValidationException", "Request has invalid parameters", "API Gateway refused the request.", modelled=False

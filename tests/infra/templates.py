@@ -1,8 +1,7 @@
 """The application's templates, and questions to them. Importing this starts Node.js, once for all tests."""
 
 import json
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import aws_cdk as cdk  # noqa: E402 - Node.js first
 from aws_cdk.assertions import Template  # noqa: E402
 
 from infra.app import application  # noqa: E402
-from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function  # noqa: E402
+from infra.functions import OPERATIONS, ROUTER, UPKEEP  # noqa: E402
 from infra.settings import Deployment  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +35,8 @@ class Synthesised:
 
     def function(self, name: str) -> Json:
         """The function's properties."""
-        return self.only("AWS::Lambda::Function", FunctionName=f"openrek-{name}")["Properties"]
+        found: Json = self.only("AWS::Lambda::Function", FunctionName=f"openrek-{name}")["Properties"]
+        return found
 
     def role(self, name: str) -> Json:
         logical_id = self.function(name)["Role"]["Fn::GetAtt"][0]
@@ -44,10 +44,8 @@ class Synthesised:
         return found
 
     def layers(self, name: str) -> set[str]:
-        references = (each["Ref"] for each in self.function(name)["Layers"])
-        return {
-            self.api["Resources"][each]["Properties"]["Description"].removeprefix("openrek: ") for each in references
-        }
+        layers = (self.api["Resources"][each["Ref"]]["Properties"] for each in self.function(name)["Layers"])
+        return {layer["Description"].removeprefix("openrek: ") for layer in layers}
 
     def statements(self, name: str) -> list[Json]:
         """The function's policy: every statement, resources as text; the log's own is left out."""
@@ -111,12 +109,3 @@ def _flat(statement: Json) -> Json:
 
 def _many(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="openrek-infra-") as folder:
-        yield Path(folder)
-
-
-def named(name: str) -> Function:
-    return next(function for function in EVERY if function.name == name)
