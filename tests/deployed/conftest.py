@@ -35,7 +35,7 @@ def aws() -> Iterator[LocalAws]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def image_bucket(aws: LocalAws, photos: dict[str, bytes]) -> str:
     """The one bucket that functions may read images from."""
     bucket = aws.new_bucket()
@@ -44,18 +44,18 @@ def image_bucket(aws: LocalAws, photos: dict[str, bytes]) -> str:
     return bucket
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def keys_prefix() -> str:
     return f"/openrek/{secrets.token_hex(4)}/keys/"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def keys(aws: LocalAws, keys_prefix: str) -> SsmKeys:
-    """The access keys of this test's deployment, where its owner would put them."""
+    """The access keys of the deployment, where its owner would put them."""
     return SsmKeys(keys_prefix, client=boto3.client("ssm", endpoint_url=aws.url))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def key(keys: SsmKeys) -> AccessKey:
     """One that may do everything."""
     made = new_key()
@@ -63,11 +63,11 @@ def key(keys: SsmKeys) -> AccessKey:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def functions(
-    packaged: Path, runtime: Path, aws: LocalAws, image_bucket: str, keys_prefix: str, tmp_path: Path
+    packaged: Path, runtime: Path, aws: LocalAws, image_bucket: str, keys_prefix: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LambdaService]:
-    """A deployment with an empty store of its own."""
+    """A deployment with a store of its own, for the tests of one module."""
     environ = {
         **ENVIRON,
         "AWS_REGION": REGION,
@@ -79,8 +79,6 @@ def functions(
         "OPENREK_STAGE": "v1",
         "POWERTOOLS_SERVICE_NAME": "openrek",
     }
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    service = LambdaService(packaged, runtime, logs, environ)
+    service = LambdaService(packaged, runtime, tmp_path_factory.mktemp("logs"), environ)
     yield service
     service.close()

@@ -54,13 +54,13 @@ class LambdaService:
     def row(self, folder: str) -> Function:
         return next(row for row in ROWS.values() if row.folder == folder)
 
-    def invoke(self, name: str, event: object, timeout_s: float = 60.0) -> Answer:
+    def invoke(self, name: str, event: object) -> Answer:
         """Calls the function by its row's name. Raises FunctionDied."""
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         with self._locks[name]:
             if name not in self._processes:
                 self._processes[name] = self.start(ROWS[name])
-            return self._processes[name].invoke(payload, timeout_s)
+            return self._processes[name].invoke(payload, ROWS[name].timeout_s)
 
     def start(
         self, row: Function, *, folder: Path | None = None, layers: Sequence[Path] | None = None
