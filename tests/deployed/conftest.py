@@ -65,7 +65,12 @@ def key(keys: SsmKeys) -> AccessKey:
 
 @pytest.fixture(scope="module")
 def functions(
-    packaged: Path, runtime: Path, aws: LocalAws, image_bucket: str, keys_prefix: str, tmp_path_factory: pytest.TempPathFactory
+    packaged: Path,
+    runtime: Path,
+    aws: LocalAws,
+    image_bucket: str,
+    keys_prefix: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LambdaService]:
     """A deployment with a store of its own, for the tests of one module."""
     environ = {

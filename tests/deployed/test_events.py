@@ -10,9 +10,7 @@ from tests.support.lambda_service import LambdaService
 FACE_ID = "3f8b9d5e-6a7c-4d2e-8f1a-0b9c8d7e6f5a"
 
 
-def test_every_event_is_answered_by_its_function(
-    functions: LambdaService, image_bucket: str, key: AccessKey
-) -> None:
+def test_every_event_is_answered_by_its_function(functions: LambdaService, image_bucket: str, key: AccessKey) -> None:
     def said(name: str) -> dict[str, Any]:
         answer = functions.invoke(functions.row(name).name, event_of(name, key, image_bucket))
         assert answer.error is None, answer.payload

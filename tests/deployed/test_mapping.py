@@ -1,6 +1,7 @@
 """The mapping templates of the front door, rendered: a function gets what the client sent, and is the right one."""
 
 import json
+import string
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from infra.settings import Deployment
 TEMPLATE = request_template(Deployment(), OFFERED)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
-NAMES = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-!#$%&'*+.^_`|~", min_size=1, max_size=20)
+NAMES = st.text(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-!#$%&'*+.^_`|~", min_size=1, max_size=20
+)
 
 
 def context() -> Map:
@@ -89,7 +92,14 @@ def test_the_functions_answer_comes_out_as_it_is(body: str, reason: str | None) 
 
 @pytest.mark.parametrize(
     "template",
-    ["$util.escapeJavascript('a')", "$input.bdy", "$context.stge", "$nothing", "$input.body.strip()", "$input.json('$')"],
+    [
+        "$util.escapeJavascript('a')",
+        "$input.bdy",
+        "$context.stge",
+        "$nothing",
+        "$input.body.strip()",
+        "$input.json('$')",
+    ],
 )
 def test_what_the_gateway_does_not_offer_fails(template: str) -> None:
     with pytest.raises(Unknown):

@@ -98,6 +98,8 @@ class FrontDoor:
             }
         )
         event = rendered(self._request_template, Input(body, headers), context)
+        if len(event.encode()) > PAYLOAD_BYTES:
+            return _own("REQUEST_TOO_LARGE")
         function = context["requestOverride"]["path"]["function"].removeprefix("openrek-").removesuffix(":live")
         answer = self._service.invoke(function, event.encode())
         if answer.error:
@@ -141,7 +143,7 @@ def _handler(door: FrontDoor) -> type[BaseHTTPRequestHandler]:
 
         def log_message(self, *_: object) -> None: ...
 
-        def do_POST(self) -> None:  # noqa: N802 - named by the library
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, headers, said = door.answer(self.path, dict(self.headers.items()), body)
             self.send_response(status)

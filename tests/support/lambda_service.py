@@ -63,15 +63,24 @@ class LambdaService:
             return self._processes[name].invoke(payload, ROWS[name].timeout_s)
 
     def start(
-        self, row: Function, *, folder: Path | None = None, layers: Sequence[Path] | None = None
+        self,
+        row: Function,
+        *,
+        folder: Path | None = None,
+        layers: Sequence[Path] | None = None,
+        without: str = "",
+        **more: str,
     ) -> FunctionProcess:
-        """One more execution environment of the function, or of what stands in `folder` with these `layers`."""
+        """One more execution environment of the function, or of what stands in `folder` with these `layers`.
+
+        Its variables are those of the function, `without` one and with `more`.
+        """
         packaged = self.package / "functions" / row.folder
         own = [self.package / "layers" / layer for layer in row.all_layers]
+        environ = {**self.environment(row), **more}
+        environ.pop(without, None)
         log = self.logs / f"{row.folder}.log"
-        return FunctionProcess(
-            folder or packaged, own if layers is None else layers, self.runtime, log, self._environment(row)
-        )
+        return FunctionProcess(folder or packaged, own if layers is None else layers, self.runtime, log, environ)
 
     def forget(self, name: str) -> None:
         """The next call starts the function anew."""
@@ -79,7 +88,9 @@ class LambdaService:
             self._processes.pop(name).stop()
 
     def log(self, name: str) -> str:
-        return (self.logs / f"{ROWS[name].folder}.log").read_text("utf-8")
+        """What the function has written so far."""
+        file = self.logs / f"{ROWS[name].folder}.log"
+        return file.read_text("utf-8") if file.is_file() else ""
 
     def settle(self) -> None:
         """Returns when what was handed over without waiting is done."""
@@ -93,7 +104,8 @@ class LambdaService:
         self._server.server_close()
         self._thread.join()
 
-    def _environment(self, row: Function) -> dict[str, str]:
+    def environment(self, row: Function) -> dict[str, str]:
+        """The function's variables, as the CDK application sets them."""
         environ = {**self.environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(row.memory_mb)}
         environ |= {"AWS_ENDPOINT_URL_LAMBDA": self.url}
         if row.weights:

@@ -56,6 +56,8 @@ class RuntimeApi:
     def __init__(self) -> None:
         self._events: queue.Queue[tuple[str, bytes, int]] = queue.Queue()
         self._answers: dict[str, queue.Queue[Answer]] = {}
+        self.snapshot = threading.Event()
+        self.restored = threading.Event()
         self.failed_start: queue.Queue[Answer] = queue.Queue()
         self._server = QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
@@ -84,6 +86,8 @@ class RuntimeApi:
 
             def do_GET(self) -> None:
                 if self.path == f"{ROOT}/restore/next":
+                    api.snapshot.set()
+                    api.restored.wait()
                     return self._say(200, b"")
                 request_id, event, deadline_ms = api._events.get()
                 return self._say(
@@ -159,6 +163,7 @@ class FunctionProcess:
 
     def invoke(self, event: bytes, timeout_s: float = 60.0) -> Answer:
         """`timeout_s` is what the function is told that it has. Raises FunctionDied."""
+        self._api.restored.set()
         answer = self._api.ask(event, timeout_s)
         while True:
             try:
@@ -166,6 +171,18 @@ class FunctionProcess:
             except queue.Empty:
                 if self.process.poll() is not None:
                     raise FunctionDied(self._log.read_text("utf-8")) from None
+
+    def await_snapshot(self, timeout_s: float = 60.0) -> None:
+        """Returns when the function is ready for a snapshot; it goes on at `invoke`."""
+        assert self._api.snapshot.wait(timeout_s)
+
+    def connections(self) -> int:
+        """TCP connections of the process, but for the one to the Runtime API."""
+        own = {os.readlink(link) for link in Path(f"/proc/{self.process.pid}/fd").iterdir()}
+        inodes = {name.removeprefix("socket:[").removesuffix("]") for name in own if name.startswith("socket:")}
+        port = f":{int(self._api.address.rpartition(':')[2]):04X}"
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
+        return sum(line[9] in inodes and not line[2].endswith(port) for line in lines)
 
     def failure_to_start(self, timeout_s: float = 60.0) -> Answer:
         """What the process posts when its module cannot be imported."""

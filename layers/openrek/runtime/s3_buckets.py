@@ -4,6 +4,7 @@ The caller's rights are unknown here, so a bucket that is not listed is never as
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import closing
 from typing import Any, Final
 
 from botocore.exceptions import (
@@ -59,7 +60,7 @@ class S3Buckets:
 
     def _read(self, asked: Mapping[str, str]) -> bytes:
         found = self._client.get_object(**asked)
-        with found["Body"] as body:  # an object that is too large is hung up on, not read
+        with closing(found["Body"]) as body:  # an object that is too large is hung up on, not read
             require_size(found["ContentLength"])
             content: bytes = body.read()
             return content
