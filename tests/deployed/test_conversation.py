@@ -1,4 +1,4 @@
-"""A stock boto3 client, with the endpoint changed and an access key, against the whole deployment, by either front door.
+"""A stock boto3 client with another endpoint and an access key, against the whole deployment, by either front door.
 
 API Gateway's routes, the router or the mapping, packaged functions under the real runtime client; DynamoDB, S3 and SSM
 are moto's.

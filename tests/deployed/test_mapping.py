@@ -1,7 +1,6 @@
 """The mapping templates of the front door, rendered: a function gets what the client sent, and is the right one."""
 
 import json
-import string
 from typing import Any
 
 import pytest

@@ -18,10 +18,11 @@ AGAIN_AFTER_S: Final = 30.0
 log = logging.getLogger(__name__)
 
 
-def lambda_client(session: Session, *, read_timeout_s: float) -> Any:
+def lambda_client(session: Session, *, read_timeout_s: float, region: str | None = None) -> Any:
     """A client that sends each call once: a second attempt could carry out a write twice."""
     return session.create_client(
         "lambda",
+        region_name=region,
         config=Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=read_timeout_s,

@@ -44,7 +44,7 @@ def route(operations: Mapping[str, Operation], functions: str | None = None, cli
     pattern = functions or functions_of(os.environ)
     targets = {name: pattern.replace(OPERATION, name) for name in operations}
     door = Door(operations)
-    call = _Call(client or lambda_client(get_session(), read_timeout_s=READ_TIMEOUT_S))
+    call = Call(client or lambda_client(get_session(), read_timeout_s=READ_TIMEOUT_S))
 
     def handler(event: Event, context: object) -> dict[str, Any]:
         del context
@@ -56,7 +56,7 @@ def route(operations: Mapping[str, Operation], functions: str | None = None, cli
     return handler
 
 
-class _Call:
+class Call:
     """Calls a function once, and takes nothing for its answer that is none."""
 
     def __init__(self, client: Any, clock: Callable[[], float] = time.time) -> None:
