@@ -66,10 +66,13 @@ def send(server: tuple[str, int], request: HttpRequest) -> tuple[int, dict[str, 
 
 
 def raw(server: tuple[str, int], sent: bytes) -> bytes:
-    """What comes back first."""
+    """The answer, up to the end of its body."""
+    received = b""
     with socket.create_connection(server, timeout=3) as connection:
         connection.sendall(sent)
-        return connection.recv(65536)
+        while not received.endswith(b"}") and (piece := connection.recv(65536)):
+            received += piece
+    return received
 
 
 def test_a_signed_request_is_answered_whatever_name_it_used_for_us(server: tuple[str, int]) -> None:
@@ -129,6 +132,14 @@ def test_strangers_are_refused(server: tuple[str, int], request_: HttpRequest, c
 def test_the_body_of_a_stranger_is_not_waited_for(server: tuple[str, int], lines: bytes) -> None:
     answer = raw(server, b"POST /DetectFaces HTTP/1.1\r\n" + lines + b"Content-Length: 7000000\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("sent", [b"\xff\xfe\x80", b"AWS4-HMAC-SHA256 \xc3\xa9=\xff,=,,=", b"AWS4-" + b"\t=;/" * 3000])
+def test_any_bytes_of_authorization_are_refused_in_form(server: tuple[str, int], sent: bytes) -> None:
+    lines = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nAuthorization: " + sent + b"\r\n\r\n"
+    answer = raw(server, lines)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'{"__type": "' in answer
 
 
 def test_a_web_page_is_refused_even_when_it_can_sign(server: tuple[str, int]) -> None:

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 
 from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn, collection_in_arn
+from openrek.domain.errors import AccessDenied
 from openrek.domain.permissions import TOUCH_NO_COLLECTION, Permissions
 from openrek.runtime.adapters import needs
 from openrek.runtime.offered import OFFERED
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
+from openrek.wire.model import Model, Shape
+from openrek.wire.permission import require_permission
 from tests.wire.examples import MODEL, smallest
 
 IMAGES_ONLY = {"reader", "buckets", "caller"}
@@ -74,6 +77,31 @@ def test_collections_are_found_in_every_place_that_the_model_has_for_one() -> No
         "SearchFacesByImage SearchUsers SearchUsersByImage StartFaceSearch TagResource UntagResource"
     )
     assert found >= set(named.split())
+
+
+def test_a_collection_is_known_by_the_name_of_its_member_and_by_that_of_its_shape() -> None:
+    shapes = {
+        "MergeRequest": Shape("structure", {"CollectionId": "Name", "Into": "CollectionId", "More": "Others"}),
+        "Others": Shape("list", member="Other"),
+        "Other": Shape("structure", {"From": "Names", "Note": "Name"}),
+        "Names": Shape("list", member="CollectionId"),
+        "Name": Shape("string"),
+        "CollectionId": Shape("string"),
+    }
+    model = Model({"Merge": "MergeRequest"}, shapes)
+    caller = Caller(permissions=STAFF)
+    staff: dict[str, Any] = {
+        "CollectionId": "staff-a",
+        "Into": "staff-b",
+        "More": [{"From": ["staff-c"], "Note": "any"}, {"From": ["staff-d", "staff-e"]}],
+    }
+    require_permission(model, "Merge", staff, caller)
+    more = [{"From": ["staff-c"]}, {"From": ["staff-d", "visitors"]}]
+    for other in ({"CollectionId": "visitors"}, {"Into": "visitors"}, {"More": more}):
+        with pytest.raises(AccessDenied, match="collection/visitors"):
+            require_permission(model, "Merge", {**staff, **other}, caller)
+    with pytest.raises(AccessDenied, match=r"resource: \*"):
+        require_permission(model, "Merge", {"More": [{"Note": "staff-a"}]}, caller)
 
 
 def test_what_is_said_to_touch_no_collection_touches_none() -> None:

@@ -1,5 +1,6 @@
 """The head of a collection: the one item that every write moves and every read begins with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import collection_not_found
 from openrek.store.items import Attributes, Item, Items, Key
-from openrek.store.table import head_key
+from openrek.store.table import directory_key, head_key, uid_key
 
 FOLD_ENTRIES: Final = 1000
 FOLD_BYTES: Final = 1 << 20
@@ -53,6 +54,14 @@ class Head:
     @property
     def log_is_long(self) -> bool:
         return self.seq - self.compacted_through >= FOLD_ENTRIES or self.log_bytes >= FOLD_BYTES
+
+    @property
+    def lines(self) -> Mapping[Key, Attributes]:
+        """What else says that the collection exists: its line in the directory, and that of its uid."""
+        return {
+            directory_key(self.collection_id): {"id": self.collection_id, "uid": self.uid.bytes, "model": self.model},
+            uid_key(self.uid): {"id": self.collection_id, "created_ms": self.created_ms},
+        }
 
     def advanced(self, *, faces: int, users: int, entry_bytes: int) -> "Head":
         """The head after one more change, whose log entry takes `entry_bytes`."""

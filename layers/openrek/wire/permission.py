@@ -43,10 +43,8 @@ def _resources(model: Model, name: str, value: Any) -> Iterator[tuple[str, str]]
     parts: list[tuple[str, str, Any]] = []
     if shape.kind == "structure":
         parts = [(member, part, value[member]) for member, part in shape.members.items() if member in value]
-    elif shape.kind == "list" and model.shapes[shape.member].kind != "string":
+    elif shape.kind == "list" and (shape.member in RESOURCES or model.shapes[shape.member].kind != "string"):
         parts = [("", shape.member, item) for item in value]
-    elif shape.kind == "list" and shape.member in RESOURCES:
-        yield from ((shape.member, item) for item in value)
     for member, part, item in parts:
         kind = member if member in RESOURCES else part
         if kind in RESOURCES:
