@@ -17,8 +17,9 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 
 from infra.folders import files_of
 from infra.functions import WEIGHTS, Function, weights_layer
-from infra.package import BUILD, LAYERS, UNZIPPED_LIMIT_BYTES, deployed, package, unzipped_bytes
+from infra.package import BUILD, LAYERS, THIRD_PARTY, UNZIPPED_LIMIT_BYTES, deployed, package, unzipped_bytes
 from infra.targets import LAMBDA_GLIBC, TARGETS
+from infra.wheels import requirements_of
 from tests.infra.templates import ROOT
 
 ON_LAMBDA = ("arm64", "x86_64")
@@ -116,15 +117,9 @@ def test_what_no_function_needs_is_left_out(homes: Homes, target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_third_party_code_brings_its_licence(homes: Homes, target: str) -> None:
     packages = list((homes[target] / "layers").rglob("*.dist-info"))
-    assert {info.name.partition("-")[0] for info in packages} == {
-        "aws_lambda_powertools",
-        "numpy",
-        "onnxruntime",
-        "pillow",
-        "pynamodb",
-        "simsimd",
-        "typing_extensions",
-    }
+    listed = {pin for name in THIRD_PARTY for pin in requirements_of(LAYERS / name / "requirements.txt")}
+    names = {pin.partition("==")[0].replace("-", "_") for pin in listed}
+    assert {info.name.partition("-")[0] for info in packages} == names
     for info in packages:
         assert (info / "METADATA").is_file()
         beside = info.parent / info.name.partition("-")[0] / "LICENSE"
