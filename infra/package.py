@@ -10,15 +10,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
 from typing import Final
 
+from infra.bytecode import compile_all, compiler
 from infra.folders import digest, kept, size_bytes
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS, Function, weights_layer
 from infra.sdk import trim_sdk
 from infra.targets import TARGETS, Target
-from infra.wheels import compile_all, install, requirements_of
+from infra.wheels import install, requirements_of
 
 ROOT: Final = Path(__file__).parents[1]
 BUILD: Final = ROOT / "build"
@@ -61,11 +62,10 @@ def package(target: Target, build: Path = BUILD) -> Path:
     return home
 
 
-def deployed() -> Iterator[Function]:
+def deployed() -> tuple[Function, ...]:
     """The rows whose handlers are there."""
-    return (
-        function for function in (*OPERATIONS, ROUTER, UPKEEP) if (LAMBDAS / function.folder / "handler.py").is_file()
-    )
+    rows = (*OPERATIONS, ROUTER, UPKEEP)
+    return tuple(function for function in rows if (LAMBDAS / function.folder / "handler.py").is_file())
 
 
 def unzipped_bytes(home: Path, function: Function) -> int:
@@ -88,7 +88,7 @@ def _code(target: Target, folder: Path) -> None:
         (python / "openrek" / "wire" / "service-model.json").write_text(text, "utf-8")
         compile_all(fresh, target)
 
-    kept(folder, digest([package, manifest, *_recipe()], target.name, target.python, pins), make)
+    kept(folder, _inputs(target, [package, manifest], pins), make)
 
 
 def _packages(
@@ -102,7 +102,7 @@ def _packages(
             trim_sdk(fresh / below)
         compile_all(fresh, target)
 
-    kept(folder, digest(_recipe(), repr(target), sys.version if target.is_this_python else "", *requirements), make)
+    kept(folder, _inputs(target, [], *requirements), make)
 
 
 def _weights(name: str, folder: Path) -> None:
@@ -115,7 +115,7 @@ def _weights(name: str, folder: Path) -> None:
         for weights in WEIGHTS[name]:
             shutil.copyfile(built / files[weights], fresh / "weights" / files[weights])
 
-    kept(folder, digest([manifest, *_recipe()], name, repr(WEIGHTS[name])), make)
+    kept(folder, digest([manifest, Path(__file__)], name, repr(WEIGHTS[name])), make)
 
 
 def _function(target: Target, function: Function, folder: Path) -> None:
@@ -125,12 +125,10 @@ def _function(target: Target, function: Function, folder: Path) -> None:
         shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
         compile_all(fresh, target)
 
-    kept(folder, digest([source, *_recipe()], target.name, target.python), make)
+    kept(folder, _inputs(target, [source]), make)
 
 
 def _model_files(manifest: Path) -> dict[str, str]:
-    import tomllib
-
     return {name: row["file"] for name, row in tomllib.loads(manifest.read_text("utf-8"))["weights"].items()}
 
 
@@ -141,20 +139,24 @@ def _asked(question: str) -> str:
     return subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
 
 
-def _recipe() -> list[Path]:
-    """The modules that decide what a package holds."""
-    return [Path(__file__).with_name(name) for name in ("package.py", "sdk.py", "targets.py", "wheels.py")]
+def _inputs(target: Target, paths: list[Path], *texts: str) -> str:
+    """What decides the bytes of a folder: its sources, the modules that make it, and who compiles it."""
+    recipe = [Path(__file__).with_name(name) for name in ("bytecode.py", "package.py", "sdk.py", "wheels.py")]
+    return digest([*paths, *recipe], repr(target), compiler(target.python)[1], *texts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.package", description="Make the layers and functions.")
     parser.add_argument("--architecture", choices=TARGETS, default="arm64", help="host: for this machine's own Python")
     asked = parser.parse_args()
-    home = package(TARGETS[asked.architecture])
+    target = TARGETS[asked.architecture]
+    home = package(target)
     for function in deployed():
         size_mb = unzipped_bytes(home, function) / 1e6
         layers = ", ".join(function.all_layers)
-        print(f"{function.name:24} {size_mb:6.1f} MB of {UNZIPPED_LIMIT_BYTES / 1e6:.1f} MB  {layers}")
+        print(f"{function.name:22} {size_mb:6.1f} MB of {UNZIPPED_LIMIT_BYTES / 1e6:.1f} MB  {layers}")
+    if not compiler(target.python)[0]:
+        print(f"There is no python{target.python} here: without bytecode the functions start more slowly.")
 
 
 if __name__ == "__main__":

@@ -19,10 +19,6 @@ class Target:
     machine: str
     pip: tuple[str, ...] = ()
 
-    @property
-    def is_this_python(self) -> bool:
-        return self.python == f"{sys.version_info.major}.{sys.version_info.minor}"
-
 
 def _on_lambda(name: str, machine: str) -> Target:
     tags = [f"manylinux_2_{minor}_{machine}" for minor in range(LAMBDA_GLIBC, OLDEST_GLIBC - 1, -1)]

@@ -5,7 +5,6 @@ Requirements are installed as they are listed, without what they depend on: onnx
 and packaging, which it never imports here, and Lambda brings boto3.
 """
 
-import py_compile
 import shutil
 import subprocess
 import sys
@@ -24,9 +23,7 @@ _UNWANTED: Final = (
     "**/*.[ah]",
     "**/py.typed",
     "**/sboms",
-    # The programs link the runtime; the Python module has it inside.
-    "onnxruntime/capi/libonnxruntime.so*",
-    "onnxruntime/capi/libonnxruntime_providers_shared.so",
+    "onnxruntime/capi/libonnxruntime.so*",  # for programs in C; the Python module has all of it inside
     "onnxruntime/datasets",
     "onnxruntime/quantization",
     "onnxruntime/tools",
@@ -59,20 +56,6 @@ def strip(packages: Path) -> None:
         for path in info.iterdir():
             if path.name not in _KEPT_OF_DIST_INFO:
                 _remove(path)
-
-
-def compile_all(folder: Path, target: Target) -> None:
-    """Bytecode beside the modules, so that no cold start compiles them; only this Python's own can be made here.
-
-    It is never compared with its source, whose time of change is lost on the way to Lambda.
-    """
-    if not target.is_this_python:
-        return
-    for path in sorted(folder.rglob("*.py")):
-        shown = str(Path("/opt") / path.relative_to(folder))
-        py_compile.compile(
-            str(path), dfile=shown, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
-        )
 
 
 def requirements_of(file: Path) -> tuple[str, ...]:
