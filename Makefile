@@ -3,15 +3,21 @@
 # make test   set up everything and run the tests
 # make check  formatting, types, imports between the rooms, documents
 # make lock   write the pins of requirements*.txt anew (needs uv)
+# make package, make synth, make deploy   docs/DEPLOY.md; CDK="-c name=value ..." sets options, ARCHITECTURE= the machine
 
 PYTHON ?= python3
 PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-LOCK := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate pyproject.toml
+ARCHITECTURE ?= arm64
+CDK ?=
+CDK_COMMAND := $(BIN)/python -m infra.node node_modules/.bin/cdk
+COMPILE := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate
+LOCK := $(COMPILE) pyproject.toml
+LOCK_SAM := $(COMPILE) tests/infra/sam-requirements.in
 
-.PHONY: run demo test check docs lock
+.PHONY: run demo test check docs lock package synth deploy
 
 run: $(VENV)/.weights
 	@exec $(BIN)/openrek serve --port $(PORT) --data data
@@ -36,7 +42,17 @@ docs: $(VENV)/.dev
 
 lock:
 	$(LOCK) -o requirements-runtime.txt
-	$(LOCK) --extra dev -c requirements-runtime.txt -o requirements.txt
+	$(LOCK) --extra dev --extra deploy -c requirements-runtime.txt -o requirements.txt
+	$(LOCK_SAM) -o tests/infra/sam-requirements.txt
+
+package: $(VENV)/.dev
+	$(BIN)/python -m infra.package --architecture $(ARCHITECTURE)
+
+synth: $(VENV)/.cdk
+	$(CDK_COMMAND) synth --quiet -c architecture=$(ARCHITECTURE) $(CDK)
+
+deploy: $(VENV)/.cdk
+	$(CDK_COMMAND) deploy --all -c architecture=$(ARCHITECTURE) $(CDK)
 
 # A stamp is made only when its step is complete, so an interrupted set-up is simply done again.
 $(VENV)/.made:
@@ -54,6 +70,10 @@ $(VENV)/.dev: requirements.txt pyproject.toml $(VENV)/.made
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps --editable .
 	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.cdk: package-lock.json $(VENV)/.dev
+	$(BIN)/python -m infra.node npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 $(VENV)/.weights: layers/weights/manifest.toml $(VENV)/.runtime
 	$(BIN)/openrek weights

@@ -8,6 +8,7 @@ from openrek.runtime.offered import OFFERED
 
 ROOT = Path(__file__).parents[1]
 OFFERED_NAMES = {operation.__name__ for operation in OFFERED.values()}
+EXTRA_FUNCTIONS = {"router", "upkeep"}
 HANDLER = """from openrek.operations.{name} import {name}
 from openrek.runtime.on_lambda import serve
 
@@ -27,11 +28,12 @@ def test_names_on_the_wire_follow_the_names_of_the_functions() -> None:
 
 def test_every_operation_has_a_handler_of_three_statements() -> None:
     handlers = {path.parent.name: path.read_text("utf-8") for path in ROOT.glob("lambdas/*/handler.py")}
+    assert {name: handlers.pop(name).count("\n") for name in EXTRA_FUNCTIONS} == {"router": 4, "upkeep": 3}
     assert handlers == {name: HANDLER.format(name=name) for name in OFFERED_NAMES}
 
 
 def test_every_operation_has_an_event() -> None:
-    assert {path.stem for path in ROOT.glob("events/*.json")} == OFFERED_NAMES
+    assert {path.stem for path in ROOT.glob("events/*.json")} == OFFERED_NAMES | EXTRA_FUNCTIONS
 
 
 def test_every_operation_has_a_test_module() -> None:

@@ -1,5 +1,6 @@
 """The real server, and the command line that asks it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openrek.runtime.cli import main
+from tests.support.aws import LocalAws, local_aws
 from tests.support.server import live_server, rekognition  # noqa: F401 (fixtures)
 
 
@@ -32,3 +34,10 @@ def run(live_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # n
 def collection() -> str:
     """A name that no collection has."""
     return f"cli-{uuid4()}"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    """DynamoDB, S3 and SSM on this machine, and an environment with credentials for them."""
+    with local_aws() as running:
+        yield running

@@ -1,8 +1,10 @@
 """Parts are made lazily and once, and an operation gets exactly what its parameters name."""
 
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,20 @@ import pytest
 
 from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets
-from openrek.runtime.adapters import Adapters, Once, bind, needs
+from openrek.runtime.adapters import Adapters, bind, needs
 from openrek.runtime.folder_buckets import FolderBuckets
-from openrek.runtime.settings import Settings, SettingsError
+from openrek.runtime.once import Once
+from openrek.runtime.s3_buckets import S3Buckets
+from openrek.runtime.settings import AwsSettings, Settings, SettingsError
+from openrek.store.dynamo_items import DynamoItems
+from openrek.store.log_watch import LogWatch
+from openrek.store.s3_blobs import S3Blobs
+from openrek.vision.zoo import WeightsError
+from openrek.wire.sigv4 import SigV4
 
 
-def settings(data: Path | None) -> Settings:
-    return Settings(data=data, weights=Path("nowhere"), workers=1, threads=1, queue=1)
+def settings(data: Path | None, aws: AwsSettings | None = None) -> Settings:
+    return Settings(data=data, weights=Path("nowhere"), workers=1, threads=1, queue=1, aws=aws)
 
 
 def show(request: dict[str, Any], *, buckets: Buckets, caller: Caller) -> dict[str, Any]:
@@ -81,3 +90,64 @@ def test_nothing_is_made_before_it_is_asked_for(tmp_path: Path) -> None:
     adapters = Adapters(settings(tmp_path / "data"))
     adapters.close()
     assert not (tmp_path / "data").exists()
+
+
+AWS = AwsSettings("items", "blobs", keys="/openrek/main/keys")
+
+
+@pytest.fixture
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+
+def test_with_a_table_the_parts_are_those_of_aws(region: None) -> None:
+    parts = Adapters(settings(None, replace(AWS, image_buckets=frozenset({"photos"}))))
+    assert isinstance(parts.items(), DynamoItems)
+    assert isinstance(parts.blobs(), S3Blobs)
+    assert isinstance(parts.part("buckets"), S3Buckets)
+    assert isinstance(parts.authenticate(), SigV4)
+    assert parts.items() is parts.items()
+    parts.close()
+
+
+def test_clients_share_one_session_and_dynamo_sends_a_write_once(region: None) -> None:
+    parts = Adapters(settings(None, AWS))
+    client = parts.items().client  # type: ignore[attr-defined]
+    assert client.meta.config.retries == {"total_max_attempts": 1, "mode": "standard"}
+    assert client.meta.region_name == "eu-west-1"
+    parts.close()
+
+
+def test_where_an_upkeep_function_is_named_long_logs_are_told(region: None) -> None:
+    assert isinstance(Adapters(settings(None, replace(AWS, upkeep="openrek-Upkeep:live"))).items(), LogWatch)
+
+
+def test_a_deployed_function_without_keys_answers_nobody() -> None:
+    with pytest.raises(SettingsError, match=r"^OPENREK_KEYS is missing"):
+        Adapters(settings(None, replace(AWS, keys=None))).authenticate()
+
+
+def test_two_places_for_the_data_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^OPENREK_DATA and OPENREK_TABLE name two places"):
+        Adapters(settings(tmp_path, AWS))
+
+
+def test_what_only_the_embedded_store_has_is_not_looked_for_in_aws() -> None:
+    with pytest.raises(SettingsError, match="works on a data folder"):
+        Adapters(settings(None, AWS)).embedded()
+
+
+def test_a_part_can_be_given_instead(tmp_path: Path) -> None:
+    mine = FolderBuckets(tmp_path)
+    bound = bind(show, Adapters(settings(None)), buckets=lambda: mine)
+    assert bound({}, Caller())["buckets"] is mine
+
+
+def test_only_the_models_that_a_function_carries_are_loaded(tmp_path: Path, weights_folder: Path) -> None:
+    shutil.copy(weights_folder / "yunet-2023mar.onnx", tmp_path)
+    parts = Adapters(replace(settings(None), weights=tmp_path))
+    parts.load_models(present=True)
+    (tmp_path / "yunet-2023mar.onnx").unlink()
+    assert parts.reader().session("yunet")
+    with pytest.raises(WeightsError):
+        parts.load_models()

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from openrek.domain.caller import Caller
-from openrek.runtime.adapters import Adapters
-from openrek.runtime.on_lambda import Event, serve
+from openrek.runtime.gateway import Event
+from openrek.runtime.on_lambda import serve
 from openrek.runtime.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def list_collections(request: dict[str, Any], *, caller: Caller) -> dict[str, An
 
 
 def answer(sent: Event) -> tuple[int, dict[str, Any]]:
-    handler = serve(list_collections, Adapters(Settings.of({})))
+    handler = serve(list_collections, Settings.of({}))
     got = handler(sent, None)
     assert got["isBase64Encoded"] is False
     assert got["headers"]["x-amzn-RequestId"]
@@ -130,8 +130,8 @@ def test_an_empty_body_is_refused_in_the_words_of_the_protocol() -> None:
 
 def test_without_a_data_folder_the_function_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENREK_DATA", raising=False)
-    with pytest.raises(SettingsError, match="OPENREK_DATA"):
-        serve(list_collections)(event("list_collections"), None)
+    with pytest.raises(SettingsError, match="OPENREK_TABLE and OPENREK_BUCKET, or OPENREK_DATA"):
+        serve(list_collections)
 
 
 LIGHT = """

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from openrek.runtime.settings import Settings, SettingsError, cores, default_weights
+from openrek.runtime.settings import AwsSettings, Settings, SettingsError, cores, default_weights
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -29,3 +29,53 @@ def test_on_lambda_one_inference_takes_the_share_of_cores(memory_mb: str, thread
 def test_a_bad_number_is_one_sentence(text: str) -> None:
     with pytest.raises(SettingsError, match=r"^OPENREK_QUEUE must be a whole number.*\.$"):
         Settings.of({"OPENREK_QUEUE": text})
+
+
+AWS = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs"}
+
+
+def test_a_table_and_a_bucket_are_enough_in_aws() -> None:
+    assert Settings.of(AWS).aws == AwsSettings("items", "blobs")
+
+
+def test_the_environment_of_a_function_is_read() -> None:
+    environ = {
+        **AWS,
+        "OPENREK_KEYS": "/openrek/main/keys/",
+        "OPENREK_STAGE": "v1",
+        "OPENREK_IMAGE_BUCKETS": " photos, more.photos ,",
+        "OPENREK_UPKEEP": "openrek-Upkeep:live",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency",
+    }
+    assert Settings.of(environ).aws == AwsSettings(
+        "items",
+        "blobs",
+        keys="/openrek/main/keys/",
+        stage="v1",
+        image_buckets=frozenset({"photos", "more.photos"}),
+        upkeep="openrek-Upkeep:live",
+        provisioned=True,
+    )
+
+
+@pytest.mark.parametrize("missing", AWS)
+def test_table_and_bucket_need_each_other(missing: str) -> None:
+    with pytest.raises(SettingsError, match="OPENREK_TABLE and OPENREK_BUCKET need each other"):
+        Settings.of({name: value for name, value in AWS.items() if name != missing})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("OPENREK_IMAGE_BUCKETS", "photos,*"),
+        ("OPENREK_IMAGE_BUCKETS", "photos/one"),
+        ("OPENREK_IMAGE_BUCKETS", "arn:aws:s3:::photos"),
+        ("OPENREK_STAGE", "v1/"),
+        ("OPENREK_STAGE", "a b"),
+        ("OPENREK_UPKEEP", "openrek upkeep"),
+        ("OPENREK_UPKEEP", "../x"),
+    ],
+)
+def test_what_cannot_be_right_is_one_sentence(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name} must .*\.$"):
+        Settings.of({**AWS, name: text})

@@ -6,22 +6,22 @@ that lists faces never loads numpy or onnxruntime, which is why the imports of t
 
 import inspect
 from collections.abc import Callable
-from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
+from openrek.runtime.local_parts import LocalParts
+from openrek.runtime.once import Once
 from openrek.runtime.settings import Settings, SettingsError
+from openrek.wire.door import Authenticate
 
 if TYPE_CHECKING:
-    from openrek.store.folder_blobs import FolderBlobs
+    from openrek.store.blobs import Blobs
+    from openrek.store.items import Items
     from openrek.store.search import StoredSearch
-    from openrek.store.sqlite_items import SqliteItems
     from openrek.store.upkeep import Upkeep
     from openrek.vision.reader import FaceReader
 
-Part = TypeVar("Part")
 Operation: TypeAlias = Callable[..., dict[str, Any]]
 """`operation(request, *, port, ...)`: an API operation and what it needs."""
 Bound: TypeAlias = Callable[[dict[str, Any], Caller], dict[str, Any]]
@@ -30,37 +30,34 @@ Bound: TypeAlias = Callable[[dict[str, Any], Caller], dict[str, Any]]
 CALLER = "caller"
 
 
-class Once(Generic[Part]):
-    """Makes its part at the first call; threads that ask meanwhile wait for that one."""
-
-    def __init__(self, make: Callable[[], Part]) -> None:
-        self._make = make
-        self._lock = Lock()
-        self._made: list[Part] = []
-
-    def __call__(self) -> Part:
-        if not self._made:
-            with self._lock:
-                if not self._made:
-                    self._made.append(self._make())
-        return self._made[0]
+class Storage(Protocol):
+    """What the place provides where a process keeps its data: LocalParts or AwsParts."""
 
     @property
-    def made(self) -> bool:
-        return bool(self._made)
+    def items(self) -> Callable[[], "Items"]: ...
+    @property
+    def blobs(self) -> Callable[[], "Blobs"]: ...
+    @property
+    def buckets(self) -> Callable[[], Buckets]: ...
+    def authenticate(self) -> Authenticate: ...
+    def close(self) -> None: ...
 
 
 class Adapters:
     """The parts of one process. A part that cannot be made raises SettingsError, WeightsError or UnusableStore."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, scanned: Callable[[int], None] | None = None) -> None:
+        """`scanned` is told how many rows each search read."""
         self._settings = settings
-        self.items: Once[SqliteItems] = Once(self._items)
-        self.blobs: Once[FolderBlobs] = Once(self._blobs)
+        self._scanned = scanned
+        self.storage: Storage = _storage(settings)
+        self.items = self.storage.items
+        self.blobs = self.storage.blobs
+        self.authenticate = self.storage.authenticate
         self.reader: Once[FaceReader] = Once(self._reader)
         self.collections: Once[Collections] = Once(self._collections)
         self.search: Once[StoredSearch] = Once(self._search)
-        self._parts: dict[str, Once[Any]] = {
+        self._parts: dict[str, Callable[[], Any]] = {
             "collections": self.collections,
             "faces": Once(self._faces),
             "users": Once(self._users),
@@ -68,7 +65,7 @@ class Adapters:
             "erasure": Once(self._erasure),
             "search": self.search,
             "reader": self.reader,
-            "buckets": Once(self._buckets),
+            "buckets": self.storage.buckets,
             "tokens": Once(self._tokens),
         }
 
@@ -84,41 +81,34 @@ class Adapters:
 
         return Upkeep(self.items(), self.blobs())
 
+    def embedded(self) -> LocalParts:
+        """For what only the embedded store needs. Raises SettingsError where the store is in AWS."""
+        if isinstance(self.storage, LocalParts):
+            return self.storage
+        raise SettingsError("This works on a data folder, not on the tables of AWS: unset OPENREK_TABLE.")
+
     def sweep(self) -> None:
         """One pass of upkeep, of the database's own, and of what searches keep in memory."""
         from openrek.store.wiping import wipe_if_due
 
         self.upkeep().sweep()
-        wipe_if_due(self.items())
+        wipe_if_due(self.embedded().items())
         if self.search.made:
             self.search().tidy()
 
-    def load_models(self) -> None:
-        """Opens every model now rather than at its first use. Raises WeightsError."""
+    def load_models(self, *, present: bool = False) -> None:
+        """Opens every model now rather than at its first use; with `present`, those whose files are there: a function
+        carries only its own. Raises WeightsError.
+        """
         from openrek.vision import zoo
 
         reader = self.reader()
-        for name in zoo.manifest().weights:
-            reader.session(name)
+        for name, row in zoo.manifest().weights.items():
+            if not present or (self._settings.weights / row.file).is_file():
+                reader.session(name)
 
     def close(self) -> None:
-        if self.items.made:
-            self.items().close()
-
-    def _data(self) -> Path:
-        if self._settings.data is None:
-            raise SettingsError("There is no data folder: set OPENREK_DATA to the folder that keeps the collections.")
-        return self._settings.data
-
-    def _items(self) -> "SqliteItems":
-        from openrek.store.sqlite_items import SqliteItems
-
-        return SqliteItems(self._data() / "items.sqlite3")
-
-    def _blobs(self) -> "FolderBlobs":
-        from openrek.store.folder_blobs import FolderBlobs
-
-        return FolderBlobs(self._data() / "blobs")
+        self.storage.close()
 
     def _collections(self) -> Collections:
         from openrek.store.collections import StoredCollections
@@ -148,22 +138,28 @@ class Adapters:
     def _search(self) -> "StoredSearch":
         from openrek.store.search import StoredSearch
 
-        return StoredSearch(self.items(), self.blobs())
+        return StoredSearch(self.items(), self.blobs(), scanned=self._scanned)
 
     def _tokens(self) -> PageTokens:
         from openrek.store.page_tokens import SealedPageTokens
 
         return SealedPageTokens(self.items())
 
-    def _buckets(self) -> Buckets:
-        from openrek.runtime.folder_buckets import FolderBuckets
-
-        return FolderBuckets(self._data() / "buckets")
-
     def _reader(self) -> "FaceReader":
         from openrek.vision.reader import FaceReader
 
         return FaceReader(self._settings.weights, self._settings.threads)
+
+
+def _storage(settings: Settings) -> Storage:
+    """Raises SettingsError when both places are named."""
+    if settings.aws is None:
+        return LocalParts(settings.data)
+    if settings.data is not None:
+        raise SettingsError("OPENREK_DATA and OPENREK_TABLE name two places for the data: unset one of them.")
+    from openrek.runtime.aws_parts import AwsParts
+
+    return AwsParts(settings.aws)
 
 
 def needs(operation: Operation) -> tuple[str, ...]:
@@ -172,10 +168,11 @@ def needs(operation: Operation) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def bind(operation: Operation, adapters: Adapters) -> Bound:
+def bind(operation: Operation, adapters: Adapters, **instead: Callable[[], object]) -> Bound:
     """Fills in the operation's needs at each call, making parts when they are first needed.
 
-    `caller` is the one need that differs from request to request. Raises LookupError for a need that no part fills.
+    What `instead` makes takes the place of the adapters' own. `caller` is the one need that differs from request to
+    request. Raises LookupError for a need that no part fills.
     """
     names = needs(operation)
     ports = tuple(name for name in names if name != CALLER)
@@ -184,7 +181,7 @@ def bind(operation: Operation, adapters: Adapters) -> Bound:
             raise LookupError(f"{operation.__name__} needs {name}, which no adapter serves")
 
     def bound(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        parts = {name: adapters.part(name) for name in ports}
+        parts = {name: instead[name]() if name in instead else adapters.part(name) for name in ports}
         if CALLER in names:
             parts[CALLER] = caller
         return operation(request, **parts)

@@ -7,9 +7,9 @@ import os
 import stat
 from pathlib import Path
 
-from openrek.domain.errors import ImageTooLarge, InvalidS3Object
+from openrek.domain.errors import InvalidS3Object
+from openrek.runtime.object_size import MAX_OBJECT_BYTES, require_size
 
-MAX_OBJECT_BYTES = 15 * 1024 * 1024
 UNVERSIONED = "null"
 """The version id that S3 gives to objects of a bucket without versioning."""
 
@@ -33,8 +33,7 @@ class FolderBuckets:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode):
                 raise _no_object()
-            if facts.st_size > MAX_OBJECT_BYTES:
-                raise ImageTooLarge(reason=f"The object has {facts.st_size} bytes; {MAX_OBJECT_BYTES} are allowed.")
+            require_size(facts.st_size)
             with open(handle, "rb", closefd=False) as file:
                 return file.read(MAX_OBJECT_BYTES)
         finally:

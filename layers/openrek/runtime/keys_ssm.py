@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session, get_session
 
 from openrek.domain.access_keys import KEY_ID, AccessKey
 from openrek.domain.errors import InternalServerError, Throttling
@@ -37,7 +37,7 @@ class SsmKeys:
         self._prefix = prefix.rstrip("/")
         if not PREFIX.fullmatch(self._prefix):
             raise SettingsError(f"{prefix!r} is no prefix of SSM parameters: give one like /openrek/main/keys.")
-        self._ssm = client or _client(region)
+        self._ssm = client or ssm_client(get_session(), region)
 
     def find(self, key_id: str) -> AccessKey | None:
         """Raises Throttling, or InternalServerError when SSM gives no answer that can be trusted; the log says why."""
@@ -101,6 +101,7 @@ class SsmKeys:
         return f"{self._prefix}/{key_id}"
 
 
-def _client(region: str | None) -> Any:
+def ssm_client(session: Session, region: str | None = None) -> Any:
+    """It connects when it is first used."""
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-    return botocore.session.get_session().create_client("ssm", region_name=region, config=config)
+    return session.create_client("ssm", region_name=region, config=config)

@@ -23,7 +23,7 @@ ASIDE_S = 60.0
 
 def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild_first: bool, console: Console) -> bool:
     """Prints a table and a line for each finding; whether there is none. Raises what the store raises."""
-    items, blobs = adapters.items(), adapters.blobs()
+    items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
     with console.status("Checking the database"):
         faults = items.faults()
     for fault in faults:
@@ -64,7 +64,7 @@ def _table(reports: Sequence[Report]) -> Table:
 
 def purge(adapters: Adapters, console: Console) -> bool:
     """Whether nothing is left of what was deleted before the call. Raises what the store raises."""
-    items, blobs = adapters.items(), adapters.blobs()
+    items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
     with console.status("Purging"):
         adapters.upkeep().purge()
         left_aside = blobs.clear_aside(ASIDE_S)

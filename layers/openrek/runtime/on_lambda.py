@@ -1,73 +1,81 @@
 """An operation as an AWS Lambda function behind API Gateway: proxy event in, proxy response out.
 
-The event says what the caller sent; the door does the rest, exactly as in the local server.
+The event says what the caller sent; the door does the rest, exactly as in the local server. What can be made before the
+first event is made while the function starts: then it has more of the processor, and a snapshot can keep it.
 """
 
-import base64
-import binascii
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from openrek.domain.errors import SerializationError
-from openrek.runtime.adapters import Adapters, Operation, bind
+from openrek.domain.ports import Collections
+from openrek.runtime.adapters import Adapters, Operation, bind, needs
+from openrek.runtime.ahead import AheadCollections
+from openrek.runtime.gateway import Event, Handler, request_of, response_of
 from openrek.runtime.names import api_name
+from openrek.runtime.notes import Notes, noted
+from openrek.runtime.once import Once
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Door
-from openrek.wire.http import HttpReply, HttpRequest
+from openrek.wire.http import HttpReply
 from openrek.wire.reply import refuse
 
-Event: TypeAlias = Mapping[str, Any]
-Handler: TypeAlias = Callable[[Event, object], dict[str, Any]]
+Tell: TypeAlias = Callable[[Notes, HttpReply, Any, float], None]
+"""`tell(notes, reply, context, ms)`, once an invocation is answered."""
 
 
-def serve(operation: Operation, adapters: Adapters | None = None) -> Handler:
-    """The Lambda handler of one operation. Without `adapters` the environment is read at the first event.
+def serve(operation: Operation, settings: Settings | None = None) -> Handler:
+    """The Lambda handler of one operation, by default with the settings of the environment.
 
-    The handler raises SettingsError for an environment that it cannot work in: that is for the operator's log.
+    Raises SettingsError for settings that it cannot work with: that is for the operator's log.
     """
-    doors: list[Door] = []
+    settings = settings or _environment()
+    notes = Notes()
+    adapters = Adapters(settings, scanned=notes.scan)
+    tell = _begin(operation, adapters, settings)
+    bound = noted(bind(operation, adapters, **_ahead(operation, adapters)), notes)
+    door = Door({api_name(operation): bound}, authenticate=adapters.authenticate())
 
-    def handler(event: Event, context: object) -> dict[str, Any]:
-        del context
-        if not doors:
-            parts = adapters or _adapters()
-            doors.append(Door({api_name(operation): bind(operation, parts)}))
+    def handler(event: Event, context: Any) -> dict[str, Any]:
+        began_s = time.perf_counter()
+        notes.clear()
         try:
-            request = _request(event)
-        except (binascii.Error, ValueError):
-            return _response(refuse(SerializationError(reason="The event's body is not base64.")))
-        return _response(doors[0].answer(request))
+            reply = door.answer(request_of(event))
+        except ValueError:
+            reply = refuse(SerializationError(reason="The event's body is not base64."))
+        if tell is not None:
+            tell(notes, reply, context, 1000 * (time.perf_counter() - began_s))
+        return response_of(reply)
 
     return handler
 
 
-def _adapters() -> Adapters:
+def _environment() -> Settings:
     settings = Settings.of(os.environ)
-    if settings.data is None:
-        raise SettingsError("OPENREK_DATA names no data folder, and the stores of AWS are not part of this version.")
-    return Adapters(settings)
+    if settings.aws is None and settings.data is None:
+        raise SettingsError("Set OPENREK_TABLE and OPENREK_BUCKET, or OPENREK_DATA: there is no place for the data.")
+    return settings
 
 
-def _request(event: Event) -> HttpRequest:
-    """API Gateway's REST proxy event. Raises ValueError when its body is marked as base64 and is not."""
-    text = event.get("body") or ""
-    body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    return HttpRequest(event["httpMethod"], event["path"], _headers(event), body)
-
-
-def _headers(event: Event) -> dict[str, str]:
-    """Lower-case names; the gateway gives them in the case in which the client sent them."""
-    many = event.get("multiValueHeaders")
-    if many:
-        return {name.lower(): ", ".join(values) for name, values in many.items()}
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-
-
-def _response(reply: HttpReply) -> dict[str, Any]:
+def _ahead(operation: Operation, adapters: Adapters) -> dict[str, Once[Collections]]:
+    """Where a photo is read before the search, the collection is opened meanwhile."""
+    if not {"collections", "reader", "search"} <= set(needs(operation)):
+        return {}
     return {
-        "statusCode": reply.status,
-        "headers": dict(reply.headers),
-        "body": reply.body.decode(),
-        "isBase64Encoded": False,
+        "collections": Once(
+            lambda: AheadCollections(adapters.collections(), lambda found: adapters.search().prepare(found))
+        )
     }
+
+
+def _begin(operation: Operation, adapters: Adapters, settings: Settings) -> Tell | None:
+    """On a developer's machine nothing is made before it is needed, and the answers are all that is told."""
+    if settings.aws is None:
+        return None
+    from openrek.runtime.starting import start
+    from openrek.runtime.telemetry import Telemetry
+
+    start(operation, adapters)
+    return Telemetry(api_name(operation), cold=not settings.aws.provisioned)

@@ -1,13 +1,24 @@
 """The settings as one value, and the only place that reads the environment (on request, never at import).
 
-OPENREK_DATA       folder of the embedded store and of the local buckets
-OPENREK_WEIGHTS    folder of the built models
-OPENREK_WORKERS    inferences that run at once
-OPENREK_THREADS    threads of one inference
-OPENREK_QUEUE      requests that may wait, per kind of work, before the server answers ThrottlingException
+OPENREK_DATA             folder of the embedded store and of the local buckets
+OPENREK_WEIGHTS          folder of the built models
+OPENREK_WORKERS          inferences that run at once
+OPENREK_THREADS          threads of one inference
+OPENREK_QUEUE            requests that may wait, per kind of work, before the server answers ThrottlingException
+
+In AWS, instead of OPENREK_DATA:
+
+OPENREK_TABLE            DynamoDB table of the items
+OPENREK_BUCKET           S3 bucket of the blobs
+OPENREK_KEYS             prefix of the SSM parameters that hold the access keys
+OPENREK_STAGE            API Gateway's stage: requests may be signed for a path with it or without it
+OPENREK_IMAGE_BUCKETS    buckets that an S3Object may name, with commas between them; without it, none
+OPENREK_UPKEEP           the function that is told of collections whose log has grown long
+OPENREK_FUNCTIONS        for the router: the functions' names, with {operation} for an operation's name
 """
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +26,13 @@ from pathlib import Path
 
 LAMBDA_MB_PER_CORE = 1769
 """A function of this much memory gets one full core (AWS Lambda developer guide, "Configure memory")."""
+
+
+OPERATION = "{operation}"
+FUNCTIONS = re.compile(r"[A-Za-z0-9_-]{0,40}\{operation\}[A-Za-z0-9_-]{0,40}(:[A-Za-z0-9_-]{1,40})?")
+FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,40})?")
+STAGE = re.compile(r"[A-Za-z0-9_-]{1,128}")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class SettingsError(Exception):
@@ -33,6 +51,39 @@ def cores() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class AwsSettings:
+    """The parts of a deployment. `upkeep` names a function; `keys` and `stage` are as in the environment; `provisioned`
+    tells that no request waits for the function's start.
+    """
+
+    table: str
+    bucket: str
+    keys: str | None = None
+    stage: str | None = None
+    image_buckets: frozenset[str] = frozenset()
+    upkeep: str | None = None
+    provisioned: bool = False
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "AwsSettings | None":
+        """None without a table and a bucket. Raises SettingsError."""
+        table, bucket = environ.get("OPENREK_TABLE"), environ.get("OPENREK_BUCKET")
+        if not (table or bucket):
+            return None
+        if not (table and bucket):
+            raise SettingsError("OPENREK_TABLE and OPENREK_BUCKET need each other: one of them is missing.")
+        return cls(
+            table,
+            bucket,
+            keys=environ.get("OPENREK_KEYS") or None,
+            stage=_like(environ, "OPENREK_STAGE", STAGE, "v1"),
+            image_buckets=_buckets(environ),
+            upkeep=_like(environ, "OPENREK_UPKEEP", FUNCTION, "openrek-Upkeep:live"),
+            provisioned=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`workers` inferences run at once with `threads` each; `queue` bounds what may wait for each kind of work."""
 
@@ -41,6 +92,7 @@ class Settings:
     workers: int
     threads: int
     queue: int
+    aws: AwsSettings | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -53,7 +105,32 @@ class Settings:
             workers=_whole(environ, "OPENREK_WORKERS", cores()),
             threads=_whole(environ, "OPENREK_THREADS", _threads(environ)),
             queue=_whole(environ, "OPENREK_QUEUE", 128),
+            aws=AwsSettings.of(environ),
         )
+
+
+def functions_of(environ: Mapping[str, str]) -> str:
+    """The pattern of the functions' names. Raises SettingsError."""
+    pattern = _like(environ, "OPENREK_FUNCTIONS", FUNCTIONS, f"openrek-{OPERATION}:live")
+    if pattern is None:
+        raise SettingsError(f"OPENREK_FUNCTIONS is missing: the functions' names, like openrek-{OPERATION}:live.")
+    return pattern
+
+
+def _like(environ: Mapping[str, str], name: str, pattern: re.Pattern[str], example: str) -> str | None:
+    """None where it is not set. Raises SettingsError for what is set otherwise."""
+    text = environ.get(name)
+    if text and not pattern.fullmatch(text):
+        raise SettingsError(f"{name} must be like {example}, not {text!r}.")
+    return text or None
+
+
+def _buckets(environ: Mapping[str, str]) -> frozenset[str]:
+    names = frozenset(name.strip() for name in environ.get("OPENREK_IMAGE_BUCKETS", "").split(",") if name.strip())
+    for name in sorted(names):
+        if not BUCKET.fullmatch(name):
+            raise SettingsError(f"OPENREK_IMAGE_BUCKETS must list names of buckets with commas; {name!r} is none.")
+    return names
 
 
 def _threads(environ: Mapping[str, str]) -> int:

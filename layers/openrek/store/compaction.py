@@ -21,7 +21,7 @@ import numpy as np
 from openrek.store import manifests, segments
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.folding import FoldedLog, fold
-from openrek.store.heads import Head, head_of
+from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_of
 from openrek.store.items import Delete, Items, Operation
 from openrek.store.log import LogGap
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
@@ -31,8 +31,6 @@ from openrek.store.table import head_key, log_key, owned
 from openrek.store.tables import Bools, Table, joined
 from openrek.store.tombstones import decode_tombstones, encode_tombstones
 
-FOLD_ENTRIES: Final = 1000
-FOLD_BYTES: Final = 1 << 20
 STEP_BYTES: Final = 256 << 20
 SEGMENT_BYTES: Final = 64 << 20
 SMALL_BYTES: Final = 64 << 10

@@ -31,6 +31,10 @@ knew its outcome cannot land once more and bring it back."""
 DELETES_PER_TRANSACTION: Final = 100
 
 
+def never() -> bool:
+    return False
+
+
 class Eraser:
     def __init__(
         self,
@@ -47,44 +51,55 @@ class Eraser:
         self._plans = Plans(items, clock=clock, pause=pause)
         self._erasure = StoredErasure(items, clock=clock, pause=pause)
 
-    def sweep(self) -> int:
-        """One pass; returns how many items and blobs it removed. Busy stores are left to the next pass."""
+    def sweep(self, enough: Callable[[], bool] = never) -> int:
+        """One pass, or until there is `enough`; returns how many items and blobs it removed. Busy stores are left to
+        the next pass.
+        """
         removed = 0
         cursor = ""
         while True:
             page = self._items.query(UIDS, after=cursor, limit=100)
             for line in page.rows:
+                if enough():
+                    return removed
                 try:
-                    removed += self._sweep_collection(line)
+                    removed += self._sweep_collection(line, enough)
                 except (Contended, OutcomeUnknown, ConditionFailed, PlanLost, Refusal):
                     continue
             if not page.more:
-                return removed + self._sweep_blobs()
+                return removed + self._sweep_blobs(enough)
             cursor = page.rows[-1].key.sort
 
-    def _sweep_collection(self, line: Item) -> int:
+    def _sweep_collection(self, line: Item, enough: Callable[[], bool]) -> int:
         uid = UUID(hex=line.key.sort)
         collection_id = line.attributes["id"]
         head = head_of(collection_id, self._items.get(head_key(collection_id)))
         if head is not None and head.uid == uid:
             plans = sum(self._sweep_plan(head.collection(), plan) for plan in plans_of(self._items, uid))
             return plans + self._sweep_tokens(uid)
-        removed = sum(self._erase(owned(uid, kind)) for kind in OWNED) + self._erase_blobs(uid)
-        if self._age_s(line.attributes["created_ms"]) < FORGOTTEN_AFTER_S:
+        removed = sum(self._erase(owned(uid, kind), enough) for kind in OWNED) + self._erase_blobs(uid, enough)
+        if enough() or self._age_s(line.attributes["created_ms"]) < FORGOTTEN_AFTER_S:
             return removed
         self._items.transact([Delete(line.key)])
         return removed + 1
 
-    def _sweep_blobs(self) -> int:
+    def _sweep_blobs(self, enough: Callable[[], bool]) -> int:
         """Blobs whose uid has no line any more: a compactor was suspended while its collection was erased."""
         uids = {uid_of(name) for name in self._blobs.names()} - {None}
-        return sum(self._erase_blobs(uid) for uid in uids if uid and self._items.get(uid_key(uid)) is None)
+        return sum(
+            self._erase_blobs(uid, enough)
+            for uid in uids
+            if uid and not enough() and self._items.get(uid_key(uid)) is None
+        )
 
-    def _erase_blobs(self, uid: UUID) -> int:
-        names = list(self._blobs.names(f"{uid.hex}/"))
-        for name in names:
+    def _erase_blobs(self, uid: UUID, enough: Callable[[], bool]) -> int:
+        removed = 0
+        for name in list(self._blobs.names(f"{uid.hex}/")):
+            if enough():
+                break
             self._blobs.delete(name)
-        return len(names)
+            removed += 1
+        return removed
 
     def _sweep_plan(self, collection: Collection, item: Item) -> int:
         at = item.attributes
@@ -117,9 +132,9 @@ class Eraser:
     def _age_s(self, made_ms: int) -> float:
         return self._clock() - made_ms / 1000.0
 
-    def _erase(self, partition: str) -> int:
+    def _erase(self, partition: str, enough: Callable[[], bool]) -> int:
         removed = 0
-        while rows := self._items.query(partition, limit=DELETES_PER_TRANSACTION).rows:
+        while not enough() and (rows := self._items.query(partition, limit=DELETES_PER_TRANSACTION).rows):
             deletions: list[Operation] = [Delete(Key(partition, row.key.sort)) for row in rows]
             self._items.transact(deletions)
             removed += len(rows)

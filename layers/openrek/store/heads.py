@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import collection_not_found
 from openrek.store.items import Attributes, Item, Items, Key
 from openrek.store.table import directory_key, head_key, uid_key
+
+FOLD_ENTRIES: Final = 1000
+FOLD_BYTES: Final = 1 << 20
+"""A log that is as long as this is folded into segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,10 @@ class Head:
     def same_collection(self) -> Attributes:
         """The condition that the collection was not deleted since."""
         return {"uid": self.uid.bytes}
+
+    @property
+    def log_is_long(self) -> bool:
+        return self.seq - self.compacted_through >= FOLD_ENTRIES or self.log_bytes >= FOLD_BYTES
 
     @property
     def lines(self) -> Mapping[Key, Attributes]:

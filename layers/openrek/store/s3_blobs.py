@@ -1,4 +1,4 @@
-"""Blobs as objects of one S3 bucket. Knows boto3, and nothing of what the blobs hold.
+"""Blobs as objects of one S3 bucket. Knows botocore, and nothing of what the blobs hold.
 
 The role needs s3:ListBucket besides reading, writing and deleting: without it S3 says "access denied" for a missing
 object. Versioning must be off, or what was deleted would stay.
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
@@ -21,6 +20,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
+from botocore.session import Session, get_session
 
 from openrek.store.blobs import BlobExists, BlobMissing, Buffer, checked_name, is_name
 
@@ -60,7 +60,7 @@ class S3Blobs:
         client: Any = None,
         part_bytes: int = PART_BYTES,
     ) -> None:
-        """Touches nothing yet. `prefix` stands before every name, as it is; `client`: a boto3 client for S3."""
+        """Touches nothing yet. `prefix` stands before every name, as it is; `client`: as `s3_client` makes it."""
         self._bucket = bucket
         self._prefix = prefix
         self._part_bytes = part_bytes
@@ -152,18 +152,10 @@ class S3Blobs:
 
     @property
     def _client(self) -> Any:
-        """One for all threads, made under a lock: boto3 cannot make clients in several threads at once."""
+        """One for all threads, made under a lock: botocore cannot make clients in several threads at once."""
         with self._connecting:
             if self._given is None:
-                self._given = boto3.session.Session().client(
-                    "s3",
-                    config=Config(
-                        connect_timeout=CONNECT_TIMEOUT_S,
-                        read_timeout=READ_TIMEOUT_S,
-                        retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-                        max_pool_connections=2 * THREADS,
-                    ),
-                )
+                self._given = s3_client()
             return self._given
 
     def _at(self, name: str) -> dict[str, str]:
@@ -204,6 +196,19 @@ class S3Blobs:
             if code == NO_SUCH_RANGE:
                 raise NothingThere from None
             raise
+
+
+def s3_client(session: Session | None = None) -> Any:
+    """A client as S3Blobs needs it, in a botocore session; it connects when it is first used."""
+    return (session or get_session()).create_client(
+        "s3",
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            max_pool_connections=2 * THREADS,
+        ),
+    )
 
 
 class NothingThere(Exception):

@@ -12,11 +12,12 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import InvalidParameter, user_not_found
 from openrek.domain.faces import Embedding, FaceMatch
 from openrek.domain.users import UserMatch
+from openrek.store.batch import nearest_each
 from openrek.store.blobs import Blobs
 from openrek.store.heads import same_collection
 from openrek.store.index import Index, in_a_thread
 from openrek.store.items import Items
-from openrek.store.kernel import Hits, nearest_each
+from openrek.store.kernel import Hits
 from openrek.store.labels import Labels
 from openrek.store.memberships import stored_user
 from openrek.store.rows import face_row
@@ -35,13 +36,20 @@ class StoredSearch:
         blobs: Blobs,
         *,
         threads: int | None = None,
+        scanned: Callable[[int], None] | None = None,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
-        """`threads`: how many scan one large collection; by default as many as there are cores. `later`: see
-        Index."""
+        """`threads`: how many scan one large collection; by default as many as there are cores. `scanned` is
+        told how many rows each search read. `later`: see Index.
+        """
         self._items = items
         self._index = Index(items, blobs, later=later)
         self._threads = threads or os.cpu_count() or 1
+        self._scanned = scanned
+
+    def prepare(self, collection: Collection) -> None:
+        """Opens or refreshes the collection, so that the search that follows need not. Raises what a search raises."""
+        self._index.current(collection)
 
     def tidy(self) -> None:
         """To be called from time to time: what was deleted leaves memory, too."""
@@ -104,6 +112,8 @@ class StoredSearch:
         return now, dequantise(row.vector, row.scale)
 
     def _hits(self, matrix: Matrix, probes: Sequence[Embedding], limit: int, lowest_cosine: float) -> list[Hits]:
+        if self._scanned is not None:
+            self._scanned(len(probes) * sum(len(block.scales) for block in matrix.blocks))
         queries = [np.frombuffer(probe, np.float32) for probe in probes]
         lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
         return nearest_each(queries, matrix.blocks, limit=limit, lowest=lowest, threads=self._threads)

@@ -1,13 +1,14 @@
 """What a store needs from time to time: compaction, trimming, garbage collection, erasure. Safe anywhere, any time."""
 
+import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from openrek.domain.errors import Refusal
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.compaction import Compactor
-from openrek.store.eraser import Eraser
+from openrek.store.eraser import Eraser, never
 from openrek.store.garbage import Garbage
 from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
 from openrek.store.log import LogGap
@@ -17,6 +18,9 @@ from openrek.store.table import DIRECTORY
 
 DAMAGED: Final = (BlobMissing, LogGap, CorruptManifest, CorruptSegment)
 """What the upkeep of a collection ends in when its head names what is not there, or is not whole."""
+
+BUSY: Final = (Contended, ConditionFailed, OutcomeUnknown, Refusal)
+"""What the upkeep of a collection ends in when others are in the way: a later pass sees to it."""
 
 STEPS_PER_SWEEP: Final = 16
 STEPS_PER_PURGE: Final = 1000
@@ -42,32 +46,56 @@ class Upkeep:
 
         Raises one of `DAMAGED`, after everything else is done.
         """
-        self._pass(everything=False)
+        self._pass(self._collection_ids(), everything=False)
+
+    def sweep_until(self, enough: Callable[[], bool]) -> bool:
+        """A sweep that ends early once there is `enough`; whether it came to the end. Raises as `sweep` does.
+
+        Erasure comes first, and collections in a new order each time, so that sweeps which are too short leave nothing
+        out for good.
+        """
+        ids = list(self._collection_ids())
+        random.shuffle(ids)
+        self._eraser.sweep(enough)
+        self._pass(ids, everything=False, enough=enough)
+        return not enough()
+
+    def compact(self, collection_id: str, enough: Callable[[], bool]) -> bool:
+        """What is due for one collection, until there is `enough`; whether it came to the end.
+
+        Raises one of `BUSY`, or of `DAMAGED`.
+        """
+        while not enough():
+            if not self._compactor.step(collection_id):
+                self._garbage.collect(collection_id)
+                return True
+        return False
 
     def purge(self) -> None:
         """Make deletions physical now: nothing that was deleted before the call is left in any item or blob.
 
         Raises Contended, ConditionFailed or OutcomeUnknown when others were in the way, and as `sweep` does.
         """
-        self._pass(everything=True)
+        self._pass(self._collection_ids(), everything=True)
 
-    def _pass(self, *, everything: bool) -> None:
+    def _pass(self, collection_ids: Iterable[str], *, everything: bool, enough: Callable[[], bool] = never) -> None:
         damaged: list[Exception] = []
-        for collection_id in self._collection_ids():
+        for collection_id in collection_ids:
             try:
                 for _ in range(STEPS_PER_PURGE if everything else STEPS_PER_SWEEP):
-                    if not self._compactor.step(collection_id, everything=everything):
+                    if enough() or not self._compactor.step(collection_id, everything=everything):
                         break
                 else:
                     if everything:
                         raise Contended(f"others write to {collection_id} without a pause")
-                self._garbage.collect(collection_id, everything=everything)
-            except (Contended, ConditionFailed, OutcomeUnknown, Refusal):
+                if not enough():
+                    self._garbage.collect(collection_id, everything=everything)
+            except BUSY:
                 if everything:
                     raise
             except DAMAGED as error:
                 damaged.append(error)
-        self._eraser.sweep()
+        self._eraser.sweep(enough)
         if damaged:
             raise damaged[0]
 

@@ -22,6 +22,9 @@ from openrek.wire.validate import validated
 
 Operation: TypeAlias = Callable[[dict[str, Any], Caller], dict[str, Any]]
 
+Authenticate: TypeAlias = Callable[[HttpRequest], Caller]
+"""Who asks; raises a Refusal for whoever may not."""
+
 TARGET_PREFIX = "RekognitionService."
 CONTENT_TYPES = ("application/x-amz-json-1.1", "application/x-amz-json-1.0")
 
@@ -39,7 +42,7 @@ class Door:
         operations: Mapping[str, Operation],
         *,
         model: Model | None = None,
-        authenticate: Callable[[HttpRequest], Caller] = caller_by_scope,
+        authenticate: Authenticate = caller_by_scope,
     ) -> None:
         self._operations = operations
         self._model = model or service_model()

@@ -1,0 +1,107 @@
+"""Grants in IAM's words. A transaction is allowed by what it is made of: puts, deletions, checks, gets."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+
+from infra.functions import Function, Grant
+from infra.settings import Deployment
+
+SECRETS: Final = "deployment"
+"""The partition of the table that holds the secret of page tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """ARNs of what functions work on; `functions` are those that the router starts."""
+
+    table: str
+    bucket: str
+    upkeep: str
+    functions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """One statement of a policy. `wildcard` says why a resource ends with a star, where one does."""
+
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: dict[str, Any] | None = None
+    wildcard: str = ""
+
+    def statement(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=list(self.actions), resources=list(self.resources), conditions=self.conditions
+        )
+
+
+def grants_of(stack: Stack, deployment: Deployment, function: Function, places: Places) -> Iterator[Allowed]:
+    """Everything that the function's role may do, apart from writing its log."""
+    grants = set(function.grants)
+    if Grant.ROUTE in grants:
+        yield Allowed(["lambda:InvokeFunction"], places.functions)
+        return
+    yield from _items(grants, places.table)
+    yield from _blobs(grants, places.bucket)
+    if Grant.READ_KEYS in grants:
+        yield from _keys(stack, deployment)
+    if Grant.READ_IMAGES in grants and deployment.image_buckets:
+        yield Allowed(
+            ["s3:GetObject", "s3:GetObjectVersion"],
+            [f"arn:{stack.partition}:s3:::{bucket}/*" for bucket in deployment.image_buckets],
+            wildcard="Callers name the objects; the buckets are those that were listed for it.",
+        )
+    if Grant.ASK_UPKEEP in grants:
+        yield Allowed(["lambda:InvokeFunction"], [places.upkeep])
+
+
+def keys_prefix(deployment: Deployment) -> str:
+    """Where the access keys are kept: names of SSM parameters begin so."""
+    return f"/openrek/{deployment.deployment}/keys/"
+
+
+def _items(grants: set[Grant], table: str) -> Iterator[Allowed]:
+    wanted = {
+        Grant.CHECK_ITEMS: ["dynamodb:ConditionCheckItem"],
+        Grant.DELETE_ITEMS: ["dynamodb:DeleteItem"],
+        Grant.PUT_ITEMS: ["dynamodb:PutItem"],
+        Grant.READ_ITEMS: ["dynamodb:GetItem", "dynamodb:Query"],
+    }
+    actions = [action for grant, actions in wanted.items() if grant in grants for action in actions]
+    if actions:
+        yield Allowed(sorted(actions), [table])
+    if Grant.SEAL_TOKENS in grants:
+        only_secrets = {
+            "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [SECRETS]},
+            "Null": {"dynamodb:LeadingKeys": "false"},  # "for all values" is true of none
+        }
+        yield Allowed(["dynamodb:PutItem"], [table], only_secrets)
+
+
+def _blobs(grants: set[Grant], bucket: str) -> Iterator[Allowed]:
+    """Listing is what makes S3 say "not found" instead of "access denied" for a blob that is gone."""
+    reason = "The bucket holds blobs and nothing else; their names are random."
+    if Grant.KEEP_BLOBS in grants:
+        yield Allowed(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [f"{bucket}/*"], wildcard=reason)
+    elif Grant.READ_BLOBS in grants:
+        yield Allowed(["s3:GetObject"], [f"{bucket}/*"], wildcard=reason)
+    else:
+        return
+    yield Allowed(["s3:ListBucket"], [bucket])
+
+
+def _keys(stack: Stack, deployment: Deployment) -> Iterator[Allowed]:
+    """AWS's own key for SSM decrypts for whoever may read the parameter; a key of the account asks for more."""
+    name = f"{keys_prefix(deployment).removeprefix('/')}*"
+    parameters = stack.format_arn(
+        service="ssm", resource="parameter", resource_name=name, arn_format=ArnFormat.SLASH_RESOURCE_NAME
+    )
+    reason = "Access keys come and go after the deployment; all are below this deployment's own prefix."
+    yield Allowed(["ssm:GetParameter"], [parameters], wildcard=reason)
+    if deployment.keys_kms_key_arn:
+        through_ssm = {"StringEquals": {"kms:ViaService": f"ssm.{stack.region}.{stack.url_suffix}"}}
+        yield Allowed(["kms:Decrypt"], [deployment.keys_kms_key_arn], through_ssm)

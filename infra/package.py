@@ -1,0 +1,163 @@
+"""`python -m infra.package`: makes build/<target>/layers/<name>/ and build/<target>/functions/<folder>/.
+
+What is there already and was made from the same inputs stays. No Docker and no AWS account; the network is needed for
+wheels and models that were not fetched before.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+from infra.bytecode import compile_all, compiler
+from infra.folders import digest, kept, size_bytes
+from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS, Function, weights_layer
+from infra.sdk import trim_sdk
+from infra.targets import TARGETS, Target
+from infra.wheels import install, requirements_of
+
+ROOT: Final = Path(__file__).parents[1]
+BUILD: Final = ROOT / "build"
+LAYERS: Final = ROOT / "layers"
+LAMBDAS: Final = ROOT / "lambdas"
+THIRD_PARTY: Final = ("aws", "numeric", "vision")
+BROUGHT_BY_LAMBDA: Final = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
+"""Lambda's Python runtime has these; on this machine a package finds them in build/host/runtime instead. openrek uses
+none of them: the layer `aws` comes first."""
+
+UNZIPPED_LIMIT_BYTES: Final = 262_144_000
+"""AWS's limit for a function together with its layers."""
+
+_SERVICE_MODEL: Final = "from openrek.wire.model import *; print(dump_model(service_model()), end='')"
+_WEIGHTS: Final = """
+import os, sys
+from openrek.runtime.settings import Settings
+from openrek.vision import build_weights
+folder = Settings.of(os.environ).weights
+build_weights.build(folder, lambda text: print(text, file=sys.stderr))
+print(folder, end='')
+"""
+
+
+def package(target: Target, build: Path = BUILD) -> Path:
+    """Makes whatever is missing for the target, and returns its folder."""
+    home = build / target.name
+    _code(target, home / "layers" / "code")
+    for name in THIRD_PARTY:
+        requirements = requirements_of(LAYERS / name / "requirements.txt")
+        _packages(target, requirements, home / "layers" / name, build, below="python", trim=name == "aws")
+    for name in WEIGHTS:
+        _weights(name, home / "layers" / weights_layer(name))
+    for function in deployed():
+        _function(target, function, home / "functions" / function.folder)
+    if target.name == "host":
+        pins = requirements_of(ROOT / "requirements-runtime.txt")
+        brought = tuple(pin for pin in pins if pin.partition("==")[0] in BROUGHT_BY_LAMBDA)
+        _packages(target, brought, home / "runtime", build, below=".")
+    return home
+
+
+def deployed() -> tuple[Function, ...]:
+    """The rows whose handlers are there."""
+    rows = (*OPERATIONS, ROUTER, UPKEEP)
+    return tuple(function for function in rows if (LAMBDAS / function.folder / "handler.py").is_file())
+
+
+def unzipped_bytes(home: Path, function: Function) -> int:
+    """What counts towards UNZIPPED_LIMIT_BYTES."""
+    layers = sum(size_bytes(home / "layers" / name) for name in function.all_layers)
+    return layers + size_bytes(home / "functions" / function.folder)
+
+
+def _code(target: Target, folder: Path) -> None:
+    package, manifest = LAYERS / "openrek", LAYERS / "weights" / "manifest.toml"
+    pins = (ROOT / "requirements-runtime.txt").read_text("utf-8")  # botocore's version decides the service model
+
+    def make(fresh: Path) -> None:
+        python = fresh / "python"
+        shutil.copytree(package, python / "openrek", ignore=shutil.ignore_patterns("__pycache__", "service-model.json"))
+        (python / "weights").mkdir()
+        shutil.copyfile(manifest, python / "weights" / "manifest.toml")
+        model = json.loads(_asked(_SERVICE_MODEL))
+        text = json.dumps(model, separators=(",", ":"), sort_keys=True)
+        (python / "openrek" / "wire" / "service-model.json").write_text(text, "utf-8")
+        compile_all(fresh, target)
+
+    kept(folder, _inputs(target, [package, manifest], pins), make)
+
+
+def _packages(
+    target: Target, requirements: tuple[str, ...], folder: Path, build: Path, *, below: str, trim: bool = False
+) -> None:
+    """With `trim`, botocore keeps what openrek calls only."""
+
+    def make(fresh: Path) -> None:
+        install(requirements, target, fresh / below, build / "cache")
+        if trim:
+            trim_sdk(fresh / below)
+        compile_all(fresh, target)
+
+    kept(folder, _inputs(target, [], *requirements), make)
+
+
+def _weights(name: str, folder: Path) -> None:
+    manifest = LAYERS / "weights" / "manifest.toml"
+
+    def make(fresh: Path) -> None:
+        files = _model_files(manifest)
+        built = Path(_asked(_WEIGHTS))
+        (fresh / "weights").mkdir()
+        for weights in WEIGHTS[name]:
+            shutil.copyfile(built / files[weights], fresh / "weights" / files[weights])
+
+    kept(folder, digest([manifest, Path(__file__)], name, repr(WEIGHTS[name])), make)
+
+
+def _function(target: Target, function: Function, folder: Path) -> None:
+    source = LAMBDAS / function.folder
+
+    def make(fresh: Path) -> None:
+        shutil.copytree(source, fresh, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        compile_all(fresh, target)
+
+    kept(folder, _inputs(target, [source]), make)
+
+
+def _model_files(manifest: Path) -> dict[str, str]:
+    return {name: row["file"] for name, row in tomllib.loads(manifest.read_text("utf-8"))["weights"].items()}
+
+
+def _asked(question: str) -> str:
+    """What the package itself prints: it is asked in a process of its own, never imported here."""
+    command = [sys.executable, "-c", question]
+    environ = {**os.environ, "PYTHONPATH": str(LAYERS)}
+    return subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+
+
+def _inputs(target: Target, paths: list[Path], *texts: str) -> str:
+    """What decides the bytes of a folder: its sources, the modules that make it, and who compiles it."""
+    recipe = [Path(__file__).with_name(name) for name in ("bytecode.py", "package.py", "sdk.py", "wheels.py")]
+    return digest([*paths, *recipe], repr(target), compiler(target.python)[1], *texts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.package", description="Make the layers and functions.")
+    parser.add_argument("--architecture", choices=TARGETS, default="arm64", help="host: for this machine's own Python")
+    asked = parser.parse_args()
+    target = TARGETS[asked.architecture]
+    home = package(target)
+    for function in deployed():
+        size_mb = unzipped_bytes(home, function) / 1e6
+        layers = ", ".join(function.all_layers)
+        print(f"{function.name:22} {size_mb:6.1f} MB of {UNZIPPED_LIMIT_BYTES / 1e6:.1f} MB  {layers}")
+    if not compiler(target.python)[0]:
+        print(f"There is no python{target.python} here: without bytecode the functions start more slowly.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,3 @@
+from openrek.runtime.on_upkeep import serve_upkeep
+
+handler = serve_upkeep()

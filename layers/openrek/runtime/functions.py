@@ -1,0 +1,67 @@
+"""One function of the deployment calls another: botocore's client for that, and the call that asks for upkeep."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
+
+CONNECT_TIMEOUT_S: Final = 2.0
+HAND_OVER_TIMEOUT_S: Final = 3.0
+AGAIN_AFTER_S: Final = 30.0
+"""A log grows by some writes while it is being compacted: nobody is told of each."""
+
+log = logging.getLogger(__name__)
+
+
+def lambda_client(session: Session, *, read_timeout_s: float, region: str | None = None) -> Any:
+    """A client that sends each call once: a second attempt could carry out a write twice."""
+    return session.create_client(
+        "lambda",
+        region_name=region,
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=read_timeout_s,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+        ),
+    )
+
+
+class UpkeepCall:
+    """Tells the upkeep function of a collection, without waiting for it. Called inside a write that is done already, so
+    it raises nothing: what is not told now is told by a later write, or found by the function's own schedule."""
+
+    def __init__(
+        self,
+        function: str,
+        client: Callable[[], Any],
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`client` makes one for Lambda, and is called when there is something to tell; `clock` gives seconds."""
+        self._function = function
+        self._make = client
+        self._clock = clock
+        self._client: Any = None
+        self._told_s: dict[str, float] = {}
+
+    def __call__(self, collection_id: str) -> None:
+        now_s = self._clock()
+        self._told_s = {told: at_s for told, at_s in self._told_s.items() if now_s - at_s < AGAIN_AFTER_S}
+        if collection_id in self._told_s:
+            return
+        self._told_s[collection_id] = now_s
+        try:
+            if self._client is None:
+                self._client = self._make()
+            self._client.invoke(
+                FunctionName=self._function,
+                InvocationType="Event",
+                Payload=json.dumps({"collection": collection_id}).encode(),
+            )
+        except (BotoCoreError, ClientError) as error:
+            log.warning("upkeep of %s could not be asked for: %s", collection_id, type(error).__name__)

@@ -1,0 +1,34 @@
+"""Every event of `events/` through its packaged function, under the real runtime client."""
+
+import json
+from typing import Any
+
+from openrek.domain.access_keys import AccessKey
+from tests.support.events import FOLDER, event_of
+from tests.support.lambda_service import LambdaService
+
+FACE_ID = "3f8b9d5e-6a7c-4d2e-8f1a-0b9c8d7e6f5a"
+
+
+def test_every_event_is_answered_by_its_function(functions: LambdaService, image_bucket: str, key: AccessKey) -> None:
+    def said(name: str) -> dict[str, Any]:
+        answer = functions.invoke(functions.row(name).name, event_of(name, key, image_bucket))
+        assert answer.error is None, answer.payload
+        return {"status": answer.json["statusCode"], **json.loads(answer.json["body"])}
+
+    assert said("create_collection")["status"] == 200
+    assert said("list_collections")["CollectionIds"] == ["people"]
+    indexed = said("index_faces")["FaceRecords"]
+    assert [record["Face"]["ExternalImageId"] for record in indexed] == ["one.jpg"]
+    face_id = indexed[0]["Face"]["FaceId"]
+    assert [face["FaceId"] for face in said("list_faces")["Faces"]] == [face_id]
+    assert said("describe_collection")["FaceCount"] == 1
+    assert [match["Face"]["FaceId"] for match in said("search_faces_by_image")["FaceMatches"]] == [face_id]
+    assert said("compare_faces")["FaceMatches"][0]["Similarity"] > 95
+    assert len(said("detect_faces")["FaceDetails"]) == 1
+    assert said("search_faces")["__type"] == "InvalidParameterException"
+    assert said("delete_faces")["UnsuccessfulFaceDeletions"] == [{"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}]
+    assert said("delete_collection") == {"status": 200, "StatusCode": 200}
+    assert said("describe_collection")["__type"] == "ResourceNotFoundException"
+    assert said("router")["__type"] == "ResourceNotFoundException"
+    assert functions.invoke("Upkeep", (FOLDER / "upkeep.json").read_bytes()).json == {"done": True}

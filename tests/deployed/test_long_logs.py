@@ -1,0 +1,55 @@
+"""A write that leaves a long log starts the upkeep function, and nobody waits for it."""
+
+import json
+from typing import Any
+
+from openrek.domain.access_keys import AccessKey
+from openrek.store.collections import StoredCollections
+from openrek.store.heads import FOLD_BYTES, Head, require_head
+from openrek.store.items import Items, Put
+from tests.support.aws import LocalAws
+from tests.support.events import event_of, signed_event
+from tests.support.lambda_service import LambdaService, Refused
+
+TOLD = ("openrek-Upkeep:live", "Event")
+
+
+def head_of_people(items: Items) -> Head:
+    return require_head(items, StoredCollections(items).require("people"))
+
+
+def test_a_long_log_is_folded_by_the_upkeep_function(
+    functions: LambdaService, key: AccessKey, image_bucket: str, aws: LocalAws
+) -> None:
+    items = aws.items(functions.environ["OPENREK_TABLE"])
+
+    def call(name: str, **more: str) -> dict[str, Any]:
+        sent = event_of(name, key, image_bucket)
+        sent["body"] = json.dumps({**json.loads(sent["body"]), **more})
+        answer = functions.invoke(functions.row(name).name, signed_event(sent, key)).json
+        assert answer["statusCode"] == 200, answer
+        said: dict[str, Any] = json.loads(answer["body"])
+        return said
+
+    def index(external_image_id: str) -> None:
+        assert len(call("index_faces", ExternalImageId=external_image_id)["FaceRecords"]) == 1
+
+    call("create_collection")
+    index("first")
+    assert functions.calls == []
+    head = head_of_people(items)
+    items.transact([Put(head.key, {**head.attributes(), "log_bytes": FOLD_BYTES})])
+
+    functions.refusals.append(Refused(429, "TooManyRequestsException"))
+    index("nobody-hears-of-it")
+    assert functions.calls == [TOLD]
+    assert "upkeep of people could not be asked for" in functions.log("IndexFaces")
+    functions.forget("IndexFaces")
+
+    index("second")
+    index("third")
+    assert functions.calls == [TOLD] * 2
+    functions.settle()
+    assert head_of_people(items).compacted_through > 0
+    assert len(call("list_faces")["Faces"]) == 4
+    items.close()

@@ -1,0 +1,64 @@
+"""The table of functions: complete, and possible on Lambda."""
+
+import tomllib
+from pathlib import Path
+
+from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS
+from infra.package import LAYERS, ROOT, THIRD_PARTY
+from infra.wheels import requirements_of
+
+AWAITED = frozenset(
+    {
+        "associate_faces",
+        "create_user",
+        "delete_user",
+        "disassociate_faces",
+        "erase_person",
+        "list_tags_for_resource",
+        "list_users",
+        "search_all_faces_by_image",
+        "search_users",
+        "search_users_by_image",
+        "tag_resource",
+        "untag_resource",
+        "router",
+        "upkeep",
+    }
+)
+"""Rows whose handlers may still be missing."""
+
+EVERY = (*OPERATIONS, ROUTER, UPKEEP)
+MOST_LAYERS = 5
+
+
+def folders_of_handlers() -> set[str]:
+    return {path.parent.name for path in ROOT.glob("lambdas/*/handler.py")}
+
+
+def test_every_handler_has_its_row_and_every_row_its_handler() -> None:
+    rows = [function.folder for function in EVERY]
+    assert len(rows) == len(set(rows))
+    assert folders_of_handlers() <= set(rows)
+    assert set(rows) - folders_of_handlers() <= AWAITED
+
+
+def test_no_function_has_more_layers_than_lambda_allows() -> None:
+    assert max(len(function.all_layers) for function in EVERY) <= MOST_LAYERS
+
+
+def test_each_model_of_the_manifest_is_carried_by_a_function_and_nothing_else_is() -> None:
+    manifest = tomllib.loads((LAYERS / "weights" / "manifest.toml").read_text("utf-8"))
+    used = {function.weights for function in EVERY} - {None}
+    assert used == set(WEIGHTS)
+    assert {name for names in WEIGHTS.values() for name in names} == set(manifest["weights"])
+
+
+def test_light_functions_carry_neither_numpy_nor_onnxruntime() -> None:
+    light = {function.name for function in EVERY if not {"numeric", "vision"} & set(function.all_layers)}
+    assert light >= {"ListFaces", "ListCollections", "DescribeCollection", "CreateCollection", "DeleteFaces", "Router"}
+
+
+def test_layers_are_made_of_the_versions_that_the_tests_run_with() -> None:
+    pins = {pin for name in THIRD_PARTY for pin in requirements_of(Path(LAYERS, name, "requirements.txt"))}
+    tested = {line.partition(" ;")[0] for line in requirements_of(ROOT / "requirements.txt")}
+    assert pins - tested == set()

@@ -1,0 +1,228 @@
+"""The packages: for both kinds of Lambda as far as can be told here, for this machine by running them."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+from infra.folders import files_of
+from infra.functions import WEIGHTS, Function, weights_layer
+from infra.package import BUILD, LAYERS, THIRD_PARTY, UNZIPPED_LIMIT_BYTES, deployed, package, unzipped_bytes
+from infra.targets import LAMBDA_GLIBC, TARGETS
+from infra.wheels import requirements_of
+from tests.infra.templates import ROOT
+
+ON_LAMBDA = ("arm64", "x86_64")
+MACHINES = {"arm64": "EM_AARCH64", "x86_64": "EM_X86_64"}
+BROUGHT = re.compile(r"(ld-linux-.*|lib(c|dl|m|pthread|rt|util|gcc_s|stdc\+\+|z))\.so\.\d+")
+"""What Amazon Linux 2023 has by itself."""
+
+
+pytestmark = pytest.mark.timeout(900)  # wheels may have to be fetched first
+
+
+class Homes(dict[str, Path]):
+    """Each target's folder, packaged when it is first asked for."""
+
+    def __missing__(self, target: str) -> Path:
+        self[target] = package(TARGETS[target])
+        return self[target]
+
+
+@pytest.fixture(scope="session")
+def homes() -> Homes:
+    return Homes()
+
+
+def row(name: str) -> Function:
+    return next(function for function in deployed() if function.name == name)
+
+
+@pytest.mark.parametrize("architecture", ON_LAMBDA)
+def test_every_function_is_within_lambdas_limit(homes: Homes, architecture: str) -> None:
+    sizes = {function.name: unzipped_bytes(homes[architecture], function) for function in deployed()}
+    assert max(sizes.values()) < UNZIPPED_LIMIT_BYTES
+    assert min(sizes.values()) > 500_000
+    assert sizes["ListFaces"] < 10_000_000
+
+
+@pytest.mark.parametrize("architecture", ON_LAMBDA)
+def test_the_limit_holds_with_bytecode_too(homes: Homes, architecture: str) -> None:
+    """A machine with Python 3.13 adds it; it takes no more than twice the source."""
+    largest = max(deployed(), key=lambda function: unzipped_bytes(homes[architecture], function))
+    layers = [homes[architecture] / "layers" / name for name in largest.all_layers]
+    sources = sum(path.stat().st_size for layer in layers for path in layer.rglob("*.py"))
+    assert unzipped_bytes(homes[architecture], largest) + 2 * sources < UNZIPPED_LIMIT_BYTES
+
+
+def shared_objects(home: Path) -> Iterator[Path]:
+    return (path for path in files_of(home / "layers") if re.search(r"\.so(\.|$)", path.name))
+
+
+@pytest.mark.parametrize("architecture", ON_LAMBDA)
+def test_native_code_is_for_that_machine_and_that_python(homes: Homes, architecture: str) -> None:
+    found = list(shared_objects(homes[architecture]))
+    assert {"onnxruntime", "numpy", "simsimd", "PIL"} <= {
+        path.relative_to(homes[architecture] / "layers").parts[2].partition(".")[0] for path in found
+    }
+    for path in found:
+        with path.open("rb") as file:
+            assert ELFFile(file)["e_machine"] == MACHINES[architecture]
+        tagged = re.search(r"\.cpython-(\d+)-", path.name)
+        assert tagged is None or tagged[1] == "313", path.name
+
+
+@pytest.mark.parametrize("architecture", ON_LAMBDA)
+def test_every_library_that_native_code_needs_is_there(homes: Homes, architecture: str) -> None:
+    """Nothing too much was taken out, nor is the C library newer than Lambda's."""
+    found = list(shared_objects(homes[architecture]))
+    packaged = {path.name for path in found}
+    for path in found:
+        with path.open("rb") as file:
+            elf = ELFFile(file)
+            dynamic: Any = elf.get_section_by_name(".dynamic")
+            needed = {tag.needed for tag in dynamic.iter_tags() if tag.entry.d_tag == "DT_NEEDED"}
+            assert {name for name in needed if not BROUGHT.fullmatch(name)} <= packaged, path.name
+            for version in versions(elf):
+                glibc = re.fullmatch(r"GLIBC_2\.(\d+)(\.\d+)?", version)
+                assert glibc is None or int(glibc[1]) <= LAMBDA_GLIBC, path.name
+
+
+def versions(elf: ELFFile) -> Iterator[str]:
+    for section in elf.iter_sections():
+        if isinstance(section, GNUVerNeedSection):
+            for _, auxiliaries in section.iter_versions():
+                yield from (auxiliary.name for auxiliary in auxiliaries)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_no_function_needs_is_left_out(homes: Homes, target: str) -> None:
+    names = {str(path.relative_to(homes[target] / "layers")) for path in files_of(homes[target] / "layers")}
+    unwanted = re.compile(
+        r"/tests/|\.pyi$|\.h$|/libonnxruntime\.so|/(flatbuffers|protobuf|google|packaging|boto3)/|/bin/"
+    )
+    assert [name for name in names if unwanted.search(name)] == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_third_party_code_brings_its_licence(homes: Homes, target: str) -> None:
+    packages = list((homes[target] / "layers").rglob("*.dist-info"))
+    listed = {pin for name in THIRD_PARTY for pin in requirements_of(LAYERS / name / "requirements.txt")}
+    names = {pin.partition("==")[0].replace("-", "_") for pin in listed}
+    assert {info.name.partition("-")[0] for info in packages} == names
+    for info in packages:
+        assert (info / "METADATA").is_file()
+        beside = info.parent / info.name.partition("-")[0] / "LICENSE"
+        assert beside.is_file() or any((info / "licenses").iterdir()), info.name
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_layer_of_models_holds_its_own_and_nothing_else(homes: Homes, target: str) -> None:
+    rows = tomllib.loads((LAYERS / "weights" / "manifest.toml").read_text("utf-8"))["weights"]
+    for layer, names in WEIGHTS.items():
+        folder = homes[target] / "layers" / weights_layer(layer)
+        hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files_of(folder / "weights")}
+        assert hashes == {rows[name]["file"]: rows[name]["built_sha256"] for name in names}
+        assert len(list(files_of(folder))) == len(names)
+
+
+def run(home: Path, function: Function, code: str, *, brought: bool = True, **environ: str) -> str:
+    """What `code` prints where nothing but the function's own layers and Python's library can be imported."""
+    layers = [home / "layers" / name / "python" for name in function.all_layers]
+    path = [home / "functions" / function.folder, *layers, *([home / "runtime"] if brought else [])]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, path)), **environ}
+    done = subprocess.run(
+        [sys.executable, "-S", "-W", "error", "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+FIND_FACES = """
+import sys
+from pathlib import Path
+from openrek.vision.reader import FaceReader
+photo = FaceReader(Path(sys.argv[1])).read(Path(sys.argv[2]).read_bytes())
+print(len(photo.faces))
+"""
+
+
+def test_faces_are_found_with_the_packaged_runtime_and_models(
+    homes: Homes, photos: dict[str, bytes], tmp_path: Path
+) -> None:
+    """onnxruntime, numpy and Pillow work without what was taken out, each operation with its own models."""
+    (tmp_path / "photo.jpg").write_bytes(photos["obama.jpg"])
+    for name, code in (
+        ("DetectFaces", FIND_FACES),
+        ("IndexFaces", FIND_FACES + "print(len(photo.embed(photo.faces[0])))"),
+    ):
+        weights = homes["host"] / "layers" / weights_layer(str(row(name).weights)) / "weights"
+        arguments = f"import sys; sys.argv = ['', {str(weights)!r}, {str(tmp_path / 'photo.jpg')!r}]\n"
+        said = run(homes["host"], row(name), arguments + code, brought=False)
+        assert said.split() == {"DetectFaces": ["1"], "IndexFaces": ["1", "128"]}[name]
+
+
+@pytest.mark.parametrize("function", deployed(), ids=lambda function: function.name)
+def test_a_handler_is_imported_from_its_package_and_nowhere_else(homes: Homes, function: Function) -> None:
+    environ = {"OPENREK_FUNCTIONS": "openrek-{operation}:live", "OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs"}
+    code = """
+import json, sys, handler
+assert callable(handler.handler)
+print(json.dumps([getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]))
+"""
+    files = json.loads(run(homes["host"], function, code, AWS_DEFAULT_REGION="eu-west-1", **environ))
+    outside = {name for name in files if str(ROOT) in name and not name.startswith(str(homes["host"]))}
+    assert outside == set()
+    assert any(name.startswith(str(homes["host"] / "layers" / "code")) for name in files)
+
+
+def test_the_adapters_of_aws_are_imported_from_the_packages(homes: Homes) -> None:
+    code = """
+import openrek.store.dynamo_items, openrek.store.s3_blobs, aws_lambda_powertools.metrics
+print(aws_lambda_powertools.metrics.__file__)
+"""
+    assert run(homes["host"], row("ListFaces"), code).startswith(str(homes["host"] / "layers" / "aws"))
+
+
+def test_a_light_function_could_not_even_import_numpy(homes: Homes) -> None:
+    code = "from importlib.util import find_spec; print([find_spec(name) for name in ('numpy', 'onnxruntime', 'PIL')])"
+    assert run(homes["host"], row("ListFaces"), code).strip() == "[None, None, None]"
+
+
+def test_the_service_model_is_packaged_compiled(homes: Homes) -> None:
+    """So that no start reads botocore's; it says the same."""
+    code = "from openrek.wire.model import *; print(dump_model(service_model()))"
+    packaged = json.loads(run(homes["host"], row("ListFaces"), code, brought=False))
+    here = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert packaged == json.loads(here)
+    assert "SearchFacesByImage" in packaged["operations"]
+
+
+def test_the_same_inputs_give_the_same_bytes(homes: Homes, tmp_path: Path) -> None:
+    """So that a deployment changes nothing where nothing changed, whoever packages."""
+    (tmp_path / "cache").symlink_to(BUILD / "cache")
+    before = os.umask(0o077)
+    try:
+        again = package(TARGETS["host"], tmp_path)
+    finally:
+        os.umask(before)
+    assert contents(again) == contents(homes["host"])
+
+
+def contents(home: Path) -> dict[str, tuple[int, str]]:
+    """File -> its mode and hash."""
+    return {
+        str(path.relative_to(home)): (path.stat().st_mode, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in files_of(home)
+        if not path.name.endswith((".lock", ".made-from"))
+    }

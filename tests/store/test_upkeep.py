@@ -1,0 +1,113 @@
+"""Sweeps that end early, and the upkeep of one collection. What a sweep does at all: test_purge.py, test_eraser.py."""
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from openrek.domain.collections import Collection
+from openrek.domain.models import SFACE
+from openrek.store.collections import StoredCollections
+from openrek.store.eraser import FORGOTTEN_AFTER_S
+from openrek.store.faces import StoredFaces
+from openrek.store.heads import FOLD_BYTES, require_head
+from openrek.store.items import Items, Put
+from openrek.store.upkeep import Upkeep
+from openrek.store.verification import verify
+from tests.store.invariants import owned_items
+from tests.store.memory_blobs import MemoryBlobs
+from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
+
+LATER_S = FORGOTTEN_AFTER_S + 1
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> Iterator[Items]:
+    opened = open_items(tmp_path)
+    yield opened
+    opened.close()
+
+
+def upkeep(items: Items, blobs: MemoryBlobs) -> Upkeep:
+    return Upkeep(items, blobs, clock=lambda: time.time() + LATER_S, pause=no_pause)
+
+
+def filled(items: Items, name: str, *, long: bool = True) -> Collection:
+    """A collection whose log is due, or not; more items than one transaction deletes."""
+    made = StoredCollections(items).create(name, SFACE, {})
+    for number in range(3):
+        StoredFaces(items).index(made, picture(number), slots(50), Embedder(picture(number)))
+    head = require_head(items, made)
+    if long:
+        items.transact([Put(head.key, {**head.attributes(), "log_bytes": FOLD_BYTES})])
+    return made
+
+
+def enough_after(calls: int) -> Callable[[], bool]:
+    """There is enough from the call after so many."""
+    asked = count()
+    return lambda: next(asked) >= calls
+
+
+def folded(items: Items, *collections: Collection) -> list[bool]:
+    return [require_head(items, each).compacted_through > 0 for each in collections]
+
+
+def test_a_sweep_with_time_does_everything(items: Items) -> None:
+    blobs = MemoryBlobs()
+    one, two, short = filled(items, "one"), filled(items, "two"), filled(items, "short", long=False)
+    gone = filled(items, "gone")
+    StoredCollections(items).delete("gone")
+    assert upkeep(items, blobs).sweep_until(lambda: False)
+    assert folded(items, one, two, short) == [True, True, False]
+    assert owned_items(items, gone) == 0
+
+
+def test_a_sweep_without_time_does_nothing_and_says_so(items: Items) -> None:
+    one, gone = filled(items, "one"), filled(items, "gone")
+    StoredCollections(items).delete("gone")
+    before = owned_items(items, gone)
+    assert not upkeep(items, MemoryBlobs()).sweep_until(lambda: True)
+    assert owned_items(items, gone) == before
+    assert folded(items, one) == [False]
+
+
+def test_sweeps_that_end_early_get_everything_done_together(items: Items) -> None:
+    """Wherever each one is cut off, the next goes on, and nothing is lost."""
+    blobs = MemoryBlobs()
+    collections = [filled(items, name) for name in ("one", "two")]
+    gone = filled(items, "gone")
+    StoredCollections(items).delete("gone")
+    left = owned_items(items, gone)
+    for calls in range(1, 200):
+        if upkeep(items, blobs).sweep_until(enough_after(calls)):
+            break
+        assert owned_items(items, gone) <= left
+        left = owned_items(items, gone)
+    assert folded(items, *collections) == [True, True]
+    assert owned_items(items, gone) == 0
+    for name in ("one", "two"):
+        assert verify(items, blobs, name).findings == ()
+
+
+def test_a_collection_that_is_half_erased_is_not_forgotten(items: Items) -> None:
+    """Its line goes last, or nobody would find the rest."""
+    gone = filled(items, "gone")
+    StoredCollections(items).delete("gone")
+    total = owned_items(items, gone)
+    assert not upkeep(items, MemoryBlobs()).sweep_until(enough_after(3))
+    assert 0 < owned_items(items, gone) < total
+    assert upkeep(items, MemoryBlobs()).sweep_until(lambda: False)
+    assert owned_items(items, gone) == 0
+
+
+def test_one_collection_is_compacted_and_no_other(items: Items) -> None:
+    blobs = MemoryBlobs()
+    one, two = filled(items, "one"), filled(items, "two")
+    assert upkeep(items, blobs).compact("one", lambda: False)
+    assert folded(items, one, two) == [True, False]
+    assert not upkeep(items, blobs).compact("two", lambda: True)
+    assert folded(items, two) == [False]
+    assert upkeep(items, blobs).compact("nobody", lambda: False)

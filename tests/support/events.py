@@ -1,0 +1,34 @@
+"""The events of `events/`, signed: what API Gateway hands to a function when an SDK sends that request now."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from openrek.domain.access_keys import AccessKey
+
+FOLDER = Path(__file__).parents[2] / "events"
+BUCKET = '"photos"'
+"""The bucket of images that the events name."""
+
+
+def event_of(name: str, key: AccessKey, image_bucket: str) -> dict[str, Any]:
+    """The event of an operation, by its name in snake case."""
+    event: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    event["body"] = event["body"].replace(BUCKET, f'"{image_bucket}"')
+    return signed_event(event, key)
+
+
+def signed_event(event: dict[str, Any], key: AccessKey) -> dict[str, Any]:
+    """The event with a signature over the body and headers that it has, for the path with the stage."""
+    sent = event["headers"]
+    headers = {name: sent[name] for name in ("Content-Type", "X-Amz-Target")}
+    url = f"https://{sent['Host']}{event['requestContext']['path']}"
+    request = AWSRequest("POST", url, headers=headers, data=event["body"].encode())
+    region = sent["Authorization"].split("/")[2]
+    SigV4Auth(Credentials(key.key_id, key.secret), "rekognition", region).add_auth(request)
+    signed = {**sent, **{name: str(value) for name, value in request.headers.items()}}
+    return {**event, "headers": signed, "multiValueHeaders": {name: [value] for name, value in signed.items()}}
