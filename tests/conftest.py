@@ -4,10 +4,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from openrek.vision import build_weights
 from openrek.vision.reader import FaceReader
 from tests.support import photos as photo_packages
+
+# No test judges the machine: a busy one may take its time.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
