@@ -45,6 +45,8 @@ class Store:
         self.made: Collection = new_collection(self.items, name)
         self.model: Model = {}
         self.now_s = NOW_S
+        self.fold_entries = compaction.FOLD_ENTRIES
+        self.small_bytes = compaction.SMALL_BYTES
 
     @property
     def head(self) -> Head:
@@ -58,7 +60,10 @@ class Store:
 
     @property
     def compactor(self) -> Compactor:
-        return Compactor(self.items, self.blobs, clock=lambda: self.now_s, pause=no_pause)
+        return Compactor(
+            self.items, self.blobs, clock=lambda: self.now_s, pause=no_pause,
+            fold_entries=self.fold_entries, small_bytes=self.small_bytes,
+        )  # fmt: skip
 
     def write(self, added: dict[bytes, bytes], deleted: list[bytes]) -> None:
         head = self.head
@@ -136,9 +141,9 @@ def test_any_log_compacted_at_any_time_is_what_a_dictionary_holds(
     store = Store(tmp_path_factory.mktemp("store"))
     with pytest.MonkeyPatch.context() as patch:
         if few:  # small limits, so that folds and rewrites come in parts
-            patch.setattr(compaction, "FOLD_ENTRIES", few)
+            store.fold_entries = few
             patch.setattr("openrek.store.folding.ROWS_PER_STEP", 8 * few)
-            patch.setattr(compaction, "SMALL_BYTES", 500 * few)
+            store.small_bytes = 500 * few
             patch.setattr(compaction, "STEP_BYTES", 3000 * few)
             patch.setattr(compaction, "SEGMENT_BYTES", 6000 * few)
         for position, (what, how) in enumerate(steps):
@@ -205,9 +210,9 @@ def test_a_log_is_folded_when_it_is_long_or_old(store: Store) -> None:
     assert not store.compactor.step(store.name)
 
 
-def test_a_row_is_written_again_only_for_good_reason(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_is_written_again_only_for_good_reason(store: Store) -> None:
     """Small segments are merged with one of their size; a large one is left alone until enough of it is dead."""
-    monkeypatch.setattr(compaction, "SMALL_BYTES", 3000)
+    store.small_bytes = 3000
     fill(store, range(100))
     store.compactor.step(store.name, everything=True)
     large = store.manifest.segments[0].name
@@ -234,8 +239,19 @@ def test_a_row_is_written_again_only_for_good_reason(store: Store, monkeypatch: 
     assert store.stored() == store.model
 
 
-def test_a_rewrite_does_not_put_off_the_fold_of_what_waits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "SMALL_BYTES", 0)
+def test_more_rows_of_a_segment_die_later(store: Store) -> None:
+    store.fold_entries, store.small_bytes = 1, 0
+    fill(store, range(100))
+    store.compactor.step(store.name, everything=True)
+    for dead, place in ((1, 7), (2, 99)):
+        store.write({}, [name_of(place)])
+        store.compactor.step(store.name)
+        assert [(ref.rows, ref.dead) for ref in store.manifest.segments] == [(100, dead)]
+        assert store.stored() == store.model
+
+
+def test_a_rewrite_does_not_put_off_the_fold_of_what_waits(store: Store) -> None:
+    store.small_bytes = 0
     fill(store, range(100))
     store.compactor.step(store.name, everything=True)
     begun_s = store.now_s

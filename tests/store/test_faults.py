@@ -92,8 +92,8 @@ small = st.one_of(
     st.tuples(st.just("create"), names), st.tuples(st.just("remove"), names), st.tuples(st.just("sweep"), names)
 )
 compaction = st.one_of(
-    st.tuples(st.just("compact"), names, st.booleans()),
-    st.tuples(st.just("compact"), names, st.just(True)),
+    st.tuples(st.just("compact"), names, st.sampled_from(["due", "everything", "eager"])),
+    st.tuples(st.just("compact"), names, st.just("eager")),
     st.tuples(st.just("purge"), names),
 )
 calls = st.one_of(

@@ -18,7 +18,7 @@ import pytest
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceNotFound
 from openrek.domain.faces import Face
-from openrek.store import compaction, manifests, segments
+from openrek.store import manifests, segments
 from openrek.store.collections import StoredCollections
 from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
@@ -92,9 +92,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def fold_without_merging(store: Store) -> None:
     """One step that is due by its age: the new segment is too small to take in the other."""
     later = time.time() + 13 * 3600
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compaction, "SMALL_BYTES", 0)
-        assert Compactor(store.items, store.blobs, clock=lambda: later, pause=no_pause).step("people")
+    compactor = Compactor(store.items, store.blobs, clock=lambda: later, pause=no_pause, small_bytes=0)
+    assert compactor.step("people")
 
 
 def brute_force(items: Items, uid: UUID, probe: "array[float]") -> list[str]:

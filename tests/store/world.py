@@ -44,6 +44,8 @@ FACES_PER_COMMIT = 3
 Place = tuple[int, str | None, int]
 """Which face: picture, external image id, slot."""
 
+NUMBERS = {picture(number).image_id: number for number in range(20)}
+
 THROTTLED = "throttled"
 UNKNOWN = "unknown"
 """The outcome of an operation whose client died, or was told that the store did not say."""
@@ -125,7 +127,12 @@ class Process:
         self.users = StoredUsers(self.items, faces_per_commit=FACES_PER_COMMIT, clock=self._clock, pause=no_pause)
         self.erasure = StoredErasure(self.items, faces_per_commit=FACES_PER_COMMIT, clock=self._clock, pause=no_pause)
         self.search = StoredSearch(self.items, self.blobs, threads=1, later=lambda work: work())
-        self.compactor = Compactor(self.items, self.blobs, clock=self._clock, pause=no_pause)
+        self.compactors = {
+            "due": Compactor(self.items, self.blobs, clock=self._clock, pause=no_pause),
+            "eager": Compactor(
+                self.items, self.blobs, clock=self._clock, pause=no_pause, fold_entries=1, small_bytes=0
+            ),
+        }
         self.upkeep = Upkeep(self.items, self.blobs, clock=self._clock, pause=no_pause)
 
 
@@ -331,6 +338,8 @@ class Look(Operation):
         def apply(models: dict[str, Model]) -> None:
             model = models[self.collection]
             require(model.uid is not None, "seen although it is gone")
+            if not isinstance(answer, Collection | str):
+                self._meet(model, [found.face if self.how.startswith("search") else found for found in answer])
             there = {face_id: place for place, face_id in model.faces.items()}
             if isinstance(answer, Collection):
                 require(model.uid in (answer.uid, UUID(int=0)), "another uid")
@@ -364,6 +373,15 @@ class Look(Operation):
         by_face = self.how == "search by face" and answer != "no such face"
         return [*([Event(f"{self} finds its face", face_found)] if by_face else []), Event(f"{self}", apply)]
 
+    @staticmethod
+    def _meet(model: Model, faces: Sequence[Face]) -> None:
+        """The ids of faces that an operation of unknown outcome added."""
+        for face in faces:
+            place = (NUMBERS[face.image_id], face.external_image_id, slot_of(face))
+            if model.faces.get(place) == UUID(int=0) and face.face_id not in model.given:
+                model.faces[place] = face.face_id
+                model.given[face.face_id] = None
+
 
 class Sweep(Operation):
     def run(self, process: Process) -> Any:
@@ -375,15 +393,16 @@ class Sweep(Operation):
 
 
 class Compact(Operation):
-    """Changes nothing that anybody may see."""
+    """Changes nothing that anybody may see. The eager one folds the log at once, and marks dead rows before they go."""
 
-    def __init__(self, collection: str, everything: bool) -> None:
+    def __init__(self, collection: str, how: str) -> None:
         super().__init__(collection)
-        self.everything = everything
+        self.how = how
 
     def run(self, process: Process) -> Any:
         with suppress(Contended, OutcomeUnknown, Refusal):
-            process.compactor.step(self.collection, everything=self.everything)
+            everything = self.how == "everything"
+            process.compactors["due" if everything else self.how].step(self.collection, everything=everything)
 
     def events(self, answer: Any) -> list[Event]:
         return []
@@ -466,8 +485,7 @@ class World:
                 return False
             model.uid = found.uid
             rows = fresh.faces.page(found, None, 4096).rows
-            images = {picture(number).image_id: number for number in range(20)}
-            seen = {(images[face.image_id], face.external_image_id, slot_of(face)): face.face_id for face in rows}
+            seen = {(NUMBERS[face.image_id], face.external_image_id, slot_of(face)): face.face_id for face in rows}
             users = {each.user.user_id for each in fresh.users.page(found, None, 500).rows}
             tokens = {item.key.sort for item in everything(self._items, owned(found.uid, "token"))}
             _settle_erasures(model, set(seen.values()), users, tokens)

@@ -70,12 +70,16 @@ class Compactor:
         *,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
+        fold_entries: int = FOLD_ENTRIES,
+        small_bytes: int = SMALL_BYTES,
     ) -> None:
         """`clock` gives epoch seconds, `pause` takes seconds."""
         self._items = items
         self._blobs = blobs
         self._clock = clock
         self._pause = pause
+        self._fold_entries = fold_entries
+        self._small_bytes = small_bytes
 
     def step(self, collection_id: str, *, everything: bool = False) -> bool:
         """One step, if one is due; whether there may be more to do. `everything`: whatever can be done is due.
@@ -124,7 +128,7 @@ class Compactor:
     def _fold_due(self, head: Head, manifest: Manifest, everything: bool) -> bool:
         waiting = head.seq - manifest.through
         idle_ms = self._now_ms() - _made_ms(manifest, head)
-        long = waiting >= FOLD_ENTRIES or head.log_bytes >= FOLD_BYTES
+        long = waiting >= self._fold_entries or head.log_bytes >= FOLD_BYTES
         return waiting > 0 and (everything or long or idle_ms >= FOLD_AFTER_MS)
 
     def _age(self, ref: SegmentRef, folded: FoldedLog | None, made_ms: int) -> Aged:
@@ -142,7 +146,7 @@ class Compactor:
         """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
         due = [each for each in aged if self._rewrite_due(each, everything=everything)]
         for kind, rows in folded.kinds.items() if folded is not None else ():
-            taken_bytes = max(SMALL_BYTES, rows.size_bytes)
+            taken_bytes = max(self._small_bytes, rows.size_bytes)
             for each in sorted((each for each in aged if each.ref.kind == kind), key=lambda each: each.living_bytes):
                 if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:
                     due.append(each)
