@@ -25,11 +25,17 @@ def cli_page() -> str:
     parts = ["# The command `openrek`\n\nWritten by `make docs` from the commands themselves.\n"]
     top = click.Context(cli, info_name="openrek", terminal_width=100, max_content_width=100)
     parts.append(f"```text\n{cli.get_help(top)}\n```\n")
-    for name in cli.list_commands(top):
-        command = cli.commands[name]
-        context = click.Context(command, info_name=name, parent=top, terminal_width=100, max_content_width=100)
-        parts.append(f"## openrek {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    parts.extend(_command_pages(cli, top))
     return "\n".join(parts)
+
+
+def _command_pages(group: click.Group, parent: click.Context) -> Iterator[str]:
+    for name in group.list_commands(parent):
+        command = group.commands[name]
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+        yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+        if isinstance(command, click.Group):
+            yield from _command_pages(command, context)
 
 
 def documents() -> list[Path]:

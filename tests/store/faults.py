@@ -6,7 +6,9 @@ it is killed by raising Killed, which nothing may catch.
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
+from typing import Final
 
+from openrek.domain.errors import InternalServerError, Throttling
 from openrek.store.blobs import Blobs, Buffer
 from openrek.store.items import (
     ConditionFailed,
@@ -32,6 +34,29 @@ class Fault(Enum):
     LATE = auto()  # nobody says; it is written at a later moment, if its conditions hold then
     KILLED_BEFORE = auto()
     KILLED_AFTER = auto()
+    READ_BUSY = auto()  # a read that was refused until its patience ended
+    READ_SILENT = auto()  # a read that nobody answered
+
+
+READ_FAULTS: Final = {Fault.READ_BUSY: Throttling, Fault.READ_SILENT: InternalServerError}
+"""What the adapters raise for them."""
+
+
+class TokenItems:
+    """Any Items, with DynamoDB's memory for client tokens: what was written under one is not written again."""
+
+    def __init__(self, items: Items) -> None:
+        self._items = items
+        self._written: dict[str, Sequence[Operation]] = {}
+        self.get, self.read, self.query, self.close = items.get, items.read, items.query, items.close
+
+    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
+        if token is not None and token in self._written:
+            assert list(operations) == self._written[token], "one token for two transactions"
+            return
+        self._items.transact(operations, token=token)
+        if token is not None:
+            self._written[token] = list(operations)
 
 
 class Wire:
@@ -39,18 +64,19 @@ class Wire:
 
     def __init__(self, items: Items) -> None:
         self._items = items
-        self._late: list[Sequence[Operation]] = []
+        self._late: list[tuple[Sequence[Operation], str | None]] = []
 
     def __len__(self) -> int:
         return len(self._late)
 
-    def hold(self, operations: Sequence[Operation]) -> None:
-        self._late.append(list(operations))
+    def hold(self, operations: Sequence[Operation], token: str | None) -> None:
+        self._late.append((list(operations), token))
 
     def deliver(self, position: int = 0) -> None:
         if self._late:
+            operations, token = self._late.pop(position % len(self._late))
             try:
-                self._items.transact(self._late.pop(position % len(self._late)))
+                self._items.transact(operations, token=token)
             except ConditionFailed:
                 return
 
@@ -65,6 +91,11 @@ def at(step: int, fault: Fault) -> Callable[[int], Fault]:
 
 def always(fault: Fault) -> Callable[[int], Fault]:
     return lambda _: fault
+
+
+def first(doubt: Fault, step: int, then: Fault) -> Callable[[int], Fault]:
+    """`doubt` at that step, and `then` at every later one."""
+    return lambda now: Fault.NONE if now < step else doubt if now == step else then
 
 
 class FaultyItems:
@@ -112,7 +143,7 @@ class FaultyItems:
         if fault is Fault.LOST:
             raise OutcomeUnknown
         if fault is Fault.LATE:
-            self._wire.hold(operations)
+            self._wire.hold(operations, token)
             raise OutcomeUnknown
         try:
             self._items.transact(operations, token=token)
@@ -126,8 +157,11 @@ class FaultyItems:
         self._items.close()
 
     def _reading(self) -> None:
-        if self.step() is Fault.KILLED_AFTER:
+        fault = self.step()
+        if fault is Fault.KILLED_AFTER:
             raise Killed
+        if fault in READ_FAULTS:
+            raise READ_FAULTS[fault]
 
     def step(self) -> Fault:
         step, self.steps = self.steps, self.steps + 1

@@ -99,7 +99,10 @@ def test_names_are_sorted_and_filtered_by_prefix(blobs: Blobs) -> None:
     assert list(blobs.names()) == sorted(names)
     assert list(blobs.names("a/1")) == ["a/1/x", "a/10"]
     assert list(blobs.names("a")) == ["a-1", "a/1/x", "a/10", "a/2", "ab/1"]
-    assert list(blobs.names("c")) == []
+    assert list(blobs.names("a/")) == ["a/1/x", "a/10", "a/2"]
+    assert list(blobs.names("a/1/")) == ["a/1/x"]
+    for nothing in ("c", "c/", "a/2/", "a/1/x/y", "../", "/", "a//"):
+        assert list(blobs.names(nothing)) == []
 
 
 FLAT_TRICKS = ["", ".", "..", ".hidden", "A", "a b", "a\n", "a\0b", "a\\b", "ä", "~", "c:x", "%2e%2e"]

@@ -9,7 +9,7 @@ from openrek.domain.errors import InternalServerError, ResourceAlreadyExists, Re
 from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
 from openrek.store.items import Items, Key
-from tests.store.faults import Fault, FaultyItems, Killed, Wire, always, at
+from tests.store.faults import READ_FAULTS, Fault, FaultyItems, Killed, Wire, always, at, first
 from tests.store.synthetic import no_pause, open_items
 
 
@@ -148,6 +148,17 @@ def test_a_store_that_never_answers_ends_the_call(items: Items, fault: Fault, re
     with pytest.raises(refusal):
         collections_over(FaultyItems(items, always(fault))).delete("people")
     collections_over(items).require("people")
+
+
+@pytest.mark.parametrize("fault", READ_FAULTS, ids=["busy", "silent"])
+def test_what_may_have_been_written_is_never_told_as_refused(items: Items, fault: Fault) -> None:
+    """Nobody says what became of a transaction, and then nothing can be read."""
+    with pytest.raises(InternalServerError):
+        collections_over(FaultyItems(items, first(Fault.UNSAID, 0, fault))).create("people", SFACE, {})
+    collections_over(items).require("people")
+    with pytest.raises(InternalServerError):
+        collections_over(FaultyItems(items, first(Fault.UNSAID, 1, fault))).delete("people")
+    assert collections_over(items).page(None, 10).rows == ()
 
 
 @pytest.mark.parametrize("fault", [Fault.KILLED_BEFORE, Fault.KILLED_AFTER])

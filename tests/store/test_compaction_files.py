@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openrek.domain.collections import Collection
 from openrek.store import compaction, manifests, segments
 from openrek.store.collections import StoredCollections
-from openrek.store.compaction import ERASE_AFTER_MS, Compactor, current_manifest
+from openrek.store.compaction import FOLD_AFTER_MS, REWRITE_AFTER_MS, Compactor, current_manifest
 from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.folding import fold
 from openrek.store.garbage import Garbage
@@ -195,7 +195,7 @@ def test_a_log_is_folded_when_it_is_long_or_old(store: Store) -> None:
     assert not store.compactor.step(store.name)
     assert store.head.version == 0
 
-    store.now_s += ERASE_AFTER_MS / 1000 + 1
+    store.now_s += FOLD_AFTER_MS / 1000 + 1
     assert store.compactor.step(store.name)
 
     assert (store.head.version, store.head.compacted_through, store.head.log_bytes) == (1, 1, 0)
@@ -212,28 +212,66 @@ def test_a_row_is_written_again_only_for_good_reason(store: Store, monkeypatch: 
     large = store.manifest.segments[0].name
     for number in range(101, 104):
         fill(store, range(number, number + 1))
-        store.now_s += ERASE_AFTER_MS / 1000 + 1
+        store.now_s += FOLD_AFTER_MS / 1000 + 1
         assert store.compactor.step(store.name)
     assert [ref.rows for ref in store.manifest.segments] == [100, 3]
     assert store.manifest.segments[0].name == large
 
+    folded_s = store.now_s
     store.write({}, [name_of(number) for number in range(5)])
-    store.now_s += ERASE_AFTER_MS / 1000 + 1
+    store.now_s += FOLD_AFTER_MS / 1000 + 1
     assert store.compactor.step(store.name)
     marked = store.manifest.segments[0]
-    assert (marked.name, marked.dead, marked.dead_since_ms) == (large, 5, int(store.now_s * 1000))
+    assert (marked.name, marked.dead, marked.dead_since_ms) == (large, 5, int(folded_s * 1000))
     assert not store.compactor.step(store.name)
 
-    store.now_s += ERASE_AFTER_MS / 1000 + 1
+    store.now_s = folded_s + REWRITE_AFTER_MS / 1000 - 1
+    assert not store.compactor.step(store.name)
+    store.now_s += 2
     assert store.compactor.step(store.name)
     assert sorted((ref.rows, ref.dead) for ref in store.manifest.segments) == [(3, 0), (95, 0)]
     assert store.stored() == store.model
 
 
+def test_a_rewrite_does_not_put_off_the_fold_of_what_waits(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "SMALL_BYTES", 0)
+    fill(store, range(100))
+    store.compactor.step(store.name, everything=True)
+    begun_s = store.now_s
+    store.write({}, [name_of(0)])
+    store.now_s = begun_s + REWRITE_AFTER_MS / 2000 + 60
+    assert store.compactor.step(store.name)
+    folded_s = store.now_s
+
+    store.write({}, [name_of(1)])
+    store.now_s = begun_s + REWRITE_AFTER_MS / 1000
+    assert store.compactor.step(store.name)
+    assert [(ref.rows, ref.dead) for ref in store.manifest.segments] == [(99, 0)]
+    assert len(store.log()) == 1
+    assert not store.compactor.step(store.name)
+
+    store.now_s = folded_s + FOLD_AFTER_MS / 1000
+    assert store.compactor.step(store.name)
+    assert store.log() == []
+    assert store.stored() == store.model
+
+
+def test_what_came_while_a_step_was_at_work_is_not_taken_for_younger(store: Store) -> None:
+    """A step reads the head, and is done an hour later."""
+    fill(store, range(4))
+    begun_s, hour = store.now_s, iter((0.0, *(3600.0,) * 99))
+
+    Compactor(store.items, store.blobs, clock=lambda: begun_s + next(hour), pause=no_pause).step(
+        store.name, everything=True
+    )
+
+    assert store.manifest.made_ms == int(begun_s * 1000)
+
+
 def test_folds_of_single_rows_do_not_pile_up_files(store: Store) -> None:
     for number in range(40):
         fill(store, range(number, number + 1))
-        store.now_s += ERASE_AFTER_MS / 1000 + 1
+        store.now_s += FOLD_AFTER_MS / 1000 + 1
         store.compactor.step(store.name)
         Garbage(store.items, store.blobs, pause=no_pause).collect(store.name)
 
@@ -246,7 +284,7 @@ def test_a_quarter_of_dead_rows_is_enough_at_once(store: Store) -> None:
     fill(store, range(100))
     store.compactor.step(store.name, everything=True)
     store.write({}, [name_of(number) for number in range(25)])
-    store.now_s += ERASE_AFTER_MS / 1000 + 1
+    store.now_s += FOLD_AFTER_MS / 1000 + 1
 
     store.compactor.step(store.name)
 
@@ -281,7 +319,7 @@ def test_names_follow_the_version_that_was_read(store: Store) -> None:
     store.compactor.step(store.name, everything=True)
     fill(store, range(50, 52))
     store.write({}, [name_of(1)])
-    store.now_s += ERASE_AFTER_MS / 1000 + 1
+    store.now_s += FOLD_AFTER_MS / 1000 + 1
     store.compactor.step(store.name)
 
     assert store.head.version == 2

@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import UUID
 
 import apsw
+import pytest
 
 from openrek.domain.collections import Collection
 from openrek.store.blobs import Blobs
@@ -30,6 +31,7 @@ KILLS = int(os.environ.get("OPENREK_STORE_KILLS", "50"))
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(300 + 10 * KILLS)
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     items, blobs = open_items(tmp_path), FolderBlobs(tmp_path / "blobs")
     collection = new_collection(items)

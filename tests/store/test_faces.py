@@ -26,7 +26,7 @@ from openrek.store.eraser import ABANDONED_AFTER_S, FORGOTTEN_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
 from openrek.store.items import Delete, Items
 from openrek.store.table import head_key, log_key
-from tests.store.faults import Fault, FaultyItems, Killed, Wire, always, at
+from tests.store.faults import READ_FAULTS, Fault, FaultyItems, Killed, Wire, always, at, first
 from tests.store.invariants import check_collection, marked_faces, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import (
@@ -199,6 +199,23 @@ def test_quota(items: Items, collection: Collection, per_commit: int) -> None:
     assert faces.index(collection, picture(1), slots(7), Embedder(picture(1))) == first
     assert StoredCollections(items).require("people").face_count == 10
     assert marked_faces(items, collection) == []
+    check_collection(items, collection)
+
+
+def test_a_large_call_that_others_leave_no_room_for_leaves_nothing(items: Items, collection: Collection) -> None:
+    """There was room when it began to write."""
+
+    def fill(step: int) -> None:
+        if marked_faces(items, collection) and not listed(items, collection):
+            index(items, collection, picture(2), FACES)
+
+    faulty = FaultyItems(items, before=fill)
+    faces = faces_over(faulty, per_commit=SMALL, max_faces=FACES + 1)
+    with pytest.raises(ServiceQuotaExceeded):
+        faces.index(collection, picture(1), slots(FACES), Embedder(picture(1)))
+
+    assert plan_items(items, collection) == marked_faces(items, collection) == []
+    assert len(listed(items, collection)) == FACES
     check_collection(items, collection)
 
 
@@ -517,6 +534,37 @@ def test_a_store_that_never_answers_ends_the_call(
     assert faulty.steps < 60
     assert set(listed(items, collection)) == set(faces)
     check_collection(items, collection)
+
+
+@pytest.mark.parametrize("fault", READ_FAULTS, ids=["busy", "silent"])
+@pytest.mark.parametrize("per_commit", [97, SMALL], ids=["one commit", "a plan"])
+def test_what_may_have_been_written_is_never_told_as_refused(
+    items: Items, collection: Collection, fault: Fault, per_commit: int
+) -> None:
+    """Nobody says what became of a transaction, and then nothing can be read."""
+    doubts = 0
+    for step in count():
+        faulty = FaultyItems(items, first(Fault.UNSAID, step, fault))
+        of, busy = picture(step), False
+        try:
+            index(faulty, collection, of, per_commit=per_commit)
+        except InternalServerError:
+            doubts += 1
+        except Throttling:
+            busy = True
+        assert not busy or of.image_id not in {face.image_id for face in listed(items, collection)}
+        ran = faulty.steps
+        gone = [face.face_id for face in index(items, collection, of, per_commit=per_commit)[:SMALL]]
+        faulty.steps = 0
+        with contextlib.suppress(InternalServerError):
+            try:
+                faces_over(faulty, per_commit=per_commit).delete(collection, gone)
+            except Throttling:
+                assert faces_over(items).delete(collection, gone).deleted == tuple(gone)
+        check_collection(items, collection)
+        if step > max(ran, faulty.steps):
+            break
+    assert doubts
 
 
 def crash_points(items: Items, run: Callable[[Items], object]) -> Iterator[tuple[int, bool]]:

@@ -142,6 +142,16 @@ def test_read_refuses_what_a_snapshot_cannot_hold(items: Items, keys: list[Key])
         items.read(keys)
 
 
+def test_a_snapshot_holds_four_megabytes(items: Items) -> None:
+    keys = [Key("p", str(n)) for n in range(11)]
+    for key in keys:
+        items.transact([Put(key, {"text": "x" * 400_000})])
+
+    assert len(items.read(keys[:10])) == 10
+    with pytest.raises(LimitExceeded):
+        items.read(keys)
+
+
 def test_query_bounds_order_and_limit(items: Items) -> None:
     fill(items, "p", ["a", "b", "c", "d", "e"])
     fill(items, "q", ["c"])

@@ -78,9 +78,10 @@ class Store:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """Faces in segments and in the log; some deleted from each, and a collection too."""
+    """Faces in segments and in the log; some deleted from each, and a collection too. The segment of "kept" is too
+    large to be merged with others at once."""
     made = Store(tmp_path)
-    kept = made.fill("kept", range(10))
+    kept = made.fill("kept", range(10), 80)
     made.fill("other", range(20, 22))
     gone = made.fill("gone", range(30, 36))
     Upkeep(made.items, made.blobs, pause=no_pause).purge()
@@ -118,6 +119,16 @@ def test_the_sweeps_of_a_day_leave_no_trace(store: Store) -> None:
     assert store.traces.found(store.folder) == (len(store.traces.living), 0)
     for name in ("kept", "late", "other"):
         assert verify(store.items, store.blobs, name).findings == ()
+
+
+def test_the_first_sweep_after_a_day_without_a_server_leaves_no_trace(store: Store) -> None:
+    """What was deleted last is still in the log, and nothing tells how long ago that was."""
+    now_s = time.time() + 24 * 3600
+
+    Upkeep(store.items, store.blobs, clock=lambda: now_s, pause=no_pause).sweep()
+    assert wipe_if_due(store.items, clock=lambda: now_s)
+
+    assert store.traces.found(store.folder) == (len(store.traces.living), 0)
 
 
 def head(store: Store, name: str) -> Head:

@@ -4,7 +4,8 @@ import hashlib
 import itertools
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -94,12 +95,20 @@ def named_picture(name: str) -> Picture:
     return Picture(hashlib.sha256(name.encode()).digest(), name)
 
 
-def index_some(folder: Path, me: int, pictures: int) -> tuple[set[str], set[str]]:
+def index_in_threads(folder: Path, writers: Sequence[int], pictures: int) -> list[tuple[set[str], set[str]]]:
+    """One process, whose threads share its connections' queue."""
+    items = open_items(folder)
+    with ThreadPoolExecutor(len(writers)) as pool:
+        outcomes = list(pool.map(lambda me: index_some(items, me, pictures), writers))
+    items.close()
+    return outcomes
+
+
+def index_some(items: Items, me: int, pictures: int) -> tuple[set[str], set[str]]:
     """Indexes and deletes beside others; gives the ids that must be there in the end, and those that must not.
 
     After each acknowledged change its own search must know of it, and of nothing that it deleted.
     """
-    items = open_items(folder)
     found = StoredCollections(items).require("people")
     faces, search = StoredFaces(items, faces_per_commit=4), searcher(items)
     chance = random.Random(me)
@@ -121,7 +130,6 @@ def index_some(folder: Path, me: int, pictures: int) -> tuple[set[str], set[str]
         seen = {str(match.face.face_id) for match in matches}
         assert there <= seen
         assert not gone & seen
-    items.close()
     return there, gone
 
 

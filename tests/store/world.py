@@ -17,6 +17,7 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import (
     InternalServerError,
     InvalidParameter,
+    Refusal,
     ResourceAlreadyExists,
     ResourceNotFound,
     Throttling,
@@ -312,7 +313,7 @@ class Look(Operation):
 
 class Sweep(Operation):
     def run(self, process: Process) -> Any:
-        with suppress(Contended, OutcomeUnknown):
+        with suppress(Contended, OutcomeUnknown, Refusal):
             process.upkeep.sweep()
 
     def events(self, answer: Any) -> list[Event]:
@@ -327,7 +328,7 @@ class Compact(Operation):
         self.everything = everything
 
     def run(self, process: Process) -> Any:
-        with suppress(Contended, OutcomeUnknown):
+        with suppress(Contended, OutcomeUnknown, Refusal):
             process.compactor.step(self.collection, everything=self.everything)
 
     def events(self, answer: Any) -> list[Event]:
@@ -336,7 +337,7 @@ class Compact(Operation):
 
 class Purge(Operation):
     def run(self, process: Process) -> Any:
-        with suppress(Contended, OutcomeUnknown, ConditionFailed):
+        with suppress(Contended, OutcomeUnknown, ConditionFailed, Refusal):
             process.upkeep.purge()
 
     def events(self, answer: Any) -> list[Event]:

@@ -84,6 +84,10 @@ class LocalAws:
             "s3", endpoint_url=self.url, config=Config(read_timeout=3, retries=retries, max_pool_connections=16)
         )
 
+    def ssm(self) -> Any:
+        retries = {"total_max_attempts": 3, "mode": "standard"}
+        return boto3.client("ssm", endpoint_url=self.url, config=Config(read_timeout=3, retries=retries))
+
     def _carry_out(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         with self._one_at_a_time:
             return list(self._app(environ, start))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from openrek.domain.access_keys import AccessKey
 from openrek.runtime.adapters import Bound
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
 from openrek.runtime.local_app import LocalApp
 from openrek.runtime.server import LocalServer, listener, url_of
+from openrek.wire.sigv4 import SigV4
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -27,15 +29,18 @@ if TYPE_CHECKING:
 HEALTHY = Health(ok=True, store="reachable", models="loaded", version="0")
 
 
-def client(url: str, **options: Any) -> "RekognitionClient":
-    """A stock boto3 client of the server at `url`, which does not retry unless `options` say so."""
+def client(url: str, key: AccessKey | None = None, **options: Any) -> "RekognitionClient":
+    """A stock boto3 client of the server at `url`, which does not retry unless `options` say so.
+
+    Without a `key` its signature is worth nothing.
+    """
     settings = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 64, **options}
     return boto3.client(
         "rekognition",
         endpoint_url=url,
         region_name="eu-west-1",
-        aws_access_key_id="any",
-        aws_secret_access_key="any",
+        aws_access_key_id=key.key_id if key else "any",
+        aws_secret_access_key=key.secret if key else "any",
         config=Config(**settings),
     )
 
@@ -43,11 +48,12 @@ def client(url: str, **options: Any) -> "RekognitionClient":
 class ServerProcess:
     """`openrek serve` on a free port, as a user runs it."""
 
-    def __init__(self, data: Path, weights: Path | None = None, **environ: str) -> None:
+    def __init__(self, data: Path, weights: Path | None = None, arguments: Sequence[str] = (), **environ: str) -> None:
         environment = {**os.environ, **environ}
         if weights is not None:
             environment["OPENREK_WEIGHTS"] = str(weights)
         command = [sys.executable, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", str(data)]
+        command += arguments
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -89,9 +95,10 @@ def stub_server(
     workers: int = 1,
     queue: int = 2,
     connection: type[BoundedConnection] = BoundedConnection,
+    signatures: SigV4 | None = None,
 ) -> Iterator[tuple[str, int]]:
     """Host and port of the real HTTP server over stub operations."""
-    app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue)
+    app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue, signatures=signatures)
     bound = listener("127.0.0.1", 0)
     server = LocalServer(app.asgi, connection=connection)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})

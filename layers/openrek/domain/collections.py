@@ -1,8 +1,13 @@
 """A collection as its callers see it, and how collections are ordered in a listing."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from uuid import UUID
+
+COLLECTION_ARN = re.compile(
+    r"(?:arn:)?aws[a-z-]{0,20}:rekognition:[a-z0-9-]{1,64}:[0-9]{12}:collection/([a-zA-Z0-9_.\-]{1,255})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +46,12 @@ def collection_cursor(collection_id: str) -> str:
 
 def collection_arn(collection_id: str, *, region: str, account: str) -> str:
     return f"arn:aws:rekognition:{region}:{account}:collection/{collection_id}"
+
+
+def collection_in_arn(arn: str) -> str | None:
+    """The collection that an ARN names, with or without the leading `arn:` (CreateCollection answers without).
+
+    None for anything else. Who is allowed is decided by this, so whoever acts on an ARN must read it with this too.
+    """
+    found = COLLECTION_ARN.fullmatch(arn)
+    return found[1] if found else None

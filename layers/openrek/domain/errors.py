@@ -4,6 +4,11 @@
     ├── ValidationError               a member of the request breaks the service model
     ├── SerializationError            the body is not the JSON that the model describes
     ├── UnknownOperation              no such operation, or one that openrek does not offer
+    ├── MissingAuthenticationToken    the request is not signed
+    ├── IncompleteSignature           what says how it is signed cannot be read
+    ├── UnrecognizedClient            no such access key
+    ├── InvalidSignature              signed with another secret, for something else, or at another time
+    ├── ExpiredToken                  the access key is past its last day
     ├── AccessDenied                  the caller may not do this
     ├── InvalidParameter              the request makes no sense as a whole
     ├── InvalidImageFormat            the bytes are not a JPEG or PNG
@@ -39,6 +44,28 @@ class SerializationError(Refusal): ...
 
 class UnknownOperation(Refusal):
     text = "Unknown operation"
+
+
+class MissingAuthenticationToken(Refusal):
+    text = "Missing Authentication Token"
+
+
+class IncompleteSignature(Refusal): ...
+
+
+class UnrecognizedClient(Refusal):
+    text = "The security token included in the request is invalid."
+
+
+class InvalidSignature(Refusal):
+    text = (
+        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access "
+        "Key and signing method. Consult the service documentation for details."
+    )
+
+
+class ExpiredToken(Refusal):
+    text = "The security token included in the request is expired"
 
 
 class AccessDenied(Refusal): ...

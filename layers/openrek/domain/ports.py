@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
+from openrek.domain.access_keys import AccessKey
 from openrek.domain.collections import Collection, CollectionEntry
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, FaceMatch, Picture
 from openrek.domain.models import FaceModel
@@ -122,4 +123,26 @@ class PageTokens(Protocol):
 
     def open(self, place: str, token: str) -> str:
         """The cursor. Raises InvalidPaginationToken unless this deployment sealed it for the same place."""
+        ...
+
+
+class Keys(Protocol):
+    """The access keys that this deployment has issued."""
+
+    def find(self, key_id: str) -> AccessKey | None:
+        """None for a key that does not exist, or no longer. `key_id` has the form of one."""
+        ...
+
+
+class KeyStore(Keys, Protocol):
+    """The same for whoever issues and revokes them."""
+
+    def listed(self) -> Sequence[AccessKey]:
+        """All keys, oldest first."""
+        ...
+
+    def add(self, key: AccessKey) -> None: ...
+
+    def remove(self, key_id: str) -> bool:
+        """Whether there was such a key."""
         ...

@@ -1,11 +1,11 @@
 """The API of the local server: ASGI in, the door in the middle, ASGI out.
 
-In order: how many requests at once, which operation, how large, read the body, queue in the operation's lane, answer.
-Refusals come before the body is read wherever they can.
+In order: how many requests at once, who asks as far as the head tells, which operation, how large, read the body, queue
+in the operation's lane, answer. Refusals come before the body is read wherever they can.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -24,10 +24,23 @@ MAX_BODIES_BYTES = 512 * 1024 * 1024
 
 
 class Api:
-    """ASGI app. Operations named in `heavy` run in the inference lane, all others in the quick one."""
+    """ASGI app. Operations named in `heavy` run in the inference lane, all others in the quick one.
 
-    def __init__(self, door: Door, heavy: Collection[str], *, inference: Lane, quick: Lane) -> None:
+    `examine` raises a Refusal for a request whose head alone shows that nobody who may ask sent it, so that strangers
+    can neither have bodies read nor take places in a lane. It must be quick.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        heavy: Collection[str],
+        *,
+        inference: Lane,
+        quick: Lane,
+        examine: Callable[[HttpRequest], object] = lambda _: None,
+    ) -> None:
         self._door = door
+        self._examine = examine
         self._heavy = frozenset(heavy)
         self._inference = inference
         self._quick = quick
@@ -50,7 +63,8 @@ class Api:
         if self._inside > MAX_REQUESTS:
             raise Throttling(reason=f"{MAX_REQUESTS} requests are already being answered.")
         headers = _headers(scope)
-        head = HttpRequest(scope["method"], scope["path"], headers, b"")
+        head = HttpRequest(scope["method"], _target(scope), headers, b"")
+        self._examine(head)
         operation = self._door.target(head)
         limit = max_body_bytes(operation)
         declared = headers.get("content-length")
@@ -81,10 +95,16 @@ async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -
         leaving.cancel()
 
 
+def _target(scope: Scope) -> str:
+    """Path and query as on the request line: that is what was signed."""
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
 def _headers(scope: Scope) -> dict[str, str]:
     """Lower-case names; what was sent twice is joined by a comma, as HTTP allows."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
     return headers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
 
 if TYPE_CHECKING:
@@ -31,14 +32,25 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; only loopback without keys.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; only loopback without --keys.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option(
     "--data", default="data", show_default=True, envvar="OPENREK_DATA", type=click.Path(path_type=Path, file_okay=False)
 )
-def serve(host: str, port: int, data: Path) -> None:
-    """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA."""
+@click.option("--keys", is_flag=True, help="Answer only requests signed with an access key (`openrek keys create`).")
+@click.option(
+    "--keys-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of keys. [default: keys.json in DATA]",
+)
+def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
+    """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA.
+
+    Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
+    ask too; this server speaks plain HTTP, so put one that speaks TLS and keeps the Host header before it.
+    """
     from openrek.runtime import serving
+    from openrek.runtime.keys_file import DEFAULT_NAME, FileKeys
     from openrek.runtime.settings import Settings, SettingsError
     from openrek.store.sqlite_items import UnusableStore
     from openrek.vision.zoo import WeightsError
@@ -46,7 +58,8 @@ def serve(host: str, port: int, data: Path) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         settings = replace(Settings.of(os.environ), data=data)
-        serving.serve(settings, host, port, _announce)
+        issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
+        serving.serve(settings, host, port, _announce, keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
         raise click.ClickException(str(error)) from None
 
@@ -165,7 +178,7 @@ def _plain_errors(url: str) -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, keys_command):
     main.add_command(command)
 
 

@@ -17,19 +17,26 @@ from openrek.domain.errors import Refusal
 from openrek.runtime import page
 from openrek.runtime.adapters import Bound
 from openrek.runtime.api import Api
-from openrek.runtime.guard import LoopbackOnly
+from openrek.runtime.guard import Guard
 from openrek.runtime.health import Health
 from openrek.runtime.lanes import Lane
 from openrek.runtime.replies import SECURITY_HEADERS, response
 from openrek.wire.door import Door
 from openrek.wire.reply import refuse
+from openrek.wire.scope import caller_by_scope
+from openrek.wire.sigv4 import SigV4
 
 QUICK_THREADS = 8
 HEALTH_TIMEOUT_S = 5.0
+HEALTH_QUEUE = 8
 
 
 class LocalApp:
-    """`operations` by API name; those named in `heavy` run inferences, `workers` at once."""
+    """`operations` by API name; those named in `heavy` run inferences, `workers` at once.
+
+    With `signatures` every call must be signed. Strangers can then reach the server, so there is no page for them, and
+    health says only yes or no. It has a lane of its own: whoever asks for it too often keeps no call waiting.
+    """
 
     def __init__(
         self,
@@ -39,23 +46,35 @@ class LocalApp:
         examine: Callable[[], Health],
         workers: int,
         queue: int,
+        signatures: SigV4 | None = None,
     ) -> None:
         self._operations = sorted(operations)
         self._examine = examine
+        self._signed = signatures is not None
         self._inference = Lane("inference", threads=workers, queue=queue)
         self._quick = Lane("quick calls", threads=QUICK_THREADS, queue=queue)
-        api = Api(Door(operations), heavy, inference=self._inference, quick=self._quick)
+        self._asking = Lane("health", threads=1, queue=HEALTH_QUEUE)
+        api = Api(
+            Door(operations, authenticate=signatures or caller_by_scope),
+            heavy,
+            inference=self._inference,
+            quick=self._quick,
+            examine=signatures.examine if signatures else lambda _: None,
+        )
+        page = [] if signatures else [Route("/", self._page, methods=["GET"])]
         routes = [
-            Route("/", self._page, methods=["GET"]),
+            *page,
             Route("/health", self._health, methods=["GET"]),
             Route("/{operation:path}", api, methods=["POST"]),
         ]
-        self.asgi: ASGIApp = LoopbackOnly(Starlette(routes=routes, exception_handlers={Refusal: _refused}))
+        app = Starlette(routes=routes, exception_handlers={Refusal: _refused})
+        self.asgi: ASGIApp = Guard(app, signed=self._signed)
 
     def close(self) -> None:
         """Waits for the work that is running."""
         self._inference.close()
         self._quick.close()
+        self._asking.close()
 
     async def _page(self, request: Request) -> Response:
         url = f"http://{request.headers['host']}"
@@ -64,11 +83,12 @@ class LocalApp:
 
     async def _health(self, _: Request) -> Response:
         health = await self._found()
-        return JSONResponse(asdict(health), 200 if health.ok else 503, SECURITY_HEADERS)
+        told = {"ok": health.ok} if self._signed else asdict(health)
+        return JSONResponse(told, 200 if health.ok else 503, SECURITY_HEADERS)
 
     async def _found(self) -> Health:
         async with asyncio.timeout(HEALTH_TIMEOUT_S):
-            return await self._quick.run(self._examine)
+            return await self._asking.run(self._examine)
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:

@@ -33,7 +33,8 @@ def verify(collection: str | None, rebuild: bool, data: Path) -> None:
     """Check every checksum, count and reference.
 
     Prints one line for each finding, and exits with 1 if there is one. With --rebuild, lost or damaged segments,
-    manifests and log entries are made good from the stored faces; servers can stay, as long as nobody writes.
+    manifests, log entries and records of pictures are made good from the stored faces; servers can stay, as long as
+    nobody writes.
     """
     from openrek.runtime import maintenance
 

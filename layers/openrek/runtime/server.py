@@ -81,9 +81,12 @@ def room_for_connections() -> int:
     return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 2)
 
 
-def listener(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; port 0 takes a free one. Raises SettingsError."""
-    if not is_loopback(host):
+def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
+    """A socket bound to the address; port 0 takes a free one. Unless requests are `signed`, only to a loopback address.
+
+    Raises SettingsError.
+    """
+    if not signed and not is_loopback(host):
         raise SettingsError(
             f"openrek does not serve {host}: without access keys it answers only this machine (127.0.0.1)."
         )

@@ -8,8 +8,10 @@ from contextlib import ExitStack
 
 import apsw
 
+from openrek.domain.ports import Keys, KeyStore
 from openrek.runtime.adapters import Adapters, bind, needs
 from openrek.runtime.health import examine
+from openrek.runtime.keys import authenticator
 from openrek.runtime.local_app import LocalApp
 from openrek.runtime.offered import OFFERED
 from openrek.runtime.server import LocalServer, listener, url_of
@@ -18,19 +20,24 @@ from openrek.runtime.sweeper import Sweeper
 from openrek.store.upkeep import DAMAGED
 
 
-def serve(settings: Settings, host: str, port: int, announce: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings, host: str, port: int, announce: Callable[[str], None], *, keys: KeyStore | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is told the URL when requests are answered.
 
-    Raises SettingsError, WeightsError or UnusableStore before it serves.
+    With `keys`, every request must be signed with one of them. Raises SettingsError, WeightsError or UnusableStore
+    before it serves.
     """
+    if keys is not None and not keys.listed():
+        raise SettingsError("There is no access key yet; issue one with `openrek keys create`.")
     with ExitStack() as stack:
-        bound = stack.enter_context(listener(host, port))
+        bound = stack.enter_context(listener(host, port, signed=keys is not None))
         _ready_data_folder(settings)
         adapters = Adapters(settings)
         stack.callback(adapters.close)
         adapters.collections()
         adapters.load_models()
-        app = local_app(adapters, settings)
+        app = local_app(adapters, settings, keys)
         stack.callback(app.close)
         sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, *DAMAGED))
         sweeper.start()
@@ -38,7 +45,7 @@ def serve(settings: Settings, host: str, port: int, announce: Callable[[str], No
         LocalServer(app.asgi, lambda: announce(url_of(bound))).run(sockets=[bound])
 
 
-def local_app(adapters: Adapters, settings: Settings) -> LocalApp:
+def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) -> LocalApp:
     """The application over the real operations."""
     return LocalApp(
         {name: bind(operation, adapters) for name, operation in OFFERED.items()},
@@ -46,6 +53,7 @@ def local_app(adapters: Adapters, settings: Settings) -> LocalApp:
         examine=lambda: examine(adapters),
         workers=settings.workers,
         queue=settings.queue,
+        signatures=None if keys is None else authenticator(keys),
     )
 
 

@@ -115,11 +115,14 @@ class Commits:
 
     def _landed(self, collection: Collection, head: Head, writer: bytes) -> bool | None:
         """True: entry n+1 is ours. False: it is another's, or a compaction came first, so ours can never land. None:
-        there is no entry n+1 yet, or it is compacted away.
+        there is no entry n+1 yet, or it is compacted away, or nobody says.
 
         Raises ResourceNotFound when the collection is gone.
         """
-        found, entry = self._items.read([head.key, log_key(head.uid, head.seq + 1)])
+        try:
+            found, entry = self._items.read([head.key, log_key(head.uid, head.seq + 1)])
+        except Throttling:
+            return None  # it would tell the caller that nothing was written
         now = same_collection(collection, found)
         if entry is not None:
             return bool(entry.attributes["writer"] == writer)

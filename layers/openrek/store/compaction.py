@@ -6,7 +6,7 @@ the swap nothing that it made is named, and after it nothing that it replaced is
 
     fold      rows of the log become a segment; rows of segments that the log replaced or deleted become tombstones
     merge     the new segment takes in those of about its own size or less: a row is written again O(log n) times
-    rewrite   a segment with many dead rows, or with dead rows for half a day, loses them
+    rewrite   a segment with many dead rows, or with dead rows for most of a day, loses them
     swap      head: manifest version v -> v + 1, with a nonce that only this step knows
     trim      log entries that the manifest covers are deleted, in ascending order
 """
@@ -39,20 +39,24 @@ SMALL_BYTES: Final = 64 << 10
 mostly header, would leave one more file."""
 
 DEAD_SHARE: Final = 0.25
-ERASE_AFTER_MS: Final = 11 * 3600 * 1000
-"""Twice this, and a few sweeps, is less than the 24 hours in which deleted vectors are promised to be gone: a row may
-wait for the fold that finds it dead, and then for the rewrite."""
+FOLD_AFTER_MS: Final = 11 * 3600 * 1000
+"""Within this and a few sweeps deleted vectors have left the items; in as long again, the database's files."""
+
+REWRITE_AFTER_MS: Final = 22 * 3600 * 1000
+"""Within this and a few sweeps deleted vectors have left the segments: less than the 24 hours that are promised."""
 
 TRIM_PER_TRANSACTION: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Aged:
-    """A segment of the manifest, and which of its rows are dead now that the log is folded."""
+    """A segment of the manifest, and which of its rows are dead now that the log is folded. `since_ms` (epoch): no row
+    has been dead for longer; 0 when none is."""
 
     ref: SegmentRef
     dead: Bools
     dead_count: int
+    since_ms: int
 
     @property
     def living_bytes(self) -> int:
@@ -79,28 +83,30 @@ class Compactor:
 
         Raises BlobMissing, LogGap, CorruptSegment or CorruptManifest when what the current head names is bad.
         """
+        began_ms = self._now_ms()  # before the head is read: no entry after that head is older
         head = self._head(collection_id)
         if head is None:
             return False
         try:
-            return self._step(head, everything=everything)
+            return self._step(head, began_ms, everything=everything)
         except (BlobMissing, LogGap):
             now = self._head(collection_id)
             if now is not None and (now.uid, now.version) == (head.uid, head.version):
                 raise
             return True  # somebody else compacted, and what this step was reading is gone for good reason
 
-    def _step(self, head: Head, *, everything: bool) -> bool:
+    def _step(self, head: Head, began_ms: int, *, everything: bool) -> bool:
         manifest = current_manifest(self._blobs, head)
         self.trim(head, manifest.through)  # what a compactor that was killed after its swap left
         folded = fold(self._items, head, after=manifest.through) if self._fold_due(head, manifest, everything) else None
-        aged = [self._age(ref, folded) for ref in manifest.segments]
+        aged = [self._age(ref, folded, _made_ms(manifest, head)) for ref in manifest.segments]
         doomed = self._chosen(aged, folded, everything=everything)
         if folded is None and not doomed:
             return False
         through = manifest.through if folded is None else folded.through
+        made_ms = began_ms if through == head.seq else manifest.made_ms
         made = self._build(head, aged, doomed, folded)
-        successor = replace(manifest, version=head.version + 1, through=through, made_ms=self._now_ms(), segments=made)
+        successor = replace(manifest, version=head.version + 1, through=through, made_ms=made_ms, segments=made)
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, manifests.encode(successor))
         if swap_manifest(self._items, head, name, successor, pause=self._pause):
@@ -118,19 +124,20 @@ class Compactor:
 
     def _fold_due(self, head: Head, manifest: Manifest, everything: bool) -> bool:
         waiting = head.seq - manifest.through
-        idle_ms = self._now_ms() - max(manifest.made_ms, head.created_ms)
+        idle_ms = self._now_ms() - _made_ms(manifest, head)
         long = waiting >= FOLD_ENTRIES or head.log_bytes >= FOLD_BYTES
-        return waiting > 0 and (everything or long or idle_ms >= ERASE_AFTER_MS)
+        return waiting > 0 and (everything or long or idle_ms >= FOLD_AFTER_MS)
 
-    def _age(self, ref: SegmentRef, folded: Folded | None) -> Aged:
-        """The segment's tombstones, with those that the folded log adds."""
+    def _age(self, ref: SegmentRef, folded: Folded | None, made_ms: int) -> Aged:
+        """The segment's tombstones, with those that the folded log, begun at `made_ms`, adds."""
         dead = np.zeros(ref.rows, np.bool_)
         if ref.tombstones is not None:
             dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
         if folded is not None and folded.named:
             ids, seqs = segments.ids_and_seqs(self._blobs, ref.name)
             dead[folded.outdated(ids, seqs)] = True
-        return Aged(ref, dead, int(np.count_nonzero(dead)))
+        count = int(np.count_nonzero(dead))
+        return Aged(ref, dead, count, ref.dead_since_ms or (made_ms if count else 0))
 
     def _chosen(self, aged: Sequence[Aged], folded: Folded | None, *, everything: bool) -> list[Aged]:
         """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
@@ -150,7 +157,7 @@ class Compactor:
         return chosen
 
     def _rewrite_due(self, each: Aged, *, everything: bool) -> bool:
-        old = each.ref.dead > 0 and self._now_ms() - each.ref.dead_since_ms >= ERASE_AFTER_MS
+        old = self._now_ms() - each.since_ms >= REWRITE_AFTER_MS
         return each.dead_count > 0 and (everything or old or each.dead_count >= DEAD_SHARE * each.ref.rows)
 
     def _build(
@@ -177,14 +184,18 @@ class Compactor:
             return each.ref
         name = blob_name(head.uid, head.version, "tombstones")
         self._blobs.put(name, encode_tombstones(each.dead))
-        since_ms = each.ref.dead_since_ms or self._now_ms()
-        return replace(each.ref, tombstones=name, dead=each.dead_count, dead_since_ms=since_ms)
+        return replace(each.ref, tombstones=name, dead=each.dead_count, dead_since_ms=each.since_ms)
 
     def _head(self, collection_id: str) -> Head | None:
         return head_of(collection_id, self._items.get(head_key(collection_id)))
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _made_ms(manifest: Manifest, head: Head) -> int:
+    """No entry of the log after `manifest` is older."""
+    return max(manifest.made_ms, head.created_ms)
 
 
 def current_manifest(blobs: Blobs, head: Head) -> Manifest:

@@ -17,18 +17,18 @@ from openrek.domain.errors import InternalServerError, Throttling
 from openrek.store.dynamo_errors import failure_of
 from openrek.store.dynamo_values import Typed, condition, item_of, schema, typed_attributes, within
 from openrek.store.items import (
-    MAX_READ_KEYS,
     Check,
     Contended,
     Delete,
     Item,
     ItemPage,
     Key,
-    LimitExceeded,
     Operation,
     OutcomeUnknown,
     Put,
     check_limits,
+    check_snapshot_keys,
+    checked_snapshot,
 )
 from openrek.store.sending import jittered_s
 
@@ -69,14 +69,13 @@ class DynamoItems:
         return item_of(found["Item"]) if "Item" in found else None
 
     def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
-        if len(keys) > MAX_READ_KEYS or len(set(keys)) != len(keys):
-            raise LimitExceeded(f"a snapshot of {len(keys)} keys, or one key twice")
+        check_snapshot_keys(keys)
         if len(keys) <= 1:
             return [self.get(key) for key in keys]  # half the price of a snapshot
         connection = self._connection
         wanted = [connection.get_operation_kwargs(self._table_name, key.partition, key.sort) for key in keys]
         found = self._asked(lambda: connection.transact_get_items(wanted))["Responses"]
-        return [item_of(answer["Item"]) if answer.get("Item") else None for answer in found]
+        return checked_snapshot([item_of(answer["Item"]) if answer.get("Item") else None for answer in found])
 
     def query(
         self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False

@@ -155,7 +155,11 @@ class StoredFaces:
             if record.fingerprint() != plan.base:
                 self._plans.clear(plan)
                 raise PlanLost
-            self._check_quota(head, len(rows))
+            try:
+                self._check_quota(head, len(rows))
+            except ServiceQuotaExceeded:
+                self._plans.clear(plan)  # its faces shall not lie there, unseen, until somebody sweeps
+                raise
             writes = [plan.done(head.seq + 1), record.with_faces(added)]
             return Change(draft.answer(record, added), rows, writes=writes, faces=len(rows))
 

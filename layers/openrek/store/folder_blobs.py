@@ -64,7 +64,9 @@ class FolderBlobs:
             _sync_folder(path.parent)
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        found = (path.relative_to(self._folder).as_posix() for path in self._folder.rglob("*") if path.is_file())
+        above = prefix.rpartition("/")[0]
+        top = self._folder / above if is_name(above) else self._folder  # others' folders may be many
+        found = (path.relative_to(self._folder).as_posix() for path in top.rglob("*") if path.is_file())
         return iter(sorted(name for name in found if name.startswith(prefix) and is_name(name)))
 
     def clear_aside(self, older_than_s: float) -> int:

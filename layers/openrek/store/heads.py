@@ -1,12 +1,13 @@
 """The head of a collection: the one item that every write moves and every read begins with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import collection_not_found
 from openrek.store.items import Attributes, Item, Items, Key
-from openrek.store.table import head_key
+from openrek.store.table import directory_key, head_key, uid_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,14 @@ class Head:
     def same_collection(self) -> Attributes:
         """The condition that the collection was not deleted since."""
         return {"uid": self.uid.bytes}
+
+    @property
+    def lines(self) -> Mapping[Key, Attributes]:
+        """What else says that the collection exists: its line in the directory, and that of its uid."""
+        return {
+            directory_key(self.collection_id): {"id": self.collection_id, "uid": self.uid.bytes, "model": self.model},
+            uid_key(self.uid): {"id": self.collection_id, "created_ms": self.created_ms},
+        }
 
     def advanced(self, *, faces: int, users: int, entry_bytes: int) -> "Head":
         """The head after one more change, whose log entry takes `entry_bytes`."""

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import InternalServerError, ResourceNotFound
+from openrek.domain.errors import InternalServerError, Refusal, ResourceNotFound
 from openrek.domain.models import face_model
 from openrek.store import segments
 from openrek.store.blobs import BlobMissing, Blobs
@@ -169,8 +169,8 @@ class Index:
                 if kept.version < head.version:
                     kept.reopen(head, held)
                     self._caught_up(collection, kept, require_head(self._items, collection))
-        except (LogGap, BlobMissing, ResourceNotFound):
-            pass  # compacted again, or gone: the next search sees to it
+        except (LogGap, BlobMissing, Refusal):
+            pass  # compacted again, gone, or not to be read now: the next search sees to it
         finally:
             kept.reopening.release()
 

@@ -106,7 +106,7 @@ class Items(Protocol):
         ...
 
     def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
-        """Up to 100 distinct keys as one snapshot, in the order asked."""
+        """Up to 100 distinct keys as one snapshot of at most 4 MB, in the order asked. Raises LimitExceeded."""
         ...
 
     def query(
@@ -167,6 +167,20 @@ def check_limits(operations: Sequence[Operation]) -> None:
         total_bytes += item_bytes
     if total_bytes > MAX_TRANSACTION_BYTES:
         raise LimitExceeded(f"a transaction of {total_bytes} bytes")
+
+
+def check_snapshot_keys(keys: Sequence[Key]) -> None:
+    """Raises LimitExceeded for keys that DynamoDB would not read as one snapshot."""
+    if len(keys) > MAX_READ_KEYS or len(set(keys)) != len(keys):
+        raise LimitExceeded(f"a snapshot of {len(keys)} keys, or one key twice")
+
+
+def checked_snapshot(found: Sequence[Item | None]) -> Sequence[Item | None]:
+    """What was found. Raises LimitExceeded where DynamoDB would not hand out that much at once."""
+    total_bytes = sum(item_size_bytes(item.key, item.attributes) for item in found if item is not None)
+    if total_bytes > MAX_TRANSACTION_BYTES:
+        raise LimitExceeded(f"a snapshot of {total_bytes} bytes")
+    return found
 
 
 def holds(stored: Attributes | None, expect: Expect) -> bool:

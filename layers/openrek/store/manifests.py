@@ -24,7 +24,7 @@ class CorruptManifest(Exception):
 class SegmentRef:
     """One segment: its blob, and the blob of its tombstones if rows of it are dead.
 
-    `dead_since_ms` (epoch) is when the first of the dead rows was found dead; 0 when none is.
+    `dead_since_ms` (epoch): no row has been dead for longer; 0 when none is.
     """
 
     name: str
@@ -37,7 +37,8 @@ class SegmentRef:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The segments hold exactly the collection as change `through` left it."""
+    """The segments hold exactly the collection as change `through` left it. `made_ms` (epoch): no later change is
+    older."""
 
     uid: UUID
     version: int

@@ -1,4 +1,5 @@
-"""Segments made anew from the face items alone: the way back when blobs or log entries are lost.
+"""Segments made anew from the face items alone: the way back when blobs or log entries are lost. What else is made
+good from them, and from the head, goes along.
 
 The items are the truth; what the manifest, the segments, the tombstones and the log say is not read. Writers that come
 in between make the whole scan void, so that a busy collection needs its writers stopped.
@@ -15,11 +16,13 @@ from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
 from openrek.store import manifests, segments
 from openrek.store.blobs import Blobs
+from openrek.store.commits import Moved
 from openrek.store.compaction import SEGMENT_BYTES, Compactor
 from openrek.store.garbage import Garbage
 from openrek.store.heads import Head
 from openrek.store.items import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
+from openrek.store.mending import mend
 from openrek.store.scans import face_pages, head_now
 from openrek.store.sending import Sent, send
 from openrek.store.table import log_key
@@ -55,10 +58,11 @@ def rebuild(
     clock: Callable[[], float] = time.time,
     pause: Callable[[float], None] = time.sleep,
 ) -> Rebuilt:
-    """New segments, manifest and face count for the collection; its log becomes empty.
+    """New segments, manifest and face count for the collection; its log becomes empty, the records of its pictures and
+    its lines right.
 
     The head moves by one change, so that every process reads the collection anew. `clock` gives epoch seconds, `pause`
-    takes seconds. Raises ResourceNotFound, WritersBusy or BadFaces; then nothing was changed.
+    takes seconds. Raises ResourceNotFound, WritersBusy or BadFaces; then nothing was changed but records and lines.
     """
     for attempt in range(ATTEMPTS):
         head = head_now(items, collection_id)
@@ -69,7 +73,7 @@ def rebuild(
         manifest = Manifest(head.uid, head.version + 1, head.seq + 1, int(clock() * 1000), refs)
         name = blob_name(head.uid, head.version, "manifest")
         blobs.put(name, manifests.encode(manifest))
-        if _swap(items, head, name, manifest, faces, pause):
+        if _mended(items, head, pause) and _swap(items, head, name, manifest, faces, pause):
             with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
                 Compactor(items, blobs, clock=clock, pause=pause).trim(head, manifest.through)
             Garbage(items, blobs, pause=pause).collect(collection_id)
@@ -77,6 +81,14 @@ def rebuild(
         if attempt < ATTEMPTS - 1:
             pause(PAUSE_S)
     raise WritersBusy(f"The collection {collection_id} changed during every attempt; stop the servers and try again.")
+
+
+def _mended(items: Items, head: Head, pause: Callable[[float], None]) -> bool:
+    try:
+        mend(items, head, pause=pause)
+    except Moved:
+        return False
+    return True
 
 
 def _segments(items: Items, blobs: Blobs, head: Head, segment_bytes: int) -> Iterator[SegmentRef]:

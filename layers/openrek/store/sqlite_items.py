@@ -18,7 +18,6 @@ import msgpack
 
 from openrek.store.items import (
     MAX_PAGE_BYTES,
-    MAX_READ_KEYS,
     Attributes,
     ConditionFailed,
     Contended,
@@ -26,11 +25,12 @@ from openrek.store.items import (
     Item,
     ItemPage,
     Key,
-    LimitExceeded,
     Operation,
     OutcomeUnknown,
     Put,
     check_limits,
+    check_snapshot_keys,
+    checked_snapshot,
     holds,
 )
 
@@ -91,12 +91,11 @@ class SqliteItems:
         return _fetch(self._connection(), key)
 
     def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
-        if len(keys) > MAX_READ_KEYS or len(set(keys)) != len(keys):
-            raise LimitExceeded(f"a snapshot of {len(keys)} keys, or one key twice")
+        check_snapshot_keys(keys)
         connection = self._connection()
         connection.execute("BEGIN")
         try:
-            return [_fetch(connection, key) for key in keys]
+            return checked_snapshot([_fetch(connection, key) for key in keys])
         finally:
             connection.execute("COMMIT")
 

@@ -24,7 +24,7 @@ from openrek.store.log import LogGap
 from openrek.store.pictures import Pictures
 from openrek.store.plans import plans_of
 from openrek.store.scans import face_page, head_now, item_pages, touched
-from openrek.store.table import DIRECTORY, UIDS, directory_key, head_key, log_key, owned, uid_key
+from openrek.store.table import DIRECTORY, UIDS, log_key, owned
 from openrek.store.tables import Bools, Table
 from openrek.store.visibility import ABANDONED, DONE, PENDING, plan_of, visible
 
@@ -137,15 +137,13 @@ class _Check:
 
     def _check_lines(self) -> None:
         """The directory's line and the uid's, in one snapshot with the head."""
-        name = self._head.collection_id
-        found, line, uid_line = self._items.read([head_key(name), directory_key(name), uid_key(self._head.uid)])
+        found, *lines = self._items.read([self._head.key, *self._head.lines])
         if found is None or found.attributes["uid"] != self._head.uid.bytes:
             return  # deleted meanwhile; the head is read again in the end
-        expected = {"id": name, "uid": self._head.uid.bytes, "model": self._head.model}
-        if line is None or dict(line.attributes) != expected:
-            self._findings.add("the directory's line is missing or wrong", name)
-        if uid_line is None or uid_line.attributes["id"] != name:
-            self._findings.add("the uid's line is missing or wrong", self._head.uid.hex)
+        for (key, expected), line in zip(self._head.lines.items(), lines, strict=True):
+            if line is None or dict(line.attributes) != expected:
+                kind = "directory" if key.partition == DIRECTORY else "uid"
+                self._findings.add(f"the {kind}'s line is missing or wrong", key.sort)
 
     def _check_faces(self, contents: Contents, pictures: Pictures) -> int:
         """Face items against segments and log; returns how many are visible."""

@@ -16,6 +16,7 @@ from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.limits import body_too_large, max_body_bytes
 from openrek.wire.model import Model, service_model
 from openrek.wire.parse import parse_object
+from openrek.wire.permission import require_permission
 from openrek.wire.scope import caller_by_scope
 from openrek.wire.validate import validated
 
@@ -77,6 +78,7 @@ class Door:
         _require_content_type(request)
         sent = parse_object(request.body)
         arguments, unknown = validated(self._model, operation, sent)
+        require_permission(self._model, operation, arguments, caller)
         response = self._operations[operation](arguments, caller)
         return reply.accept(response, request_id, reason=_ignored(unknown))
 

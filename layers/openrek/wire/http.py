@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """`headers` has lower-case names; `path` begins with `/`; `body` is as it came, at most `max_body_bytes` long."""
+    """`path` is as on the request line, percent-encoded and with its query, if there is one.
+
+    `headers` has lower-case names; what was sent twice is joined by a comma. `body` is as it came, at most
+    `max_body_bytes` long.
+    """
 
     method: str
     path: str

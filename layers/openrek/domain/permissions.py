@@ -1,0 +1,59 @@
+"""What a caller may do: which operations, on which collections, as patterns in which `*` stands for any characters."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+OPERATION_PATTERN = re.compile(r"[A-Za-z*]{1,64}")
+COLLECTION_PATTERN = re.compile(r"[a-zA-Z0-9_.\-*]{1,255}")
+MOST_PATTERNS = 10
+
+TOUCH_NO_COLLECTION = frozenset(
+    {
+        "CompareFaces",
+        "DetectFaces",
+        "DetectLabels",
+        "DetectModerationLabels",
+        "DetectProtectiveEquipment",
+        "DetectText",
+        "GetCelebrityInfo",
+        "RecognizeCelebrities",
+    }
+)
+"""Operations that only look at the image they are sent. Any other that names no collection may concern all of them, as
+ListCollections does, and needs the collection pattern `*`: like AWS, which authorises it on the resource `*`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Patterns of operations (`Search*`) and of collection ids (`staff-*`); whatever matches none is refused."""
+
+    operations: tuple[str, ...]
+    collections: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        _require_patterns("operation", self.operations, OPERATION_PATTERN)
+        _require_patterns("collection", self.collections, COLLECTION_PATTERN)
+
+    def allow(self, operation: str) -> bool:
+        return any(fnmatchcase(operation, pattern) for pattern in self.operations)
+
+    def reach(self, collection_id: str) -> bool:
+        return any(fnmatchcase(collection_id, pattern) for pattern in self.collections)
+
+    @property
+    def reach_all(self) -> bool:
+        """Every collection, those of the future included."""
+        return any(not pattern.strip("*") for pattern in self.collections)
+
+
+def _require_patterns(what: str, patterns: tuple[str, ...], form: re.Pattern[str]) -> None:
+    if len(patterns) > MOST_PATTERNS:
+        raise ValueError(f"A key has at most {MOST_PATTERNS} {what} patterns.")
+    for pattern in patterns:
+        if not form.fullmatch(pattern):
+            raise ValueError(f"{pattern!r} is no {what} pattern: give a name, or part of one and *.")
+
+
+EVERYTHING = Permissions(("*",), ("*",))

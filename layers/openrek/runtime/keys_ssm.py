@@ -1,0 +1,106 @@
+"""Access keys as SecureStrings of the SSM Parameter Store, one each, below a prefix. Knows botocore.
+
+A function that verifies signatures needs ssm:GetParameter on the prefix, and kms:Decrypt on the parameters' KMS key if
+that is not the account's own `alias/aws/ssm`. The command line needs ssm:GetParametersByPath, ssm:PutParameter and
+ssm:DeleteParameter besides.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from openrek.domain.access_keys import KEY_ID, AccessKey
+from openrek.domain.errors import InternalServerError, Throttling
+from openrek.runtime.keys_text import BadKey, of_text, to_text
+from openrek.runtime.settings import SettingsError
+
+PREFIX: Final = re.compile(r"(?:/[a-zA-Z0-9_.-]{1,100}){1,14}")
+MISSING: Final = "ParameterNotFound"
+EXISTS: Final = "ParameterAlreadyExists"
+THROTTLED: Final = ("ThrottlingException", "TooManyUpdates")
+MOST_BYTES: Final = 4096
+"""What a parameter of the standard tier holds."""
+
+log = logging.getLogger(__name__)
+
+
+class SsmKeys:
+    """Not cached: wrap it in CachedKeys where requests are answered."""
+
+    def __init__(self, prefix: str, *, client: Any = None, region: str | None = None) -> None:
+        """Raises SettingsError for a prefix that no parameter can have."""
+        self._prefix = prefix.rstrip("/")
+        if not PREFIX.fullmatch(self._prefix):
+            raise SettingsError(f"{prefix!r} is no prefix of SSM parameters: give one like /openrek/main/keys.")
+        self._ssm = client or _client(region)
+
+    def find(self, key_id: str) -> AccessKey | None:
+        """Raises Throttling, or InternalServerError when SSM gives no answer that can be trusted; the log says why."""
+        try:
+            return self._get(key_id)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in THROTTLED:
+                raise Throttling from None
+            told = f"SSM answered {code}"
+        except (BotoCoreError, BadKey) as error:
+            told = str(error) if isinstance(error, BadKey) else type(error).__name__
+        log.error("the access keys below %s cannot be read: %s", self._prefix, told)
+        raise InternalServerError(reason="The access keys cannot be read; the server's log says why.")
+
+    def listed(self) -> Sequence[AccessKey]:
+        """Oldest first. Raises BadKey, ClientError or BotoCoreError."""
+        return sorted(self._all(), key=lambda key: (key.created_s, key.key_id))
+
+    def add(self, key: AccessKey) -> None:
+        """Raises SettingsError, ClientError or BotoCoreError."""
+        text = to_text(key)
+        if len(text.encode()) > MOST_BYTES:
+            raise SettingsError("This key has too many or too long patterns for an SSM parameter.")
+        try:
+            self._ssm.put_parameter(Name=self._name(key.key_id), Value=text, Type="SecureString", Overwrite=False)
+        except ClientError as error:
+            # An answer that was lost is asked for again, and then the parameter is there already.
+            if error.response["Error"]["Code"] != EXISTS or self._get(key.key_id) != key:
+                raise
+
+    def remove(self, key_id: str) -> bool:
+        """Raises ClientError or BotoCoreError."""
+        try:
+            self._ssm.delete_parameter(Name=self._name(key_id))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != MISSING:
+                raise
+            return False
+        return True
+
+    def _get(self, key_id: str) -> AccessKey | None:
+        try:
+            answer = self._ssm.get_parameter(Name=self._name(key_id), WithDecryption=True)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != MISSING:
+                raise
+            return None
+        return of_text(key_id, answer["Parameter"]["Value"])
+
+    def _all(self) -> Iterator[AccessKey]:
+        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix, WithDecryption=True)
+        for page in pages:
+            for parameter in page["Parameters"]:
+                yield of_text(parameter["Name"].rpartition("/")[2], parameter["Value"])
+
+    def _name(self, key_id: str) -> str:
+        """Raises ValueError for what has not the form of a key's id, and so could name another parameter."""
+        if not KEY_ID.fullmatch(key_id):
+            raise ValueError("not the id of an access key")
+        return f"{self._prefix}/{key_id}"
+
+
+def _client(region: str | None) -> Any:
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    return botocore.session.get_session().create_client("ssm", region_name=region, config=config)

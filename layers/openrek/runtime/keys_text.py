@@ -1,0 +1,60 @@
+"""An access key as JSON, as the file of keys and SSM parameters hold it."""
+
+import json
+from typing import Any
+
+from openrek.domain.access_keys import AccessKey
+from openrek.domain.permissions import Permissions
+
+
+class BadKey(ValueError):
+    """What should describe an access key does not. Says which one, never what is in it."""
+
+
+def to_plain(key: AccessKey) -> dict[str, Any]:
+    """Without the id, which stands beside it."""
+    return {
+        "secret": key.secret,
+        "operations": list(key.permissions.operations),
+        "collections": list(key.permissions.collections),
+        "created": key.created_s,
+        "expires": key.expires_s,
+        "note": key.note,
+    }
+
+
+def of_plain(key_id: str, plain: Any) -> AccessKey:
+    """Raises BadKey."""
+    try:
+        permissions = Permissions(_texts(plain["operations"]), _texts(plain["collections"]))
+        expires = plain["expires"]
+        return AccessKey(
+            key_id,
+            plain["secret"],
+            permissions,
+            float(plain["created"]),
+            None if expires is None else float(expires),
+            plain["note"],
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise BadKey(f"The access key {key_id} is not described as openrek does it.") from None
+
+
+def _texts(plain: Any) -> tuple[str, ...]:
+    """A text alone is not taken for a list of its letters: one of them may be `*`."""
+    if not isinstance(plain, list):
+        raise TypeError
+    return tuple(plain)
+
+
+def to_text(key: AccessKey) -> str:
+    return json.dumps(to_plain(key), separators=(",", ":"))
+
+
+def of_text(key_id: str, text: str) -> AccessKey:
+    """Raises BadKey."""
+    try:
+        plain = json.loads(text)
+    except (ValueError, RecursionError):
+        plain = None
+    return of_plain(key_id, plain)

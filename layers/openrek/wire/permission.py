@@ -1,0 +1,66 @@
+"""Whether the caller may do what it asks: decided from the validated request alone, before any operation runs.
+
+Whatever the service model calls a CollectionId or a ResourceArn is found, wherever in the request it stands, so that no
+operation has to remember to ask. A request that names neither may concern every collection, unless its operation is
+known to touch none.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from openrek.domain.caller import Caller
+from openrek.domain.collections import collection_arn, collection_in_arn
+from openrek.domain.errors import AccessDenied
+from openrek.domain.permissions import TOUCH_NO_COLLECTION
+from openrek.wire.model import Model
+
+RESOURCES = ("CollectionId", "ResourceArn")
+SERVICE = "rekognition"
+
+
+def require_permission(model: Model, operation: str, arguments: dict[str, Any], caller: Caller) -> None:
+    """Raises AccessDenied. `arguments` are validated."""
+    resources = list(_resources(model, model.operations[operation], arguments))
+    needed = [operation]
+    if operation == "CreateCollection" and arguments.get("Tags"):
+        needed.append("TagResource")  # as AWS asks
+    for name in needed:
+        if not caller.permissions.allow(name):
+            raise _denied(caller, name, _shown(resources, caller), f"Its allowed operations do not include {name}.")
+    if not resources and operation not in TOUCH_NO_COLLECTION and not caller.permissions.reach_all:
+        raise _denied(caller, operation, "*", f"{operation} concerns all collections: the key needs the pattern *.")
+    for kind, value in resources:
+        collection_id = value if kind == "CollectionId" else collection_in_arn(value)
+        if not (caller.permissions.reach_all if collection_id is None else caller.permissions.reach(collection_id)):
+            raise _denied(
+                caller, operation, _shown([(kind, value)], caller), "Its collection patterns do not include this one."
+            )
+
+
+def _resources(model: Model, name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """(CollectionId or ResourceArn, value) for each, going only where the model says one can be."""
+    shape = model.shapes[name]
+    parts: list[tuple[str, str, Any]] = []
+    if shape.kind == "structure":
+        parts = [(member, part, value[member]) for member, part in shape.members.items() if member in value]
+    elif shape.kind == "list" and (shape.member in RESOURCES or model.shapes[shape.member].kind != "string"):
+        parts = [("", shape.member, item) for item in value]
+    for member, part, item in parts:
+        kind = member if member in RESOURCES else part
+        if kind in RESOURCES:
+            yield kind, item
+        else:
+            yield from _resources(model, part, item)
+
+
+def _shown(resources: list[tuple[str, str]], caller: Caller) -> str:
+    for kind, value in resources:
+        return collection_arn(value, region=caller.region, account=caller.account) if kind == "CollectionId" else value
+    return "*"
+
+
+def _denied(caller: Caller, operation: str, resource: str, reason: str) -> AccessDenied:
+    return AccessDenied(
+        f"User: {caller.arn} is not authorized to perform: {SERVICE}:{operation} on resource: {resource}",
+        reason=f"The access key {caller.key_id} may not do this. {reason}",
+    )

@@ -1,0 +1,131 @@
+"""`openrek keys`, over a file and over the Parameter Store as moto has it; and how `serve` takes the file."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from openrek.domain.permissions import Permissions
+from openrek.runtime.cli import main
+from openrek.runtime.keys_file import FileKeys
+from openrek.runtime.keys_ssm import SsmKeys
+from tests.support.aws import local_aws
+
+Run = Callable[..., Result]
+EXPORTED = re.compile(
+    r"# (OREK[A-Z2-7]{16}) may Search\* ListFaces on staff-\*\. The secret is shown only now\.\n"
+    r"export AWS_ACCESS_KEY_ID=\1\nexport AWS_SECRET_ACCESS_KEY=([A-Za-z0-9_-]{40})\nunset AWS_SESSION_TOKEN\n"
+)
+CREATE = ("create", "--allow", "Search*", "--allow", "ListFaces", "--collection", "staff-*")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def command(*arguments: str) -> Result:
+        environ = {"OPENREK_DATA": str(tmp_path / "data")}
+        return CliRunner(env=environ).invoke(main, ["keys", *arguments], catch_exceptions=False)
+
+    return command
+
+
+def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(run: Run, tmp_path: Path) -> None:
+    created = run(*CREATE, "--note", "the door")
+    found = EXPORTED.fullmatch(created.stdout)
+    assert found is not None
+    key_id, secret = found.groups()
+    key = FileKeys(tmp_path / "data" / "keys.json").find(key_id)
+    assert key is not None
+    assert (key.secret, key.permissions, key.note) == (
+        secret,
+        Permissions(("Search*", "ListFaces"), ("staff-*",)),
+        "the door",
+    )
+    listed = run("list").stdout
+    assert re.fullmatch(
+        rf"{key_id} may Search\* ListFaces on staff-\*, created \d{{4}}-\d\d-\d\d \d\d:\d\d UTC: the door\n", listed
+    )
+    assert run("revoke", key_id).stdout == f"Revoked {key_id}.\n"
+    assert run("list").stdout == ""
+    again = run("revoke", key_id)
+    assert (again.exit_code, again.output) == (1, f"Error: There is no access key {key_id}.\n")
+
+
+def test_a_key_may_end_by_itself_and_may_reach_no_collection(run: Run, tmp_path: Path) -> None:
+    assert run("create", "--allow", "Detect*", "--days", "30").exit_code == 0
+    (key,) = FileKeys(tmp_path / "data" / "keys.json").listed()
+    assert key.expires_s == key.created_s + 30 * 86400
+    assert key.permissions == Permissions(("Detect*",), ())
+    assert " may Detect* on no collection until " in run("list").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--allow", "Serach*"), "Rekognition has no operation Serach*."),
+        (("--allow", "Search*", "--collection", "a b"), "'a b' is no collection pattern"),
+        (("--allow", "Search*", "--note", "a\nb"), "A note is one line"),
+    ],
+)
+def test_what_makes_no_sense_makes_no_key(run: Run, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    result = run("create", *arguments)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {told}")
+    assert not (tmp_path / "data").exists()
+
+
+def test_operations_have_to_be_named(run: Run) -> None:
+    assert run("create").exit_code == 2
+    assert run("list", "--file", "x", "--ssm", "/openrek/main/keys").exit_code == 2
+
+
+def test_another_file(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "elsewhere" / "k.json"
+    assert run(*CREATE, "--file", str(path)).exit_code == 0
+    assert len(FileKeys(path).listed()) == 1
+    path.chmod(0o644)
+    result = run("list", "--file", str(path))
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: Others can read the key file {path} (mode 0644); run: chmod 600 {path}\n",
+    )
+
+
+def test_keys_in_the_parameter_store(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with local_aws() as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
+        created = run(*CREATE, "--ssm", "/openrek/main/keys")
+        found = EXPORTED.fullmatch(created.stdout)
+        assert found is not None, created.output
+        key_id, secret = found.groups()
+        key = SsmKeys("/openrek/main/keys", client=aws.ssm()).find(key_id)
+        assert key is not None
+        assert key.secret == secret
+        assert run("list", "--ssm", "/openrek/main/keys").stdout.startswith(f"{key_id} may Search* ListFaces")
+        assert run("revoke", key_id, "--ssm", "/openrek/main/keys").exit_code == 0
+        assert SsmKeys("/openrek/main/keys", client=aws.ssm()).listed() == []
+        wrong = run("list", "--ssm", "keys")
+        assert wrong.output.startswith("Error: 'keys' is no prefix of SSM parameters")
+
+
+def test_serving_with_keys_needs_one(tmp_path: Path) -> None:
+    for arguments in (["--keys"], ["--keys-file", str(tmp_path / "k.json")]):
+        result = CliRunner().invoke(main, ["serve", "--port", "0", "--data", str(tmp_path / "data"), *arguments])
+        assert (result.exit_code, result.output) == (
+            1,
+            "Error: There is no access key yet; issue one with `openrek keys create`.\n",
+        )
+
+
+def test_serving_with_a_file_that_others_can_read_is_refused(run: Run, tmp_path: Path) -> None:
+    run(*CREATE)
+    path = tmp_path / "data" / "keys.json"
+    path.chmod(0o640)
+    result = CliRunner().invoke(main, ["serve", "--port", "0", "--data", str(path.parent), "--keys"])
+    assert (result.exit_code, result.output) == (
+        1,
+        f"Error: Others can read the key file {path} (mode 0640); run: chmod 600 {path}\n",
+    )
+    assert sorted(os.listdir(path.parent)) == ["keys.json", "keys.json.lock"]
