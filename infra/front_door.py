@@ -76,7 +76,7 @@ class FrontDoor(Construct):
                 access_log_format=apigateway.AccessLogFormat.custom(cdk.Fn.to_json_string(LOG_FIELDS)),
                 logging_level=apigateway.MethodLoggingLevel.ERROR,
                 data_trace_enabled=False,
-                metrics_enabled=True,
+                metrics_enabled=False,  # metrics of each method are billed one by one; those of the API are free
                 throttling_rate_limit=deployment.throttle_rate,
                 throttling_burst_limit=deployment.throttle_burst,
             ),

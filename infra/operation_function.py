@@ -51,7 +51,7 @@ def log_group(scope: Construct, construct_id: str, name: str, deployment: Deploy
 
 
 class OperationFunction(Construct):
-    """`alias` is what callers call."""
+    """`alias` is what callers call. The function itself stands beside this, under the row's name: `sam` finds it so."""
 
     def __init__(
         self,
@@ -64,12 +64,12 @@ class OperationFunction(Construct):
         environment: Mapping[str, str],
         allowed: Sequence[Allowed],
     ) -> None:
-        super().__init__(scope, row.name)
+        super().__init__(scope, f"{row.name}Deployed")
         name = function_name(deployment, row.name)
         log = log_group(self, "Log", f"/aws/lambda/{name}", deployment)
-        self.function = lambda_.Function(
-            self,
-            "Function",
+        function = lambda_.Function(
+            scope,
+            row.name,
             function_name=name,
             description=f"openrek: {row.name}",
             runtime=RUNTIME,
@@ -89,10 +89,10 @@ class OperationFunction(Construct):
             self,
             "Alias",
             alias_name=ALIAS,
-            version=self.function.current_version,
+            version=function.current_version,
             provisioned_concurrent_executions=warm,
         )
-        acknowledge(self.function, "AwsSolutions-L1", f"Wheels and tests are pinned to Python {LAMBDA_PYTHON}.")
+        acknowledge(function, "AwsSolutions-L1", f"Wheels and tests are pinned to Python {LAMBDA_PYTHON}.")
 
     def _role(self, row: Function, log: logs.LogGroup, allowed: Sequence[Allowed]) -> iam.Role:
         may_log = Allowed(["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn])

@@ -35,7 +35,8 @@ _UNWANTED: Final = (
     "aws_lambda_powertools/event_handler/openapi/swagger_ui",
 )
 """Patterns of pathlib below the folder of packages. Licences stay, and METADATA, which tells the version."""
-_KEPT_OF_DIST_INFO: Final = ("METADATA", "licenses")
+_KEPT_OF_DIST_INFO: Final = ("METADATA", "licenses", "LICENSE", "NOTICE")
+"""Names, or what names begin with: older wheels have their licence beside METADATA."""
 
 
 def install(requirements: tuple[str, ...], target: Target, into: Path, cache: Path) -> None:
@@ -54,7 +55,7 @@ def strip(packages: Path) -> None:
             _remove(path)
     for info in packages.glob("*.dist-info"):
         for path in info.iterdir():
-            if path.name not in _KEPT_OF_DIST_INFO:
+            if not path.name.startswith(_KEPT_OF_DIST_INFO):
                 _remove(path)
 
 

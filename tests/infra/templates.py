@@ -18,6 +18,9 @@ from infra.settings import Deployment  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 EVERY = (*OPERATIONS, ROUTER, UPKEEP)
+AS_THE_COMMAND_DOES = {"aws:cdk:enable-asset-metadata": True, "aws:cdk:enable-path-metadata": True}
+"""The context that `cdk` itself adds; SAM needs it to find code."""
+
 Json = dict[str, Any]
 
 
@@ -25,7 +28,7 @@ class Synthesised:
     """One deployment of `options`, over packages that hold a file each. Raises what synthesis raises."""
 
     def __init__(self, folder: Path, options: Mapping[str, Any]) -> None:
-        context = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"] | {"aws:cdk:version-reporting": False}
+        context = json.loads((ROOT / "cdk.json").read_text("utf-8"))["context"] | AS_THE_COMMAND_DOES
         app = cdk.App(context=context | dict(options), outdir=str(folder / "cdk.out"), analytics_reporting=False)
         data, api = application(Deployment.of(app.node.try_get_context), app, stub_packages(folder / "packages"))
         app.synth()

@@ -62,6 +62,7 @@ def test_the_api_is_regional_and_watched(usual: Synthesised) -> None:
     (settings,) = stage["MethodSettings"]
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
     assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("ERROR", False)
+    assert settings["MetricsEnabled"] is False
     assert {"requestId", "status", "ip"} <= json.loads(stage["AccessLogSetting"]["Format"]).keys()
 
 

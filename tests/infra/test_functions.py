@@ -21,8 +21,6 @@ AWAITED = frozenset(
         "search_users_by_image",
         "tag_resource",
         "untag_resource",
-        "router",
-        "upkeep",
     }
 )
 """Rows whose handlers may still be missing."""

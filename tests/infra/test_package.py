@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
+from botocore.loaders import Loader
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
 from infra.folders import files_of
 from infra.functions import WEIGHTS, Function, weights_layer
 from infra.package import BUILD, LAYERS, THIRD_PARTY, UNZIPPED_LIMIT_BYTES, deployed, package, unzipped_bytes
+from infra.sdk import SERVICES
 from infra.targets import LAMBDA_GLIBC, TARGETS
 from infra.wheels import requirements_of
 from tests.infra.templates import ROOT
@@ -123,7 +126,35 @@ def test_third_party_code_brings_its_licence(homes: Homes, target: str) -> None:
     for info in packages:
         assert (info / "METADATA").is_file()
         beside = info.parent / info.name.partition("-")[0] / "LICENSE"
-        assert beside.is_file() or any((info / "licenses").iterdir()), info.name
+        assert beside.is_file() or any(info.glob("licenses/*")) or any(info.glob("LICENSE*")), info.name
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_sdk_describes_the_services_that_openrek_calls_and_no_others(homes: Homes, target: str) -> None:
+    data = homes[target] / "layers" / "aws" / "python" / "botocore" / "data"
+    assert {path.name for path in data.iterdir() if path.is_dir()} == set(SERVICES)
+    full = Path(botocore.__file__).parent / "data"
+    for name in SERVICES:
+        own, whole = (Loader([str(folder)], include_default_search_paths=False) for folder in (data, full))
+        assert unlettered(own.load_service_model(name, "service-2")) == unlettered(
+            whole.load_service_model(name, "service-2")
+        )
+    table = json.loads((data / "endpoints.json").read_text("utf-8"))
+    assert {service for part in table["partitions"] for service in part["services"]} <= set(SERVICES)
+    assert [part["partition"] for part in table["partitions"]] == [
+        part["partition"] for part in json.loads((full / "endpoints.json").read_text("utf-8"))["partitions"]
+    ]
+
+
+def unlettered(described: Any) -> Any:
+    """A description of a service without its texts for people."""
+    if isinstance(described, dict):
+        return {
+            name: unlettered(inner)
+            for name, inner in described.items()
+            if not (name == "documentation" and isinstance(inner, str))
+        }
+    return [unlettered(inner) for inner in described] if isinstance(described, list) else described
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -174,7 +205,12 @@ def test_faces_are_found_with_the_packaged_runtime_and_models(
 
 @pytest.mark.parametrize("function", deployed(), ids=lambda function: function.name)
 def test_a_handler_is_imported_from_its_package_and_nowhere_else(homes: Homes, function: Function) -> None:
-    environ = {"OPENREK_FUNCTIONS": "openrek-{operation}:live", "OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs"}
+    environ = {
+        "OPENREK_FUNCTIONS": "openrek-{operation}:live",
+        "OPENREK_KEYS": "/openrek/main/keys/",
+        "OPENREK_TABLE": "items",
+        "OPENREK_BUCKET": "blobs",
+    }
     code = """
 import json, sys, handler
 assert callable(handler.handler)
