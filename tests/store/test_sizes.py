@@ -44,7 +44,7 @@ def test_a_compacted_face_takes_little_more_than_its_raw_bytes(tmp_path: Path) -
     snapshot = index.current(people)
     held_bytes = tracemalloc.get_traced_memory()[0] - before  # beside the files, which are mapped
 
-    assert sum(len(block.scales) for block in snapshot.blocks) == PICTURES * FACES
+    assert sum(len(block.scales) for block in snapshot.faces.blocks) == PICTURES * FACES
     print(
         f"raw {RAW_BYTES}, stored {stored_bytes / (PICTURES * FACES):.0f}, held {held_bytes / (PICTURES * FACES):.0f}"
     )

@@ -120,6 +120,29 @@ def test_damage_to_users(full: People, name: str) -> None:
     assert told in findings(full)
 
 
+MENDED = (
+    "list", "stranger", "nobody's", "another's", "owner unknown", "vector", "row", "user lost", "empty user lost",
+    "user too many", "count",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_what_users_and_faces_disagree_about_is_mended_and_no_face_gets_a_wrong_user(full: People, name: str) -> None:
+    before = full.owners()
+    DAMAGE[name][0](full)
+
+    rebuild(full.items, full.blobs, "people", pause=no_pause)
+
+    sound(full)
+    after = full.owners()
+    assert set(after) == set(before)
+    assert all(owner in (None, before[face_id]) for face_id, owner in after.items())
+    assert sum(after[face_id] != owner for face_id, owner in before.items()) == LOSSES.get(name, 0)
+
+
+LOSSES = {"list": 1, "nobody's": 1, "another's": 1, "owner unknown": 1, "user lost": 4}
+
+
 def test_lost_segments_of_users_are_made_anew(full: People) -> None:
     before = full.nearest(likeness("ada", 0))
     for name in list(full.blobs.names()):

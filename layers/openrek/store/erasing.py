@@ -165,7 +165,7 @@ class StoredErasure:
         plan = still(begun, stored)
         there = [face for face in self._memberships.faces(head, face_ids).values() if face is not None]
         chosen = self._chosen(there)
-        removal = self._removal(head, plan, chosen, last=len(chosen) == len(there))
+        removal = self._removal(head, plan, chosen)
         if not removal.names:
             return Change(False)
         memory = plan.memories()[-1]
@@ -201,8 +201,8 @@ class StoredErasure:
             chosen.append(face)
         return chosen
 
-    def _removal(self, head: Head, plan: Plan, faces: Sequence[Item], *, last: bool) -> Removal:
-        """`last`: no other face of the plan is left, so its user goes too."""
+    def _removal(self, head: Head, plan: Plan, faces: Sequence[Item]) -> Removal:
+        """The plan's user goes once it has no face; of an ExternalImageId, every user that loses its last one."""
         doomed = {UUID(bytes=face.attributes["id"]) for face in faces}
         owners = {owner for face in faces if (owner := owner_of(face)) is not None}
         users = self._memberships.users(head, owners | ({plan.user_id} if plan.user_id is not None else set()))
@@ -212,8 +212,7 @@ class StoredErasure:
         changed: list[StoredUser] = []
         for user in users:
             members = [item for member in staying[user.user_id] if (item := items[member]) is not None]
-            empty_by_this = not members and (last if user.user_id == plan.user_id else plan.user_id is None)
-            if empty_by_this:
+            if not members and plan.user_id in (None, user.user_id):
                 gone.append(user)
             elif len(members) < len(user.members):
                 changed.append(user.with_members(members))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,7 @@ from openrek.store.heads import Head
 from openrek.store.items import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.mending import mend
+from openrek.store.mending_users import mend_users
 from openrek.store.scans import face_pages, head_now, user_pages
 from openrek.store.segments import FACES, USERS
 from openrek.store.sending import Sent, send
@@ -67,15 +69,18 @@ def rebuild(
     pause: Callable[[float], None] = time.sleep,
 ) -> Rebuilt:
     """New segments, manifest and counts for the collection; its log becomes empty, the records of its pictures and its
-    lines right.
+    lines right, and users and faces say the same of each other.
 
     The head moves by one change, so that every process reads the collection anew. `clock` gives epoch seconds, `pause`
-    takes seconds. Raises ResourceNotFound, WritersBusy or BadFaces; then nothing was changed but records and lines.
+    takes seconds. Raises ResourceNotFound, WritersBusy or BadFaces; then nothing was
+    changed but records, lines and what users and faces say of each other.
     """
     for attempt in range(ATTEMPTS):
         head = head_now(items, collection_id)
         if head is None:
             raise collection_not_found(collection_id)
+        if not _unmoved(partial(mend_users, items, head, pause=pause)):
+            continue
         users, tables = _users(items, head)
         refs = (
             *_segments(blobs, head, _faces(items, head), FACES, segment_bytes),
@@ -85,7 +90,9 @@ def rebuild(
         manifest = Manifest(head.uid, head.version + 1, head.seq + 1, int(clock() * 1000), refs)
         name = blob_name(head.uid, head.version, "manifest")
         blobs.put(name, manifests.encode(manifest))
-        if _mended(items, head, pause) and _swap(items, replace(head, faces=faces, users=users), name, manifest, pause):
+        counted = replace(head, faces=faces, users=users)
+        mended = _unmoved(partial(mend, items, head, pause=pause))
+        if mended and _swap(items, counted, name, manifest, pause):
             with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
                 Compactor(items, blobs, clock=clock, pause=pause).trim(head, manifest.through)
             Garbage(items, blobs, pause=pause).collect(collection_id)
@@ -95,9 +102,10 @@ def rebuild(
     raise WritersBusy(f"The collection {collection_id} changed during every attempt; stop the servers and try again.")
 
 
-def _mended(items: Items, head: Head, pause: Callable[[float], None]) -> bool:
+def _unmoved(work: Callable[[], None]) -> bool:
+    """Whether the work was done before the collection moved on."""
     try:
-        mend(items, head, pause=pause)
+        work()
     except Moved:
         return False
     return True
