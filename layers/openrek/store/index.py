@@ -6,7 +6,6 @@ opened, when the log that leads from here to now is compacted away, and in the b
 that dead rows leave memory and deleted files are let go.
 """
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -31,6 +30,8 @@ from openrek.store.tombstones import decode_tombstones
 
 REFRESH_ATTEMPTS: Final = 6
 REFRESH_PAUSE_S: Final = 0.01
+OPEN_AT_ONCE: Final = 8
+"""Segments: while one is checked, others are on their way."""
 
 
 class OpenCollection:
@@ -185,7 +186,7 @@ class Index:
             return Held(ref.name, segment, dead)
 
         refs = current_manifest(self._blobs, head).segments
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(OPEN_AT_ONCE) as pool:
             found = list(pool.map(held, refs))
         return {kind: [each for each, ref in zip(found, refs, strict=True) if ref.kind == kind] for kind in KINDS}
 
