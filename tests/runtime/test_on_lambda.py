@@ -3,21 +3,18 @@
 import base64
 import importlib.util
 import json
-import random
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from snapshot_restore_py import get_after_restore
 
 from openrek.domain.caller import Caller
 from openrek.runtime.gateway import Event
 from openrek.runtime.on_lambda import serve
-from openrek.runtime.settings import AwsSettings, Settings, SettingsError
+from openrek.runtime.settings import Settings, SettingsError
 
 ROOT = Path(__file__).parents[2]
 FACE_ID = "3f8b9d5e-6a7c-4d2e-8f1a-0b9c8d7e6f5a"
@@ -169,16 +166,3 @@ def test_the_local_server_needs_nothing_of_aws() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "set()\n"
-
-
-def test_retries_of_restored_copies_are_not_all_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot holds the state of `random`; each copy seeds it anew."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    aws = AwsSettings("items", "blobs", keys="/openrek/main/keys")
-    serve(list_collections, replace(Settings.of({}), aws=aws))
-    again, arguments, _ = get_after_restore()[-1]
-    random.seed(1)
-    before = random.random()
-    random.seed(1)
-    again(*arguments)
-    assert random.random() != before
