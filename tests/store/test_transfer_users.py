@@ -165,7 +165,7 @@ def test_an_export_is_one_moment_of_users_that_change(full: People) -> None:
             return
         full.user(f"u{number}", [faces[number]])
         if number % 2:
-            StoredUsers(full.items).delete(full.collection, f"u{number}", None)
+            StoredUsers(full.items).delete(full.collection, f"u{number - 1}", None)
 
     found = export(FaultyItems(full.items, before=others), "people", pause=no_pause)
 
