@@ -326,6 +326,40 @@ def test_two_who_erase_the_same_person_at_once(tmp_path: Path, what: str) -> Non
             return
 
 
+def test_what_another_client_erased_before_it_died_is_told_by_somebody(tmp_path: Path) -> None:
+    """At any step of the one, a face is added and another client erases it, and dies before it can tell."""
+    for step in count():
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        items = open_fast(folder)
+        people = People(items, MemoryBlobs(), new_collection(items))
+        faces = people.add("ada", 2, external="x")
+
+        def other(now: int, step: int = step, people: People = people, faces: list[Face] = faces) -> None:
+            if now != step:
+                return
+            faces += people.add("ada", 1, first=9, external="x")
+
+            def die(_: int) -> None:
+                if faces[-1].face_id not in people.owners():
+                    raise Killed
+
+            with contextlib.suppress(Killed):
+                dying = StoredErasure(FaultyItems(people.items, before=die), pause=no_pause)
+                dying.erase_external_image_id(people.collection, "x")
+
+        faulty = FaultyItems(items, before=other)
+        first = StoredErasure(faulty, pause=no_pause).erase_external_image_id(people.collection, "x")
+        then = people.erasure.erase_external_image_id(people.collection, "x")
+
+        assert {*first.face_ids, *then.face_ids} == {face.face_id for face in faces}
+        erased(people)
+        items.close()
+        if faulty.steps <= step:
+            assert step > 8
+            return
+
+
 def test_a_damaged_user_can_be_erased(local: People) -> None:
     faces = local.add("ada", 5)
     local.user("ada", faces)

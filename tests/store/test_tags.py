@@ -122,6 +122,20 @@ def test_a_change_whose_outcome_is_unknown_is_made_once(local: People, fault: Fa
         assert tags.read(local.collection) == {"a": "newer", "b": str(step)}
 
 
+def test_a_change_that_landed_unsaid_is_not_made_again_over_a_newer_one(local: People) -> None:
+    tags = StoredTags(local.items)
+
+    def newer(step: int) -> None:
+        if step == 2:  # the second attempt, after one whose outcome nobody told
+            tags.put(local.collection, {"a": "newer"})
+
+    unsure = StoredTags(FaultyItems(local.items, at(1, Fault.UNSAID), before=newer), pause=no_pause)
+
+    with pytest.raises(InternalServerError):
+        unsure.put(local.collection, {"a": "older"})
+    assert tags.read(local.collection) == {"a": "newer"}
+
+
 def test_silence_is_our_fault_and_too_much_work_is_said(local: People) -> None:
     for fault, refusal in ((Fault.LOST, InternalServerError), (Fault.CONTENDED, Throttling)):
         with pytest.raises(refusal):
