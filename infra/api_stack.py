@@ -75,6 +75,8 @@ class ApiStack(cdk.Stack):
             environment["OPENREK_UPKEEP"] = qualified_name(self._deployment, UPKEEP.name)
         if Grant.READ_IMAGES in row.grants:
             environment["OPENREK_IMAGE_BUCKETS"] = ",".join(self._deployment.image_buckets)
+        if "numeric" in row.layers:
+            environment["OPENBLAS_NUM_THREADS"] = "1"  # searches share their rows out themselves
         if row.weights:
             environment["OPENREK_WEIGHTS"] = "/opt/weights"
         return environment

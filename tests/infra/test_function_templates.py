@@ -124,7 +124,8 @@ EVERYWHERE = {"OPENREK_STAGE": "v1", "POWERTOOLS_SERVICE_NAME": "openrek", "POWE
 STORE = EVERYWHERE | {"OPENREK_TABLE": "<<openrek-table>>", "OPENREK_BUCKET": "<<openrek-bucket>>"}
 SIGNED = STORE | {"OPENREK_KEYS": "/openrek/openrek/keys/"}
 ASKING = {"OPENREK_UPKEEP": "openrek-Upkeep:live"}
-IMAGES = {"OPENREK_IMAGE_BUCKETS": "photos,more-photos", "OPENREK_WEIGHTS": "/opt/weights"}
+NUMERIC = {"OPENBLAS_NUM_THREADS": "1"}
+IMAGES = NUMERIC | {"OPENREK_IMAGE_BUCKETS": "photos,more-photos", "OPENREK_WEIGHTS": "/opt/weights"}
 
 
 @pytest.mark.parametrize(
@@ -134,8 +135,8 @@ IMAGES = {"OPENREK_IMAGE_BUCKETS": "photos,more-photos", "OPENREK_WEIGHTS": "/op
         ("DeleteFaces", SIGNED | ASKING),
         ("DetectFaces", SIGNED | IMAGES),
         ("IndexFaces", SIGNED | ASKING | IMAGES),
-        ("SearchFaces", SIGNED),
-        ("Upkeep", STORE),
+        ("SearchFaces", SIGNED | NUMERIC),
+        ("Upkeep", STORE | NUMERIC),
         ("Router", EVERYWHERE | {"OPENREK_FUNCTIONS": "openrek-{operation}:live"}),
     ],
 )

@@ -47,6 +47,9 @@ def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) 
     Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
     ask too; this server speaks plain HTTP, so put one that speaks TLS and keeps the Host header before it.
     """
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # read when numpy is imported; searches share their rows themselves
     from openrek.runtime import serving
     from openrek.runtime.keys_file import DEFAULT_NAME, FileKeys
     from openrek.runtime.settings import Settings, SettingsError
