@@ -140,6 +140,7 @@ def _own(response: str) -> tuple[int, Mapping[str, str], bytes]:
 def _handler(door: FrontDoor) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: object) -> None: ...
 
