@@ -74,13 +74,14 @@ indexing = st.tuples(
 )
 deletions = st.tuples(st.just("delete"), names, picks)
 users = st.sampled_from(["ada", "bob"])
-tokens = st.sampled_from([None, "t1", "t2"])
+some = st.lists(st.integers(0, 1000), min_size=2, max_size=8)
+tokens = st.sampled_from([None, None, "t1", "t2"])
 making = st.one_of(
     st.tuples(st.just("create user"), names, users, tokens), st.tuples(st.just("delete user"), names, users, tokens)
 )
 joining = st.one_of(
-    st.tuples(st.just("associate"), names, users, tokens, picks),
-    st.tuples(st.just("associate"), names, users, tokens, picks),
+    st.tuples(st.just("associate"), names, st.just("ada"), tokens, some),
+    st.tuples(st.just("associate"), names, users, tokens, some),
     st.tuples(st.just("disassociate"), names, users, tokens, picks),
 )
 user_calls = st.one_of(making, joining, joining)
@@ -126,6 +127,8 @@ class TwoProcesses(RuleBasedStateMachine):
         for name in NAMES:
             self.call(0, ("create", name), {})
             self.call(0, ("create user", name, "ada", None), {})
+            self.call(0, ("index", name, 0, "x", range(8)), {})
+            self.call(0, ("associate", name, "ada", None, list(range(5))), {})
 
     @rule(who=st.integers(0, 1), call=calls, faults=faults)
     def call(self, who: int, call: tuple[Any, ...], faults: dict[int, Fault]) -> None:
@@ -301,7 +304,7 @@ class TwoProcesses(RuleBasedStateMachine):
         if kind == "look at users":
             return LookAtUsers(name, *rest)
         living = [model.faces[place] for place in sorted(model.faces, key=repr)]
-        pool = [*living, *living, *known] or [self.items_of_nobody]
+        pool = [*living, *living, *living, *known] or [self.items_of_nobody]
         picked = [pool[pick % len(pool)] for pick in rest[-1]]
         if kind == "delete":
             return Delete(name, picked)

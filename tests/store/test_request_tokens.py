@@ -89,6 +89,16 @@ def test_an_answer_is_kept_with_all_that_it_tells(people: People) -> None:
     assert first.left[1].cosine is not None
 
 
+def test_a_deletion_keeps_no_faces(local: People) -> None:
+    faces = local.add("ada", 2)
+    local.user("ada", faces)
+
+    local.users.delete(local.collection, "ada", once("t"))
+
+    (token,) = everything(local.items, f"{local.collection.uid.hex}/token")
+    assert token.attributes["changed"] == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_token_with_another_input_is_refused(people: People, name: str) -> None:
     call = calls(people, people.add("ada", 3))[name]

@@ -163,7 +163,8 @@ class StoredUsers:
         if doubtful:
             return Change(Claimed(), writes=claim(doubtful[:room], user.user_id))
         left = tuple(verdict.left)
-        answer = Association(_ids(faces), left, after.user if after else User(user.user_id, 0))
+        # Nobody asks a deletion for its faces, so no token keeps them.
+        answer = Association(_ids(faces), left, after.user) if after else Association((), (), User(user.user_id, 0))
         if after is not None and not faces:
             return Change(answer)
         return Change(
