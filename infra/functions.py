@@ -68,6 +68,8 @@ _LOOKS = (Grant.READ_KEYS, Grant.READ_ITEMS)
 _PAGES = (*_LOOKS, Grant.SEAL_TOKENS)
 _SEARCHES = (*_LOOKS, Grant.READ_BLOBS)
 _CHANGES = (*_LOOKS, Grant.PUT_ITEMS, Grant.CHECK_ITEMS)
+_REGROUPS = (*_LOOKS, Grant.PUT_ITEMS, Grant.ASK_UPKEEP)
+_REMOVES = (*_REGROUPS, Grant.DELETE_ITEMS)
 _WRITES = (*_CHANGES, Grant.DELETE_ITEMS, Grant.ASK_UPKEEP)
 _LIGHT_MB, _SEARCH_MB, _VISION_MB = 512, 3008, 3008
 
@@ -85,17 +87,17 @@ def _seeing(name: str, grants: tuple[Grant, ...], weights: str = "faces") -> Fun
 
 
 OPERATIONS: Final = (
-    _light("AssociateFaces", _WRITES),
+    _light("AssociateFaces", _REGROUPS),
     _seeing("CompareFaces", (Grant.READ_KEYS,)),
     _light("CreateCollection", (*_LOOKS, Grant.PUT_ITEMS)),
-    _light("CreateUser", _WRITES),
+    _light("CreateUser", _REGROUPS),
     _light("DeleteCollection", (*_LOOKS, Grant.DELETE_ITEMS)),
-    _light("DeleteFaces", _WRITES),
-    _light("DeleteUser", _WRITES),
+    _light("DeleteFaces", _REMOVES),
+    _light("DeleteUser", _REMOVES),
     _light("DescribeCollection", _LOOKS),
     _seeing("DetectFaces", (Grant.READ_KEYS,), "detector"),
-    _light("DisassociateFaces", _WRITES),
-    _light("ErasePerson", _WRITES),
+    _light("DisassociateFaces", _REGROUPS),
+    _light("ErasePerson", _REMOVES),
     _seeing("IndexFaces", _WRITES),
     _light("ListCollections", _PAGES),
     _light("ListFaces", _PAGES),
@@ -114,7 +116,7 @@ ROUTER: Final = Function("Router", 256, (Grant.ROUTE,), timeout_s=ROUTER_TIMEOUT
 UPKEEP: Final = Function(
     "Upkeep",
     _SEARCH_MB,
-    (Grant.READ_ITEMS, Grant.PUT_ITEMS, Grant.DELETE_ITEMS, Grant.CHECK_ITEMS, Grant.KEEP_BLOBS),
+    (Grant.READ_ITEMS, Grant.PUT_ITEMS, Grant.DELETE_ITEMS, Grant.KEEP_BLOBS),
     ("numeric",),
     timeout_s=UPKEEP_TIMEOUT_S,
 )

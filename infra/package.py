@@ -24,6 +24,7 @@ from infra.wheels import install, requirements_of
 ROOT: Final = Path(__file__).parents[1]
 BUILD: Final = ROOT / "build"
 LAYERS: Final = ROOT / "layers"
+DEPLOYED: Final = (*OPERATIONS, ROUTER, UPKEEP)
 LAMBDAS: Final = ROOT / "lambdas"
 THIRD_PARTY: Final = ("aws", "numeric", "vision")
 BROUGHT_BY_LAMBDA: Final = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
@@ -53,19 +54,13 @@ def package(target: Target, build: Path = BUILD) -> Path:
         _packages(target, requirements, home / "layers" / name, build, below="python", trim=name == "aws")
     for name in WEIGHTS:
         _weights(name, home / "layers" / weights_layer(name))
-    for function in deployed():
+    for function in DEPLOYED:
         _function(target, function, home / "functions" / function.folder)
     if target.name == "host":
         pins = requirements_of(ROOT / "requirements-runtime.txt")
         brought = tuple(pin for pin in pins if pin.partition("==")[0] in BROUGHT_BY_LAMBDA)
         _packages(target, brought, home / "runtime", build, below=".")
     return home
-
-
-def deployed() -> tuple[Function, ...]:
-    """The rows whose handlers are there."""
-    rows = (*OPERATIONS, ROUTER, UPKEEP)
-    return tuple(function for function in rows if (LAMBDAS / function.folder / "handler.py").is_file())
 
 
 def unzipped_bytes(home: Path, function: Function) -> int:
@@ -151,7 +146,7 @@ def main() -> None:
     asked = parser.parse_args()
     target = TARGETS[asked.architecture]
     home = package(target)
-    for function in deployed():
+    for function in DEPLOYED:
         size_mb = unzipped_bytes(home, function) / 1e6
         layers = ", ".join(function.all_layers)
         print(f"{function.name:22} {size_mb:6.1f} MB of {UNZIPPED_LIMIT_BYTES / 1e6:.1f} MB  {layers}")

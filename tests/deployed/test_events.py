@@ -27,6 +27,21 @@ def test_every_event_is_answered_by_its_function(functions: LambdaService, image
     assert said("compare_faces")["FaceMatches"][0]["Similarity"] > 95
     assert len(said("detect_faces")["FaceDetails"]) == 1
     assert said("search_faces")["__type"] == "InvalidParameterException"
+    assert said("create_user") == {"status": 200}
+    assert said("list_users")["Users"] == [{"UserId": "anna", "UserStatus": "CREATED"}]
+    unknown = {"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}
+    assert said("associate_faces")["UnsuccessfulFaceAssociations"] == [unknown]
+    assert said("disassociate_faces")["UnsuccessfulFaceDisassociations"] == [unknown]
+    assert said("search_users")["SearchedUser"] == {"UserId": "anna"}
+    assert said("search_users_by_image")["UserMatches"] == []
+    found = said("search_all_faces_by_image")["SearchedFaces"]
+    assert [[match["Face"]["FaceId"] for match in each["FaceMatches"]] for each in found] == [[face_id]]
+    assert said("delete_user") == {"status": 200}
+    assert said("tag_resource") == {"status": 200}
+    assert said("list_tags_for_resource")["Tags"] == {"team": "doors"}
+    assert said("untag_resource") == {"status": 200}
+    assert said("list_tags_for_resource")["Tags"] == {}
+    assert said("erase_person")["DeletedFaces"] == [face_id]
     assert said("delete_faces")["UnsuccessfulFaceDeletions"] == [{"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}]
     assert said("delete_collection") == {"status": 200, "StatusCode": 200}
     assert said("describe_collection")["__type"] == "ResourceNotFoundException"

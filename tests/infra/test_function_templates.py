@@ -14,7 +14,9 @@ LOOK = KEY | {("dynamodb:GetItem", TABLE), ("dynamodb:Query", TABLE)}
 PUT = {("dynamodb:PutItem", TABLE)}
 DELETE = {("dynamodb:DeleteItem", TABLE)}
 CHANGE = LOOK | PUT | {("dynamodb:ConditionCheckItem", TABLE)}
-WRITE = CHANGE | DELETE | {("lambda:InvokeFunction", f"{LAMBDA}-Upkeep:live")}
+REGROUP = LOOK | PUT | {("lambda:InvokeFunction", f"{LAMBDA}-Upkeep:live")}
+REMOVE = REGROUP | DELETE
+WRITE = CHANGE | REMOVE
 SEARCH = LOOK | {("s3:GetObject", f"{BUCKET}/*"), ("s3:ListBucket", BUCKET)}
 SEE = {
     (action, f"arn:<AWS::Partition>:s3:::{bucket}/*")
@@ -27,17 +29,17 @@ FACES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces"})
 DETECTOR = (3008, 27, {"code", "aws", "numeric", "vision", "weights-detector"})
 
 OPERATIONS = {
-    "AssociateFaces": (*LIGHT, WRITE),
+    "AssociateFaces": (*LIGHT, REGROUP),
     "CompareFaces": (*FACES, KEY | SEE),
     "CreateCollection": (*LIGHT, LOOK | PUT),
-    "CreateUser": (*LIGHT, WRITE),
+    "CreateUser": (*LIGHT, REGROUP),
     "DeleteCollection": (*LIGHT, LOOK | DELETE),
-    "DeleteFaces": (*LIGHT, WRITE),
-    "DeleteUser": (*LIGHT, WRITE),
+    "DeleteFaces": (*LIGHT, REMOVE),
+    "DeleteUser": (*LIGHT, REMOVE),
     "DescribeCollection": (*LIGHT, LOOK),
     "DetectFaces": (*DETECTOR, KEY | SEE),
-    "DisassociateFaces": (*LIGHT, WRITE),
-    "ErasePerson": (*LIGHT, WRITE),
+    "DisassociateFaces": (*LIGHT, REGROUP),
+    "ErasePerson": (*LIGHT, REMOVE),
     "IndexFaces": (*FACES, WRITE | SEE),
     "ListCollections": (*LIGHT, LOOK | PUT),
     "ListFaces": (*LIGHT, LOOK | PUT),
@@ -57,7 +59,8 @@ OTHERS = {
         3008,
         900,
         {"code", "aws", "numeric"},
-        (CHANGE - KEY)
+        (LOOK - KEY)
+        | PUT
         | DELETE
         | {(f"s3:{action}", f"{BUCKET}/*") for action in ("GetObject", "PutObject", "DeleteObject")}
         | {("s3:ListBucket", BUCKET)},

@@ -19,7 +19,7 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 
 from infra.folders import files_of
 from infra.functions import WEIGHTS, Function, weights_layer
-from infra.package import BUILD, LAYERS, THIRD_PARTY, UNZIPPED_LIMIT_BYTES, deployed, package, unzipped_bytes
+from infra.package import BUILD, DEPLOYED, LAYERS, THIRD_PARTY, UNZIPPED_LIMIT_BYTES, package, unzipped_bytes
 from infra.sdk import SERVICES
 from infra.targets import LAMBDA_GLIBC, TARGETS
 from infra.wheels import requirements_of
@@ -48,12 +48,12 @@ def homes() -> Homes:
 
 
 def row(name: str) -> Function:
-    return next(function for function in deployed() if function.name == name)
+    return next(function for function in DEPLOYED if function.name == name)
 
 
 @pytest.mark.parametrize("architecture", ON_LAMBDA)
 def test_every_function_is_within_lambdas_limit(homes: Homes, architecture: str) -> None:
-    sizes = {function.name: unzipped_bytes(homes[architecture], function) for function in deployed()}
+    sizes = {function.name: unzipped_bytes(homes[architecture], function) for function in DEPLOYED}
     assert max(sizes.values()) < UNZIPPED_LIMIT_BYTES
     assert min(sizes.values()) > 500_000
     assert sizes["ListFaces"] < 10_000_000
@@ -62,7 +62,7 @@ def test_every_function_is_within_lambdas_limit(homes: Homes, architecture: str)
 @pytest.mark.parametrize("architecture", ON_LAMBDA)
 def test_the_limit_holds_with_bytecode_too(homes: Homes, architecture: str) -> None:
     """A machine with Python 3.13 adds it; it takes no more than twice the source."""
-    largest = max(deployed(), key=lambda function: unzipped_bytes(homes[architecture], function))
+    largest = max(DEPLOYED, key=lambda function: unzipped_bytes(homes[architecture], function))
     layers = [homes[architecture] / "layers" / name for name in largest.all_layers]
     sources = sum(path.stat().st_size for layer in layers for path in layer.rglob("*.py"))
     assert unzipped_bytes(homes[architecture], largest) + 2 * sources < UNZIPPED_LIMIT_BYTES
@@ -203,7 +203,7 @@ def test_faces_are_found_with_the_packaged_runtime_and_models(
         assert said.split() == {"DetectFaces": ["1"], "IndexFaces": ["1", "128"]}[name]
 
 
-@pytest.mark.parametrize("function", deployed(), ids=lambda function: function.name)
+@pytest.mark.parametrize("function", DEPLOYED, ids=lambda function: function.name)
 def test_a_handler_is_imported_from_its_package_and_nowhere_else(homes: Homes, function: Function) -> None:
     environ = {
         "OPENREK_FUNCTIONS": "openrek-{operation}:live",
