@@ -26,7 +26,7 @@ demo: $(VENV)/.weights
 	@exec $(BIN)/python -m demo
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -1,6 +1,6 @@
 """A machine that drives two processes over one store through every fault, and compares each answer with a plain model.
 
-OPENREK_STORE_EXAMPLES sets how many histories it tries (300 by default), of up to 60 steps each; a failure prints the
+OPENREK_STORE_EXAMPLES sets how many histories it tries (100 by default), of up to 60 steps each; a failure prints the
 history, and hypothesis prints how to run it again; with OPENREK_STORE_SHRINK set it first looks for a shorter one,
 which takes minutes. Ids are random, so rules must not depend on what happened.
 """
@@ -48,7 +48,7 @@ from tests.store.world_users import (
     unfinished,
 )
 
-EXAMPLES = int(os.environ.get("OPENREK_STORE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("OPENREK_STORE_EXAMPLES", "100"))
 STEPS = 60
 TOKENS_SURELY_VALID_H = 15.0
 NAMES = ("a", "b")
