@@ -15,7 +15,7 @@ from openrek.store.kernel import Block, Probe, nearest, simsimd_scan
 
 MOST = 4096
 TRAINING_ROWS = 100_000
-CACHED_BYTES = 256 << 10
+CACHED_BYTES = 1 << 20
 HNSW_LINKS, HNSW_BUILD, HNSW_SEARCH = 32, 40, 128
 
 Rows: TypeAlias = NDArray[np.integer[Any]]
