@@ -56,7 +56,7 @@ def test_every_function_is_within_lambdas_limit(homes: Homes, architecture: str)
     sizes = {function.name: unzipped_bytes(homes[architecture], function) for function in DEPLOYED}
     assert max(sizes.values()) < UNZIPPED_LIMIT_BYTES
     assert min(sizes.values()) > 500_000
-    assert sizes["ListFaces"] < 10_000_000
+    assert sizes["ListFaces"] < 16_000_000  # with bytecode
 
 
 @pytest.mark.parametrize("architecture", ON_LAMBDA)

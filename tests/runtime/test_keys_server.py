@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -106,17 +106,19 @@ def test_repeated_headers_are_signed_as_one(server: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "code"),
+    ("made", "code"),
     [
-        (HttpRequest("POST", "/", {"host": "localhost"}, b"{}"), "MissingAuthenticationTokenException"),
-        (HttpRequest("POST", "/Nonsense", {"host": "localhost"}, b"{}"), "MissingAuthenticationTokenException"),
-        (changed(signed(KEY), x_amz_target="RekognitionService.DetectFaces"), "InvalidSignatureException"),
-        (changed(signed(KEY), authorization="AWS4-HMAC-SHA256 x"), "IncompleteSignatureException"),
-        (signed(new_key()), "UnrecognizedClientException"),
+        (lambda: HttpRequest("POST", "/", {"host": "localhost"}, b"{}"), "MissingAuthenticationTokenException"),
+        (lambda: HttpRequest("POST", "/Nonsense", {"host": "localhost"}, b"{}"), "MissingAuthenticationTokenException"),
+        (lambda: changed(signed(KEY), x_amz_target="RekognitionService.DetectFaces"), "InvalidSignatureException"),
+        (lambda: changed(signed(KEY), authorization="AWS4-HMAC-SHA256 x"), "IncompleteSignatureException"),
+        (lambda: signed(new_key()), "UnrecognizedClientException"),
     ],
 )
-def test_strangers_are_refused(server: tuple[str, int], request_: HttpRequest, code: str, stubs: Stubs) -> None:
-    status, body, headers = send(server, request_)
+def test_strangers_are_refused(
+    server: tuple[str, int], made: Callable[[], HttpRequest], code: str, stubs: Stubs
+) -> None:
+    status, body, headers = send(server, made())
     assert (status, body["__type"], body.keys()) == (400, code, {"__type", "message"})
     assert headers["x-openrek-reason"]
     assert stubs.detected == 0
