@@ -80,14 +80,14 @@ def associate(
         answer = rekognition.associate_faces(
             CollectionId=collection, UserId=user_id, FaceIds=face_ids, UserMatchThreshold=threshold
         )
-    left = answer["UnsuccessfulFaceAssociations"]
-    if as_json:
-        print_json(answer)
-    else:
-        Console().print(
-            users_report.changes(face_ids, answer["AssociatedFaces"], left, done="joined", else_="was there already")
-        )
-    sys.exit(1 if left else 0)
+    table = users_report.changes(
+        face_ids,
+        answer["AssociatedFaces"],
+        answer["UnsuccessfulFaceAssociations"],
+        done="joined",
+        else_="was there already",
+    )
+    _tell(answer, table, complete=not answer["UnsuccessfulFaceAssociations"], as_json=as_json)
 
 
 @users.command()
@@ -104,14 +104,14 @@ def disassociate(
 
     with asking(endpoint_url) as rekognition:
         answer = rekognition.disassociate_faces(CollectionId=collection, UserId=user_id, FaceIds=face_ids)
-    left = answer["UnsuccessfulFaceDisassociations"]
-    if as_json:
-        print_json(answer)
-    else:
-        Console().print(
-            users_report.changes(face_ids, answer["DisassociatedFaces"], left, done="left", else_="was not there")
-        )
-    sys.exit(1 if left else 0)
+    table = users_report.changes(
+        face_ids,
+        answer["DisassociatedFaces"],
+        answer["UnsuccessfulFaceDisassociations"],
+        done="left",
+        else_="was not there",
+    )
+    _tell(answer, table, complete=not answer["UnsuccessfulFaceDisassociations"], as_json=as_json)
 
 
 @users.command()
@@ -164,3 +164,12 @@ def search(
 
 
 COMMANDS = (users,)
+
+
+def _tell(answer: Any, table: Any, *, complete: bool, as_json: bool) -> None:
+    """Ends the command: with 1 unless everything was done."""
+    if as_json:
+        print_json(answer)
+    else:
+        Console().print(table)
+    sys.exit(0 if complete else 1)
