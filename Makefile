@@ -19,13 +19,14 @@ LOCK_SAM := $(COMPILE) tests/infra/sam-requirements.in
 
 .PHONY: run demo test check docs lock package synth deploy
 
-run: $(VENV)/.weights
+run: $(VENV)/.built
 	@exec $(BIN)/openrek serve --port $(PORT) --data data
 
-demo: $(VENV)/.weights
+demo: $(VENV)/.built
 	@exec $(BIN)/python -m demo
 
 test: $(VENV)/.dev
+	$(BIN)/openrek kernel
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev
@@ -75,6 +76,7 @@ $(VENV)/.cdk: package-lock.json $(VENV)/.dev
 	$(BIN)/python -m infra.node npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-$(VENV)/.weights: layers/weights/manifest.toml $(VENV)/.runtime
+$(VENV)/.built: layers/weights/manifest.toml layers/openrek/store/row_scan.c $(VENV)/.runtime
+	$(BIN)/openrek kernel
 	$(BIN)/openrek weights
 	@touch $@

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from benchmarks.gallery import dequantised
-from openrek.store.kernel import Block, Probe, nearest, simsimd_scan
+from openrek.store.kernel import ROWS_PER_GROUP, Probe, nearest
+from openrek.store.row_scan import Block, fastest_scan
 
 MOST = 4096
 TRAINING_ROWS = 100_000
@@ -76,21 +77,22 @@ class FromCache:
 
     def __init__(self, block: Block) -> None:
         rows, dimensions = block.vectors.shape
-        self._few = block.vectors[: CACHED_BYTES // dimensions]
-        self._times = -(-rows // len(self._few))
+        self._few = block.part(slice(0, CACHED_BYTES // dimensions))
+        self._times = -(-rows // len(self._few.scales))
         self._threads, self._pool = 1, ThreadPoolExecutor()
 
     def use_threads(self, threads: int) -> None:
         self._threads = threads
 
     def find(self, query: NDArray[np.float32], find: Find) -> Rows:  # noqa: ARG002
-        int8, out = Probe(query).int8, [np.empty(len(self._few), np.float32) for _ in range(self._threads)]
+        int8, scan, rows = Probe(query).int8, fastest_scan(), len(self._few.scales)
 
-        def scan(scores: NDArray[np.float32]) -> None:
+        def work(_: int) -> None:
+            scores, maxima = np.empty(rows, np.float32), np.empty(-(-rows // ROWS_PER_GROUP), np.float32)
             for _ in range(self._times // self._threads):
-                simsimd_scan(int8, self._few, scores)
+                scan(int8, self._few, ROWS_PER_GROUP, scores, maxima)
 
-        list(self._pool.map(scan, out))
+        list(self._pool.map(work, range(self._threads)))
         return np.empty(0, np.intp)
 
 

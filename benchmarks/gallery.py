@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.store.kernel import Block
+from openrek.store.row_scan import Block
 
 ROWS_AT_ONCE = 50_000
 PHOTOS_OF_ONE = 10

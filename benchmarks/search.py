@@ -37,7 +37,8 @@ from benchmarks.gallery import brute_force, gallery, new_photos
 from benchmarks.turns import Result, compared, elapsed_ms
 from openrek.domain.models import SFACE
 from openrek.store.batch import nearest_each
-from openrek.store.kernel import Block, Hits, nearest
+from openrek.store.kernel import Hits, nearest
+from openrek.store.row_scan import Block
 
 SEED = 20
 THRESHOLD_PCT = 80.0

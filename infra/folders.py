@@ -10,6 +10,8 @@ from filelock import FileLock
 
 FILE_MODE: Final = 0o644
 FOLDER_MODE: Final = 0o755
+MADE: Final = ("__pycache__", "built")
+"""Folders that are made from what lies beside them."""
 
 
 def kept(folder: Path, inputs: str, make: Callable[[Path], None]) -> Path:
@@ -51,7 +53,7 @@ def digest(paths: Iterable[Path], *texts: str) -> str:
     found = hashlib.sha256(repr(texts).encode())
     for path in paths:
         for file in [path] if path.is_file() else files_of(path):
-            if "__pycache__" not in file.parts:
+            if not set(MADE) & set(file.relative_to(path.parent).parts):
                 content = hashlib.sha256(file.read_bytes()).hexdigest()
                 found.update(f"{file.relative_to(path.parent)} {content}\n".encode())
     return found.hexdigest()

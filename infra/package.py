@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.bytecode import compile_all, compiler
-from infra.folders import digest, kept, size_bytes
+from infra.folders import MADE, digest, kept, size_bytes
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS, Function, weights_layer
 from infra.sdk import trim_sdk
 from infra.targets import TARGETS, Target
@@ -35,6 +35,12 @@ UNZIPPED_LIMIT_BYTES: Final = 262_144_000
 """AWS's limit for a function together with its layers."""
 
 _SERVICE_MODEL: Final = "from openrek.wire.model import *; print(dump_model(service_model()), end='')"
+_KERNEL: Final = """
+import sys
+from openrek.store import build_row_scan
+[path] = build_row_scan.build(lambda text: print(text, file=sys.stderr), [("linux", sys.argv[1])])
+print(path, end='')
+"""
 _WEIGHTS: Final = """
 import os, sys
 from openrek.runtime.settings import Settings
@@ -72,10 +78,13 @@ def unzipped_bytes(home: Path, function: Function) -> int:
 def _code(target: Target, folder: Path) -> None:
     package, manifest = LAYERS / "openrek", LAYERS / "weights" / "manifest.toml"
     pins = (ROOT / "requirements-runtime.txt").read_text("utf-8")  # botocore's version decides the service model
+    kernel = Path(_asked(_KERNEL, target.machine))
 
     def make(fresh: Path) -> None:
         python = fresh / "python"
-        shutil.copytree(package, python / "openrek", ignore=shutil.ignore_patterns("__pycache__", "service-model.json"))
+        shutil.copytree(package, python / "openrek", ignore=shutil.ignore_patterns(*MADE, "service-model.json"))
+        (python / kernel.relative_to(LAYERS)).parent.mkdir()
+        shutil.copyfile(kernel, python / kernel.relative_to(LAYERS))
         (python / "weights").mkdir()
         shutil.copyfile(manifest, python / "weights" / "manifest.toml")
         model = json.loads(_asked(_SERVICE_MODEL))
@@ -127,9 +136,9 @@ def _model_files(manifest: Path) -> dict[str, str]:
     return {name: row["file"] for name, row in tomllib.loads(manifest.read_text("utf-8"))["weights"].items()}
 
 
-def _asked(question: str) -> str:
+def _asked(question: str, *arguments: str) -> str:
     """What the package itself prints: it is asked in a process of its own, never imported here."""
-    command = [sys.executable, "-c", question]
+    command = [sys.executable, "-c", question, *arguments]
     environ = {**os.environ, "PYTHONPATH": str(LAYERS)}
     return subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from openrek.store import build_row_scan
+from openrek.store.row_scan import fastest_scan, numpy_scan
 from openrek.vision import build_weights
 from openrek.vision.reader import FaceReader
 from tests.support import photos as photo_packages
@@ -21,6 +23,14 @@ def weights_folder() -> Path:
     folder = Path(sys.prefix) / "share/openrek/weights"
     build_weights.build(folder, print)
     return folder
+
+
+@pytest.fixture(scope="session")
+def row_scan() -> None:
+    """The search kernel in C, built if it is missing, like `openrek kernel` does."""
+    build_row_scan.build(print)
+    fastest_scan.cache_clear()
+    assert fastest_scan() is not numpy_scan
 
 
 @pytest.fixture(scope="session")

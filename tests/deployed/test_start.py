@@ -17,7 +17,7 @@ LOADED = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
 import handler
-wanted = ("boto3", "numpy", "onnxruntime", "PIL", "simsimd", "apsw", "pydantic", "starlette", "click", "rich")
+wanted = ("boto3", "numpy", "onnxruntime", "PIL", "apsw", "pydantic", "starlette", "click", "rich")
 powertools = ("aws_lambda_powertools.event_handler", "aws_lambda_powertools.utilities.parser")
 print(json.dumps([name for name in (*wanted, *powertools) if name in sys.modules]))
 """
@@ -45,8 +45,8 @@ def loaded(functions: LambdaService, name: str) -> list[str]:
         ("ListFaces", set()),
         ("Router", set()),
         ("DeleteFaces", set()),
-        ("Upkeep", {"numpy", "simsimd"}),
-        ("SearchFaces", {"numpy", "simsimd"}),
+        ("Upkeep", {"numpy"}),
+        ("SearchFaces", {"numpy"}),
     ],
 )
 def test_a_function_loads_what_it_needs(functions: LambdaService, name: str, expected: set[str]) -> None:

@@ -75,7 +75,7 @@ def shared_objects(home: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("architecture", ON_LAMBDA)
 def test_native_code_is_for_that_machine_and_that_python(homes: Homes, architecture: str) -> None:
     found = list(shared_objects(homes[architecture]))
-    assert {"onnxruntime", "numpy", "simsimd", "PIL"} <= {
+    assert {"onnxruntime", "numpy", "openrek", "PIL"} <= {
         path.relative_to(homes[architecture] / "layers").parts[2].partition(".")[0] for path in found
     }
     for path in found:

@@ -37,7 +37,7 @@ class Stubs:
 
     def examine(self) -> Health:
         assert self.go.wait(30)
-        return Health(ok=True, store="in /secret/place", models="loaded", version="1.2.3")
+        return Health(ok=True, store="in /secret/place", search="fast", models="loaded", version="1.2.3")
 
 
 @pytest.fixture

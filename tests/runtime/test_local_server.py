@@ -300,7 +300,10 @@ def test_head_is_answered_like_get_without_a_body(server: tuple[str, int]) -> No
 
 
 def test_health_is_examined_each_time(stubs: Stubs) -> None:
-    found = [Health(True, "reachable", "loaded", "1"), Health(False, "cannot be read: disk", "loaded", "1")]
+    found = [
+        Health(True, "reachable", "fast", "loaded", "1"),
+        Health(False, "cannot be read: disk", "fast", "loaded", "1"),
+    ]
     with stub_server({}, examine=lambda: found.pop(0)) as server:
         fine, broken = (call(server, method="GET", path="/health") for _ in range(2))
     assert (fine[0], json.loads(fine[2])["ok"]) == (200, True)

@@ -141,7 +141,7 @@ from handler import handler
 before = sorted(sys.modules)
 answer = handler(json.load(open("events/list_faces.json")), None)
 assert "ResourceNotFoundException" in answer["body"], answer
-heavy = {"numpy", "onnxruntime", "PIL", "simsimd", "starlette", "uvicorn", "boto3", "botocore", "click", "rich"}
+heavy = {"numpy", "onnxruntime", "PIL", "starlette", "uvicorn", "boto3", "botocore", "click", "rich"}
 heavy |= {"aws_lambda_powertools", "pynamodb"}
 print(json.dumps([sorted(heavy & set(before)), sorted(heavy & set(sys.modules))]))
 """

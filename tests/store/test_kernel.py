@@ -1,6 +1,5 @@
 """`nearest` against brute force in exact arithmetic, on data made to break bounds, ties and slices."""
 
-import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeAlias
@@ -13,7 +12,10 @@ from numpy.typing import NDArray
 
 from openrek.store import batch, kernel
 from openrek.store.batch import nearest_each
-from openrek.store.kernel import Block, Hits, Scan, nearest, numpy_scan, simsimd_scan
+from openrek.store.kernel import Hits, nearest
+from openrek.store.row_scan import Block, fastest_scan, numpy_scan
+
+pytestmark = pytest.mark.usefixtures("row_scan")
 
 Vectors = NDArray[np.int8]
 Search: TypeAlias = tuple[NDArray[np.float32], list[Block], int, float]
@@ -150,24 +152,14 @@ def test_nearest_is_float64_brute_force_but_for_its_rounding(
 
 @settings(max_examples=60, deadline=None)
 @given(searches())
-def test_every_scan_gives_the_same_bits(search: Search) -> None:
+def test_numpy_finds_the_same(search: Search) -> None:
     query, blocks, limit, lowest = search
 
-    first = nearest(query, blocks, limit=limit, lowest=lowest, scan=simsimd_scan)
+    first = nearest(query, blocks, limit=limit, lowest=lowest)
     second = nearest(query, blocks, limit=limit, lowest=lowest, scan=numpy_scan)
 
     assert as_list(first, blocks) == as_list(second, blocks)
     assert first.score.tobytes() == second.score.tobytes()
-
-
-def test_searching_does_not_use_up_references_to_none() -> None:
-    """simsimd 6.5's cdist does when it is given `out`; CPython 3.11 ends the process when the last one is gone."""
-    rows = np.ones((100, 64), np.int8)
-    scores = np.empty(100, np.float32)
-    before = sys.getrefcount(None)
-    for _ in range(1000):
-        simsimd_scan(rows[:1], rows, scores)
-    assert sys.getrefcount(None) > before - 100
 
 
 @settings(max_examples=100, deadline=None)
@@ -234,19 +226,6 @@ def test_the_bound_of_the_product_is_a_bound(search: Search) -> None:
         assert (np.abs(product.astype(np.float64) - true) <= batch.margin(probe, found.longest)).all()
 
 
-@pytest.mark.parametrize("scan", [simsimd_scan, numpy_scan])
-@pytest.mark.parametrize("dimensions", [1, 7, 64, 127, 128, 513, 1040])
-def test_scans_are_exact_at_the_extremes(scan: Scan, dimensions: int) -> None:
-    chance = np.random.default_rng(dimensions)
-    rows = chance.integers(-127, 128, (70, dimensions), dtype=np.int8)
-    rows[0], rows[1] = 127, -127
-    rows[2] = np.where(np.arange(dimensions) % 2, 127, -127)
-    for query in (rows[0], rows[1], rows[2], rows[3]):
-        out = np.empty(70, np.float32)
-        scan(np.ascontiguousarray(query.reshape(1, -1)), rows, out)
-        assert out.astype(np.int64).tolist() == (rows.astype(np.int64) @ query.astype(np.int64)).tolist()
-
-
 def test_thread_counts_and_slices_give_the_same_bits() -> None:
     """More rows than one slice holds, in clusters: thousands are within the bound of the last place."""
     chance = np.random.default_rng(7)
@@ -261,7 +240,7 @@ def test_thread_counts_and_slices_give_the_same_bits() -> None:
 
     found = [
         nearest(query, blocks, limit=100, lowest=0.0, threads=threads, scan=scan)
-        for threads, scan in ((1, simsimd_scan), (2, simsimd_scan), (5, simsimd_scan), (2, numpy_scan))
+        for threads, scan in ((1, None), (2, None), (5, None), (2, numpy_scan))
     ]
 
     assert len({(hits.block.tobytes(), hits.row.tobytes(), hits.score.tobytes()) for hits in found}) == 1
@@ -327,10 +306,9 @@ def test_the_bound_is_a_bound(search: Search) -> None:
     probe = kernel.Probe(query)
     exact = probe.fixed / 2.0**40
     for found in blocks:
-        scanned = np.empty(len(found.scales), np.float32)
-        if len(scanned):
-            simsimd_scan(probe.int8, found.vectors, scanned)
-        scanned *= found.scales
+        living = Block(found.vectors, found.scales, found.ids, None, found.longest)
+        scanned, maxima = np.empty(len(found.scales), np.float32), np.empty(-(-len(found.scales) // 4), np.float32)
+        fastest_scan()(probe.int8, living, 4, scanned, maxima)
         true = found.vectors.astype(np.float64) @ exact * found.scales.astype(np.float64)
         assert (
             np.abs(scanned.astype(np.float64) * probe.scale - true) <= probe.margin(found.longest) * probe.scale

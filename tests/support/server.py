@@ -26,7 +26,7 @@ from openrek.wire.sigv4 import SigV4
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
-HEALTHY = Health(ok=True, store="reachable", models="loaded", version="0")
+HEALTHY = Health(ok=True, store="reachable", search="fast", models="loaded", version="0")
 
 
 def client(

@@ -89,6 +89,25 @@ def weights(check: bool) -> None:
 
 
 @main.command()
+def kernel() -> None:
+    """Build the search kernel for this machine if it is missing.
+
+    Searches find the same without it, but large collections take several times as long.
+    """
+    from openrek.store import build_row_scan
+    from openrek.store.row_scan import this_machine
+
+    if this_machine() not in build_row_scan.TARGETS:
+        click.echo(f"There is no search kernel for {' '.join(this_machine())}; searches go without.")
+        return
+    try:
+        (path,) = build_row_scan.build(Console(stderr=True).print)
+    except build_row_scan.ScanBuildError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"The search kernel is {path.name}.")
+
+
+@main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--collection", "-c", required=True, help="Collection id; created when it is missing.")
 @click.option("--endpoint-url", help=ENDPOINT_HELP)

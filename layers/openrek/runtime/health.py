@@ -6,15 +6,17 @@ from importlib.metadata import version
 import apsw
 
 from openrek.runtime.adapters import Adapters
+from openrek.store.row_scan import fastest_scan, numpy_scan
 from openrek.store.sqlite_items import UnusableStore
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`store` and `models` say in a few words how each is; `ok` when both can be used."""
+    """`store`, `search` and `models` say in a few words how each is; `ok` when all can be used."""
 
     ok: bool
     store: str
+    search: str
     models: str
     version: str
 
@@ -23,7 +25,7 @@ def examine(adapters: Adapters) -> Health:
     """Reads from the store and looks for the loaded models. Blocks."""
     store_ok, store = _store(adapters)
     models_ok, models = _models(adapters)
-    return Health(store_ok and models_ok, store, models, version("openrek"))
+    return Health(store_ok and models_ok, store, _search(), models, version("openrek"))
 
 
 def _store(adapters: Adapters) -> tuple[bool, str]:
@@ -32,6 +34,12 @@ def _store(adapters: Adapters) -> tuple[bool, str]:
     except (UnusableStore, apsw.Error) as error:
         return False, f"cannot be read: {error}"
     return True, "reachable"
+
+
+def _search() -> str:
+    if fastest_scan() is numpy_scan:
+        return "slow in large collections (`openrek kernel` builds what is missing)"
+    return "fast"
 
 
 def _models(adapters: Adapters) -> tuple[bool, str]:

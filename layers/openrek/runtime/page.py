@@ -20,6 +20,7 @@ def render(health: Health, url: str, operations: Iterable[str]) -> tuple[str, st
         "state": "ok" if health.ok else "ill",
         "summary": "healthy" if health.ok else "not able to work",
         "store": health.store,
+        "search": health.search,
         "models": health.models,
         "version": health.version,
         "url": url,

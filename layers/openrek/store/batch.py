@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.store.kernel import FIXED_POINT, LEAST, Block, Float32Vector, Hits, Probe, kth, nearest, rescored
-from openrek.store.slices import Slice, Slices
+from openrek.store.kernel import FIXED_POINT, LEAST, Hits, Probe, kth, nearest, rescored
+from openrek.store.row_scan import Block, Float32Vector
+from openrek.store.slices import Slices
 
 WORTH_WIDENING: Final = 8
 """From so many queries on, widening a row costs less than the products save."""
@@ -73,15 +74,14 @@ def _together(
 ) -> list[Hits]:
     probes = [Probe(query) for query in queries]
     matrix = np.stack([probe.fixed / FIXED_POINT for probe in probes], axis=1).astype(np.float32)
-    tile = max(ROWS_PER_GROUP, TILE_BYTES // (4 * len(matrix)))
+    tile = max(1, TILE_BYTES // (4 * len(matrix)) // ROWS_PER_GROUP) * ROWS_PER_GROUP
     slices = Slices([len(block.scales) for block in blocks], rows=tile, group_rows=ROWS_PER_GROUP)
     desk = _Desk(tile, matrix)
-    parts = slices.each(lambda part: _maxima(matrix, blocks[part.block], part, desk), threads)
+    parts = slices.each(lambda part: _maxima(matrix, blocks[part.block].part(part.rows), desk), threads)
     maxima = np.concatenate([np.empty((0, len(queries)), np.float32), *parts]).T
-    groups = slices.groups()
     hits: list[Hits] = []
     for query, probe, best in zip(queries, probes, np.ascontiguousarray(maxima), strict=True):
-        places = slices.places(groups[:, best >= _cut(probe, blocks, best, limit, lowest)])
+        places = slices.places(np.flatnonzero(best >= _cut(probe, blocks, best, limit, lowest)))
         if len(places) > alone_above * slices.total_rows:
             hits.append(nearest(query, blocks, limit=limit, lowest=lowest, threads=threads))
         else:
@@ -89,16 +89,18 @@ def _together(
     return hits
 
 
-def _maxima(queries: NDArray[np.float32], block: Block, part: Slice, desk: _Desk) -> NDArray[np.float32]:
+def _maxima(queries: NDArray[np.float32], block: Block, desk: _Desk) -> NDArray[np.float32]:
     """float32 [groups, queries]: the best score in each group; dead rows count as -inf."""
-    count = part.stop - part.start
+    count = len(block.scales)
     wide, scores = desk.wide[:count], desk.scores[:count]
-    np.copyto(wide, block.vectors[part.start : part.stop])
+    np.copyto(wide, block.vectors)
     np.matmul(wide, queries, out=scores)
-    np.multiply(scores, block.scales[part.start : part.stop, None], out=scores)
+    np.multiply(scores, block.scales[:, None], out=scores)
     if block.dead is not None:
-        scores[block.dead[part.start : part.stop]] = -np.inf
-    return part.maxima(scores)
+        scores[block.dead] = -np.inf
+    whole = count // ROWS_PER_GROUP * ROWS_PER_GROUP
+    maxima = scores[:whole].reshape(-1, ROWS_PER_GROUP, scores.shape[1]).max(axis=1)
+    return np.concatenate([maxima, scores[whole:].max(axis=0, keepdims=True)]) if whole < count else maxima
 
 
 def margin(probe: Probe, longest: float) -> float:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.store.items import Attributes
-from openrek.store.kernel import Block
 from openrek.store.labels import Labels
 from openrek.store.log import Changes
+from openrek.store.row_scan import Block
 
 FIRST_CAPACITY = 256
 

@@ -7,36 +7,28 @@ one, and no other, can be among the k best. Those few are scored again from the 
 every sum is exact, so that each machine, thread count and BLAS gives the same scores and the same order.
 """
 
-import ctypes
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
-import simsimd
 from numpy.typing import NDArray
 
+from openrek.store.row_scan import Block, Float32Vector, Scan, fastest_scan
 from openrek.store.slices import Slice, Slices
-
-Int8Matrix: TypeAlias = NDArray[np.int8]
-Float32Vector: TypeAlias = NDArray[np.float32]
 
 MAX_DIMENSIONS: Final = 1040
 """127 * 127 * 1040 < 2**24, and 127 * 2 * 2**40 * sqrt(1040) < 2**53: both sums stay exact."""
 
 LONGEST_QUERY: Final = 2.0
 FIXED_POINT: Final = 2.0**40
-ROWS_PER_SLICE: Final = 1 << 18
+ROWS_PER_SLICE: Final = 1 << 16
 FEW_HITS: Final = 500
 ROWS_PER_GROUP: Final = 64
 ROWS_PER_SMALL_GROUP: Final = 16
 """Where many hits are wanted, small groups bring fewer candidates that are none; else fewer maxima are quicker."""
-
-ROWS_PER_PART: Final = 4096
-"""As many are widened from int8 to float32 at a time."""
 
 ROWS_PER_EXACT_PART: Final = 256
 """As many are widened to float64 at a time: in the cache, and in memory that malloc has at hand."""
@@ -48,23 +40,6 @@ LEAST: Final = float(np.finfo(np.float32).min)
 ROUNDING: Final = 1e-6
 """More than float32's rounding of (integer * scale) * s for scores up to 2."""
 
-Scan: TypeAlias = Callable[[Int8Matrix, Int8Matrix, Float32Vector], None]
-"""(query int8 [1, d], rows int8 [n, d], out float32 [n]): integer dot products."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """n stored rows: vectors int8 [n, d], scales float32 [n], ids uint8 [n, 16], dead bool [n] or None.
-
-    `longest` is the largest norm of any row (scale times int8 vector).
-    """
-
-    vectors: Int8Matrix
-    scales: Float32Vector
-    ids: NDArray[np.uint8]
-    dead: NDArray[np.bool_] | None
-    longest: float
-
 
 @dataclass(frozen=True, slots=True)
 class Hits:
@@ -75,23 +50,6 @@ class Hits:
     score: NDArray[np.float64]
 
 
-def simsimd_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
-    """Given `out`, simsimd's cdist gives up a reference to None that it does not own. Where references to None are
-    counted (CPython before 3.12) one is lent to it, or some thousand calls would end the process (docs/decisions/0008).
-    """
-    if sys.version_info < (3, 12):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(None))
-    simsimd.cdist(query, rows, metric="dot", out_dtype="f32", out=out.reshape(1, -1))
-
-
-def numpy_scan(query: Int8Matrix, rows: Int8Matrix, out: Float32Vector) -> None:
-    """The same integers without simsimd: float32 sums of integers below 2**24 are exact in any order."""
-    probe = query[0].astype(np.float32)
-    for start in range(0, len(rows), ROWS_PER_PART):
-        part = rows[start : start + ROWS_PER_PART]
-        np.matmul(part.astype(np.float32), probe, out=out[start : start + len(part)])
-
-
 def nearest(
     query: Float32Vector,
     blocks: Sequence[Block],
@@ -99,21 +57,24 @@ def nearest(
     limit: int,
     lowest: float,
     threads: int = 1,
-    scan: Scan = simsimd_scan,
+    scan: Scan | None = None,
 ) -> Hits:
     """The `limit` living rows with the highest query . (scale * vector), none below `lowest`; ties by id, ascending.
 
     `query` is float32 [d], not zero and at most 2 long; d is the blocks' and at most 1040. Raises ValueError otherwise.
+    `scan` is by default the fastest; they give the same answers.
     """
-    probe = Probe(query)
+    probe, scan = Probe(query), scan or fastest_scan()
     group_rows = ROWS_PER_GROUP if limit <= FEW_HITS else ROWS_PER_SMALL_GROUP
     slices = Slices([len(block.scales) for block in blocks], rows=ROWS_PER_SLICE, group_rows=group_rows)
+    maxima = np.empty(slices.total_groups, np.float32)
     with _scratch(slices.total_rows) as scores:
 
-        def run(part: Slice) -> Float32Vector:
-            return _scan_slice(probe, blocks[part.block], part, scores, scan)
+        def run(part: Slice) -> None:
+            block = blocks[part.block].part(part.rows)
+            scan(probe.int8, block, group_rows, scores[part.places], maxima[part.groups])
 
-        maxima = np.concatenate([np.empty(0, np.float32), *slices.each(run, threads)])
+        slices.each(run, threads)
         places = _candidates(probe, blocks, slices, maxima, scores, limit, lowest)
     return rescored(probe, blocks, slices.by_block(places), limit, lowest)
 
@@ -130,7 +91,7 @@ def _candidates(
     """The groups' maxima give a first cut; the rows of the groups that reach it, a sharper one."""
     margin = probe.margin(max((block.longest for block in blocks), default=0.0))
     cut = max(kth(maxima, limit) - 2.0 * margin, lowest / probe.scale - margin, LEAST)
-    places = slices.places(slices.groups()[:, maxima >= cut])
+    places = slices.places(np.flatnonzero(maxima >= cut))
     found = scores[places]
     sharper = max(kth(found, limit) - 2.0 * margin, cut)
     return places[found >= sharper]
@@ -165,22 +126,12 @@ class Probe:
         if not (peak > 0.0 and self.norm <= LONGEST_QUERY and len(exact) <= MAX_DIMENSIONS):
             raise ValueError("a query must not be zero, not be longer than 2, and have at most 1040 dimensions")
         self.scale = peak / 127.0
-        self.int8 = np.rint(exact / self.scale).astype(np.int8).reshape(1, -1)
-        self._rest = float(np.linalg.norm(exact - self.scale * self.int8[0]))
+        self.int8 = np.rint(exact / self.scale).astype(np.int8)
+        self._rest = float(np.linalg.norm(exact - self.scale * self.int8))
 
     def margin(self, longest: float) -> float:
         """How far a scanned score (in units of `scale`) may be from the true one."""
         return (self._rest + ROUNDING * self.norm) * longest / self.scale
-
-
-def _scan_slice(probe: Probe, block: Block, part: Slice, scores: Float32Vector, scan: Scan) -> Float32Vector:
-    """Scan the slice's rows into their places among `scores`, dead ones as -inf; returns the groups' maxima."""
-    scanned = scores[part.place : part.place + part.stop - part.start]
-    scan(probe.int8, block.vectors[part.start : part.stop], scanned)
-    np.multiply(scanned, block.scales[part.start : part.stop], out=scanned)
-    if block.dead is not None:
-        np.putmask(scanned, block.dead[part.start : part.stop], -np.inf)
-    return part.maxima(scanned)
 
 
 def kth(scores: NDArray[np.floating[Any]], k: int) -> float:

@@ -3,7 +3,6 @@
 A row's place is its number among the rows of all blocks, one block after another.
 """
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,75 +19,77 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows start..stop of a block, scanned in one go; `place` is the first one's.
+    """Rows start..stop of a block, scanned in one go; `place` is the first one's, `group` the first group's number.
 
-    They fall into groups of `group_rows`: group g is rows g, g + groups, g + 2 groups, ..., so that maxima down the
-    columns need no gathering. Each row of the rest is a group of its own.
+    They fall into groups of `group_rows` rows that follow each other; the last one takes what is left.
     """
 
     block: int
     start: int
     stop: int
     place: int
+    group: int
     group_rows: int
 
-    def maxima(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores [stop - start, ...] -> each group's best one [groups, ...]."""
-        count, whole, others = self._whole_groups, self._whole_rows, scores.shape[1:]
-        strided = scores[:whole].reshape(self.group_rows, count * math.prod(others))
-        return np.concatenate([strided.max(axis=0).reshape(count, *others), scores[whole:]])
-
-    def groups(self) -> NDArray[np.intp]:
-        """[2, groups]: the place of each group's first row, and the step to the next ones; 0 if there are none."""
-        first = np.concatenate([np.arange(self._whole_groups), np.arange(self._whole_rows, self.stop - self.start)])
-        return np.stack([self.place + first, np.where(first < self._whole_groups, self._whole_groups, 0)])
+    @property
+    def rows(self) -> slice:
+        return slice(self.start, self.stop)
 
     @property
-    def _whole_groups(self) -> int:
-        return (self.stop - self.start) // self.group_rows
+    def places(self) -> slice:
+        return slice(self.place, self.place + self.stop - self.start)
 
     @property
-    def _whole_rows(self) -> int:
-        return self._whole_groups * self.group_rows
+    def groups(self) -> slice:
+        return slice(self.group, self.group + -(-(self.stop - self.start) // self.group_rows))
 
 
 class Slices:
-    """All rows of blocks of these lengths, at most `rows` in each slice."""
+    """All rows of blocks of these lengths, at most `rows` in each slice, which is a multiple of `group_rows`."""
 
     def __init__(self, lengths: Sequence[int], *, rows: int, group_rows: int) -> None:
-        self._block_starts = list(accumulate(lengths, initial=0))
+        self._group_rows = group_rows
+        self._row_starts = list(accumulate(lengths, initial=0))
+        self._group_starts = list(accumulate((-(-length // group_rows) for length in lengths), initial=0))
         self._slices = [
-            Slice(block, start, min(start + rows, length), self._block_starts[block] + start, group_rows)
+            Slice(
+                block,
+                start,
+                min(start + rows, length),
+                self._row_starts[block] + start,
+                self._group_starts[block] + start // group_rows,
+                group_rows,
+            )
             for block, length in enumerate(lengths)
             for start in range(0, length, rows)
         ]
-        self._group_rows = group_rows
 
     @property
     def total_rows(self) -> int:
-        return self._block_starts[-1]
+        return self._row_starts[-1]
+
+    @property
+    def total_groups(self) -> int:
+        return self._group_starts[-1]
 
     def each(self, run: Callable[[Slice], Result], threads: int) -> list[Result]:
         """run(slice) for each, in their order."""
         parallel = threads > 1 and len(self._slices) > 1
         return list(_pool(threads, os.getpid()).map(run, self._slices) if parallel else map(run, self._slices))
 
-    def groups(self) -> NDArray[np.intp]:
-        """[2, groups]: those of all slices in their order; see Slice.groups."""
-        return np.concatenate([np.empty((2, 0), np.intp), *(part.groups() for part in self._slices)], axis=1)
-
     def places(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The places of all rows of these groups [2, n]."""
-        firsts, steps = groups[:, :, None]
-        numbers = np.arange(self._group_rows)
-        places: NDArray[np.intp] = (firsts + steps * numbers)[(steps > 0) | (numbers == 0)]
-        return places
+        """The places of all rows of the groups with these numbers; ascending if the numbers are."""
+        row_starts, group_starts = np.array(self._row_starts), np.array(self._group_starts)
+        block = np.searchsorted(group_starts, groups, side="right") - 1
+        firsts = row_starts[block] + (groups - group_starts[block]) * self._group_rows
+        places = firsts[:, None] + np.arange(self._group_rows)
+        inside: NDArray[np.intp] = places[places < row_starts[block + 1, None]]
+        return inside
 
     def by_block(self, places: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-        """Per block, its rows at these places."""
-        places = np.sort(places)
-        parts = np.split(places, np.searchsorted(places, self._block_starts[1:-1]))
-        return [part - start for part, start in zip(parts, self._block_starts[:-1], strict=False)]
+        """Per block, its rows at these places, which are ascending."""
+        parts = np.split(places, np.searchsorted(places, self._row_starts[1:-1]))
+        return [part - start for part, start in zip(parts, self._row_starts[:-1], strict=False)]
 
 
 @cache

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from openrek.store.columns import Columns
-from openrek.store.kernel import Block
 from openrek.store.labels import Labels
 from openrek.store.log import Changes, Entry
+from openrek.store.row_scan import Block
 from openrek.store.segments import FACES, USERS, Segment
 from openrek.store.tables import Bools, find
 

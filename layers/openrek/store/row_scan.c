@@ -1,0 +1,208 @@
+/* Scores of int8 rows against one int8 query: what openrek.store.row_scan calls, and describes.
+
+   Integer sums, then one multiplication in float32, so every path gives the same bits. Four rows go together, so that
+   their sums do not wait for each other, and memory is asked for AHEAD_BYTES before it is needed: no processor does
+   that by itself as well when rows are short. No library is needed, not even C's. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define AHEAD_BYTES 8192
+#define LINE_BYTES 64
+#define INLINE static inline __attribute__((always_inline))
+#define EXPORT __attribute__((visibility("default")))
+
+typedef int32_t int4 __attribute__((vector_size(16)));
+typedef float float4 __attribute__((vector_size(16)));
+
+/* Products of the query with four rows that follow each other; the bytes `ahead` of them are asked for. */
+typedef int4 dots4_of(const int8_t *query, const int8_t *rows, size_t dimensions, size_t ahead);
+
+struct block {
+  const int8_t *vectors;
+  const float *scales;
+  const uint8_t *dead; /* or NULL */
+  size_t rows, dimensions;
+};
+
+#define SCAN_OF const int8_t *query, const struct block *b, size_t group, float *scores, float *maxima
+
+INLINE int32_t dot(const int8_t *a, const int8_t *b, size_t from, size_t to) {
+  int32_t sum = 0;
+  for (size_t i = from; i < to; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+INLINE int4 dots4_plain(const int8_t *query, const int8_t *rows, size_t dimensions, size_t ahead) {
+  int4 sums;
+  for (int k = 0; k < 4; k++, rows += dimensions) {
+    for (size_t i = 0; i < dimensions; i += LINE_BYTES) __builtin_prefetch(rows + i + ahead);
+    sums[k] = dot(query, rows, 0, dimensions);
+  }
+  return sums;
+}
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2")))
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+
+AVX2 INLINE __m256i wide(const int8_t *bytes) { return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)bytes)); }
+
+AVX2 INLINE int4 sums4_avx2(const __m256i sums[4]) {
+  __m256i pairs = _mm256_hadd_epi32(sums[0], sums[1]), others = _mm256_hadd_epi32(sums[2], sums[3]);
+  __m256i all = _mm256_hadd_epi32(pairs, others);
+  return (int4)_mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+
+AVX2 INLINE int4 dots4_avx2(const int8_t *query, const int8_t *rows, size_t dimensions, size_t ahead) {
+  __m256i sums[4] = {0};
+  size_t i = 0;
+  for (; i + 16 <= dimensions; i += 16) {
+    __m256i part = wide(query + i);
+    for (int k = 0; k < 4; k++) {
+      const int8_t *place = rows + k * dimensions + i;
+      if (i % LINE_BYTES == 0) __builtin_prefetch(place + ahead);
+      sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(part, wide(place)));
+    }
+  }
+  int4 all = sums4_avx2(sums);
+  for (int k = 0; i < dimensions && k < 4; k++) all[k] += dot(query, rows + k * dimensions, i, dimensions);
+  return all;
+}
+
+AVX512 INLINE int4 sums4_avx512(const __m512i sums[4]) {
+  __m512i pairs = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[0], sums[1]), _mm512_unpackhi_epi32(sums[0], sums[1]));
+  __m512i others = _mm512_add_epi32(_mm512_unpacklo_epi32(sums[2], sums[3]), _mm512_unpackhi_epi32(sums[2], sums[3]));
+  __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(pairs, others), _mm512_unpackhi_epi64(pairs, others));
+  __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+  return (int4)_mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
+
+/* The first bytes, at most 64, and zeros. */
+AVX512 INLINE __m512i first(const int8_t *bytes, size_t count) {
+  return count >= 64 ? _mm512_loadu_si512(bytes) : _mm512_maskz_loadu_epi8((1ull << count) - 1, bytes);
+}
+
+/* The instruction multiplies unsigned with signed bytes: rows get 128 more, and the sums 128 times the query too much. */
+AVX512 INLINE int4 dots4_avx512(const int8_t *query, const int8_t *rows, size_t dimensions, size_t ahead) {
+  const __m512i flip = _mm512_set1_epi8(-128);
+  __m512i sums[4] = {0}, too_much = {0};
+  for (size_t i = 0; i < dimensions; i += 64) {
+    __m512i part = first(query + i, dimensions - i);
+    too_much = _mm512_dpbusd_epi32(too_much, flip, part);
+    for (int k = 0; k < 4; k++) {
+      const int8_t *place = rows + k * dimensions + i;
+      __builtin_prefetch(place + ahead);
+      sums[k] = _mm512_dpbusd_epi32(sums[k], _mm512_xor_si512(flip, first(place, dimensions - i)), part);
+    }
+  }
+  for (int k = 0; k < 4; k++) sums[k] = _mm512_sub_epi32(sums[k], too_much);
+  return sums4_avx512(sums);
+}
+
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+
+extern unsigned long getauxval(unsigned long) __attribute__((weak)); /* of Linux; it is in every C library */
+
+#define DOTPROD __attribute__((target("dotprod")))
+
+DOTPROD INLINE int4 sums4_dotprod(const int32x4_t sums[4]) {
+  return (int4)vpaddq_s32(vpaddq_s32(sums[0], sums[1]), vpaddq_s32(sums[2], sums[3]));
+}
+
+DOTPROD INLINE int4 dots4_dotprod(const int8_t *query, const int8_t *rows, size_t dimensions, size_t ahead) {
+  int32x4_t sums[4] = {0};
+  size_t i = 0;
+  for (; i + 16 <= dimensions; i += 16) {
+    int8x16_t part = vld1q_s8(query + i);
+    for (int k = 0; k < 4; k++) {
+      const int8_t *place = rows + k * dimensions + i;
+      if (i % LINE_BYTES == 0) __builtin_prefetch(place + ahead);
+      sums[k] = vdotq_s32(sums[k], vld1q_s8(place), part);
+    }
+  }
+  int4 all = sums4_dotprod(sums);
+  for (int k = 0; i < dimensions && k < 4; k++) all[k] += dot(query, rows + k * dimensions, i, dimensions);
+  return all;
+}
+
+#endif
+
+INLINE float living(const struct block *b, size_t row, float score) {
+  return b->dead && b->dead[row] ? -__builtin_inff() : score;
+}
+
+INLINE float4 scores4(dots4_of dots, const int8_t *query, const struct block *b, size_t row, size_t ahead) {
+  float4 scales, scores;
+  __builtin_memcpy(&scales, b->scales + row, sizeof scales);
+  scores = __builtin_convertvector(dots(query, b->vectors + row * b->dimensions, b->dimensions, ahead), float4) * scales;
+  for (int k = 0; b->dead && k < 4; k++) scores[k] = living(b, row + k, scores[k]);
+  return scores;
+}
+
+INLINE void scan(dots4_of dots, const int8_t *query, const struct block *b, size_t group, float *scores,
+                 float *maxima) {
+  const size_t ahead = AHEAD_BYTES / b->dimensions * b->dimensions;
+  for (size_t start = 0, stop; start < b->rows; start = stop) {
+    size_t row = start;
+    float best = -__builtin_inff();
+    float4 best4 = {best, best, best, best};
+    stop = b->rows - start < group ? b->rows : start + group;
+    for (; row + 4 <= stop; row += 4) {
+      float4 found = scores4(dots, query, b, row, ahead);
+      __builtin_memcpy(scores + row, &found, sizeof found);
+      int4 higher = found > best4;
+      best4 = (float4)(((int4)found & higher) | ((int4)best4 & ~higher));
+    }
+    for (int k = 0; k < 4; k++) best = best4[k] > best ? best4[k] : best;
+    for (; row < stop; row++) {
+      int32_t sum = dot(query, b->vectors + row * b->dimensions, 0, b->dimensions);
+      scores[row] = living(b, row, (float)sum * b->scales[row]);
+      best = scores[row] > best ? scores[row] : best;
+    }
+    *maxima++ = best;
+  }
+}
+
+#if defined(__x86_64__)
+AVX2 static void scan_avx2(SCAN_OF) { scan(dots4_avx2, query, b, group, scores, maxima); }
+AVX512 static void scan_avx512(SCAN_OF) { scan(dots4_avx512, query, b, group, scores, maxima); }
+#elif defined(__aarch64__)
+DOTPROD static void scan_dotprod(SCAN_OF) { scan(dots4_dotprod, query, b, group, scores, maxima); }
+#endif
+
+/* The paths of this machine, from the plainest on. */
+EXPORT int openrek_row_scan_paths(void) {
+#if defined(__x86_64__)
+  const unsigned wider = 0x6, widest = 0xe6, avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
+  unsigned a, b, c, d, kept, high;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c >> 27 & 1)) return 1;
+  __asm__("xgetbv" : "=a"(kept), "=d"(high) : "c"(0)); /* the registers that the operating system keeps */
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b >> 5 & 1) || (kept & wider) != wider) return 1;
+  return (b & avx512) == avx512 && (c >> 11 & 1) && (kept & widest) == widest ? 3 : 2;
+#elif defined(__aarch64__) && defined(__APPLE__)
+  return 2;
+#elif defined(__aarch64__)
+  return getauxval && getauxval(16) >> 20 & 1 ? 2 : 1; /* AT_HWCAP, HWCAP_ASIMDDP */
+#else
+  return 1;
+#endif
+}
+
+/* Writes the `scores` of all rows, and to `maxima` the best one of each `group` rows, a multiple of 4, that follow each
+   other. `path` is below openrek_row_scan_paths(). */
+EXPORT void openrek_row_scan(int path, SCAN_OF) {
+  switch (path) {
+#if defined(__x86_64__)
+    case 2: scan_avx512(query, b, group, scores, maxima); break;
+    case 1: scan_avx2(query, b, group, scores, maxima); break;
+#elif defined(__aarch64__)
+    case 1: scan_dotprod(query, b, group, scores, maxima); break;
+#endif
+    default: scan(dots4_plain, query, b, group, scores, maxima);
+  }
+}

@@ -1,0 +1,177 @@
+"""Scores of int8 rows against one int8 query, and where the best ones are: all of a search that is not quick anyway.
+
+Two of them with the same bits: in C (row_scan.c, built by build_row_scan), which takes little longer than memory needs
+to hand over the rows, and in numpy, for machines that the C was not built for. Sums are of integers below 2**24, exact
+in any order; a score is one product in float32.
+"""
+
+import ctypes
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int8Vector: TypeAlias = NDArray[np.int8]
+Int8Matrix: TypeAlias = NDArray[np.int8]
+Float32Vector: TypeAlias = NDArray[np.float32]
+
+SOURCE: Final = Path(__file__).with_name("row_scan.c")
+RECIPE: Final = Path(__file__).with_name("build_row_scan.py")
+BUILT: Final = Path(__file__).with_name("built")
+ROWS_PER_PART: Final = 4096
+"""As many are widened from int8 to float32 at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """n stored rows: vectors int8 [n, d], scales float32 [n], ids uint8 [n, 16], dead bool [n] or None.
+
+    `longest` is the largest norm of any row (scale times int8 vector).
+    """
+
+    vectors: Int8Matrix
+    scales: Float32Vector
+    ids: NDArray[np.uint8]
+    dead: NDArray[np.bool_] | None
+    longest: float
+
+    def part(self, rows: slice) -> "Block":
+        dead = None if self.dead is None else self.dead[rows]
+        return Block(self.vectors[rows], self.scales[rows], self.ids[rows], dead, self.longest)
+
+
+class Scan(Protocol):
+    """Writes to `scores` float32 [n] what each row scores with the int8 query [d], (integer dot product) * scale, dead
+    rows -inf; and to `maxima` float32 [ceil(n / group_rows)] the best of each `group_rows` rows that follow each other.
+
+    `group_rows` is a multiple of 4.
+    """
+
+    def __call__(
+        self, query: Int8Vector, block: Block, group_rows: int, scores: Float32Vector, maxima: Float32Vector
+    ) -> None: ...
+
+
+def numpy_scan(query: Int8Vector, block: Block, group_rows: int, scores: Float32Vector, maxima: Float32Vector) -> None:
+    wide = query.astype(np.float32)
+    for start in range(0, len(scores), ROWS_PER_PART):
+        part = slice(start, start + ROWS_PER_PART)
+        np.matmul(block.vectors[part].astype(np.float32), wide, out=scores[part])
+    np.multiply(scores, block.scales, out=scores)
+    if block.dead is not None:
+        np.putmask(scores, block.dead, -np.inf)
+    np.maximum.reduceat(scores, np.arange(0, len(scores), group_rows), out=maxima)
+
+
+class _Block(ctypes.Structure):
+    """`struct block` of row_scan.c."""
+
+    _fields_ = (
+        ("vectors", ctypes.c_void_p),
+        ("scales", ctypes.c_void_p),
+        ("dead", ctypes.c_void_p),
+        ("rows", ctypes.c_size_t),
+        ("dimensions", ctypes.c_size_t),
+    )
+
+
+class NativeScan:
+    """The scan in C. It does not hold the interpreter's lock, so threads may scan at the same time."""
+
+    def __init__(self, library: ctypes.CDLL, path: int) -> None:
+        """`path`: which of the processor's instructions it uses; 0 are those that every processor has."""
+        self._path = path
+        self._run = library.openrek_row_scan
+        self._run.restype = None
+        self._run.argtypes = (
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.POINTER(_Block),
+            ctypes.c_size_t,
+            ctypes.c_void_p,
+            ctypes.c_void_p,
+        )
+
+    def __call__(
+        self, query: Int8Vector, block: Block, group_rows: int, scores: Float32Vector, maxima: Float32Vector
+    ) -> None:
+        """Raises ValueError for arrays that are not as Scan says: nothing is read or written beyond their ends."""
+        rows, dimensions = block.vectors.shape
+        if group_rows % 4 or group_rows <= 0 or dimensions == 0:
+            raise ValueError("the scan takes groups of a multiple of 4 rows, of at least one dimension")
+        stored = _Block(
+            _address(block.vectors, np.int8, rows, dimensions),
+            _address(block.scales, np.float32, rows),
+            None if block.dead is None else _address(block.dead, np.bool_, rows),
+            rows,
+            dimensions,
+        )
+        self._run(
+            self._path,
+            _address(query, np.int8, dimensions),
+            stored,
+            group_rows,
+            _address(scores, np.float32, rows),
+            _address(maxima, np.float32, -(-rows // group_rows)),
+        )
+
+
+def _address(array: NDArray[Any], dtype: type[np.generic], *shape: int) -> int:
+    """Where it lies in memory. Raises ValueError if it is not just of that type, shape and layout."""
+    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+        raise ValueError(f"the scan takes a contiguous {dtype.__name__} {shape}, not {array.dtype} {array.shape}")
+    return array.ctypes.data
+
+
+def library_path(system: str, machine: str) -> Path:
+    """Where the scan in C lies for such a machine; a change of what it is made from changes the name."""
+    digest = hashlib.sha256(SOURCE.read_bytes() + RECIPE.read_bytes()).hexdigest()[:12]
+    return BUILT / f"row_scan-{system}-{machine}-{digest}.so"
+
+
+def this_machine() -> tuple[str, str]:
+    """(linux or macos or another system, x86_64 or aarch64 or another machine)."""
+    system = platform.system().lower().replace("darwin", "macos")
+    return system, {"amd64": "x86_64", "arm64": "aarch64"}.get(machine := platform.machine().lower(), machine)
+
+
+def native_scans(path: Path) -> tuple[NativeScan, ...]:
+    """One for each way that this machine has, the plainest first; none where the C was not built or can't be loaded."""
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError:
+        return ()
+    return tuple(NativeScan(library, number) for number in range(library.openrek_row_scan_paths()))
+
+
+@cache
+def fastest_scan() -> Scan:
+    return first_right([*reversed(native_scans(library_path(*this_machine()))), numpy_scan])
+
+
+def first_right(scans: Sequence[Scan]) -> Scan:
+    """The first one that gives the same bits as numpy's, here and now: a scan that is wrong on some machine would tell
+    people wrong things about people, and a look takes less than a millisecond.
+    """
+    return next(scan for scan in scans if scan is numpy_scan or _is_right(scan))
+
+
+def _is_right(scan: Scan) -> bool:
+    """A few rows of all lengths of a vector's end, and of values at their limits."""
+    for dimensions in (16, 128, 143):
+        vectors = np.resize(np.arange(-127, 128, dtype=np.int16), (71, dimensions)).astype(np.int8)
+        block = Block(vectors, np.linspace(0.001, 0.01, 71, dtype=np.float32), np.empty((71, 16), np.uint8), None, 20.0)
+        answers = []
+        for each in (scan, numpy_scan):
+            scores, maxima = np.empty(71, np.float32), np.empty(5, np.float32)
+            each(vectors[3], block, 16, scores, maxima)
+            answers.append(scores.tobytes() + maxima.tobytes())
+        if answers[0] != answers[1]:
+            return False
+    return True

@@ -1,0 +1,70 @@
+"""Runs the search kernel's code for arm64 on this machine, in an emulator of that processor."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from elftools.elf.elffile import ELFFile
+from numpy.typing import NDArray
+from unicorn import UC_ARCH_ARM64, UC_MODE_ARM, Uc
+from unicorn.arm64_const import (
+    UC_ARM64_REG_CPACR_EL1,
+    UC_ARM64_REG_LR,
+    UC_ARM64_REG_SP,
+    UC_ARM64_REG_X0,
+    UC_CPU_ARM64_MAX,
+)
+
+from openrek.store.row_scan import Block
+
+CODE, MEMORY, BEYOND = 0x100_0000, 0x1000_0000, 0x10_0000
+SIZE = 1 << 24
+REGISTERS_IN_USE = 0x300000
+"""CPACR_EL1: the vector registers may be used."""
+
+
+class ArmScan:
+    """Scan, as the library for arm64 does it. Memory outside the arrays' pages is not there."""
+
+    def __init__(self, library: Path, path: int) -> None:
+        self._path = path
+        self._machine = Uc(UC_ARCH_ARM64, UC_MODE_ARM)
+        self._machine.ctl_set_cpu_model(UC_CPU_ARM64_MAX)
+        self._machine.reg_write(UC_ARM64_REG_CPACR_EL1, REGISTERS_IN_USE)
+        self._machine.mem_map(CODE, SIZE)
+        self._machine.mem_map(MEMORY, SIZE)
+        with library.open("rb") as file:
+            elf = ELFFile(file)
+            for segment in elf.iter_segments("PT_LOAD"):
+                self._machine.mem_write(CODE + segment["p_vaddr"], segment.data())
+            symbols: Any = elf.get_section_by_name(".dynsym")
+            self._run = CODE + symbols.get_symbol_by_name("openrek_row_scan")[0]["st_value"]
+        self._next = MEMORY
+
+    def __call__(
+        self,
+        query: NDArray[np.int8],
+        block: Block,
+        group_rows: int,
+        scores: NDArray[np.float32],
+        maxima: NDArray[np.float32],
+    ) -> None:
+        self._next = MEMORY
+        rows, dimensions = block.vectors.shape
+        dead = 0 if block.dead is None else self._put(block.dead)
+        fields = [self._put(block.vectors), self._put(block.scales), dead, rows, dimensions]
+        arguments = [self._path, self._put(query), self._put(np.array(fields, np.uint64)), group_rows]
+        outputs = [self._put(scores), self._put(maxima)]
+        for number, value in enumerate([*arguments, *outputs]):
+            self._machine.reg_write(UC_ARM64_REG_X0 + number, value)
+        self._machine.reg_write(UC_ARM64_REG_SP, MEMORY + SIZE - 64)
+        self._machine.reg_write(UC_ARM64_REG_LR, BEYOND)
+        self._machine.emu_start(self._run, BEYOND)
+        for array, place in zip((scores, maxima), outputs, strict=True):
+            array[:] = np.frombuffer(bytes(self._machine.mem_read(place, array.nbytes)), np.float32)
+
+    def _put(self, array: NDArray[Any]) -> int:
+        place = self._next
+        self._machine.mem_write(place, array.tobytes())
+        self._next = -(-(place + array.nbytes) // 64) * 64
+        return place
