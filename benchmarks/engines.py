@@ -85,10 +85,10 @@ class FromCache:
         self._threads = threads
 
     def find(self, query: NDArray[np.float32], find: Find) -> Rows:  # noqa: ARG002
-        int8, scan, rows = Probe(query).int8, fastest_scan(), len(self._few.scales)
+        int8, scan, rows = Probe(query).int8[None], fastest_scan(), len(self._few.scales)
 
         def work(_: int) -> None:
-            scores, maxima = np.empty(rows, np.float32), np.empty(-(-rows // ROWS_PER_GROUP), np.float32)
+            scores, maxima = np.empty((1, rows), np.float32), np.empty((1, -(-rows // ROWS_PER_GROUP)), np.float32)
             for _ in range(self._times // self._threads):
                 scan(int8, self._few, ROWS_PER_GROUP, scores, maxima)
 

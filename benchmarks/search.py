@@ -36,8 +36,7 @@ from benchmarks.engines import BASELINES, MOST, Engine, Find, FromCache, Ours, R
 from benchmarks.gallery import brute_force, gallery, new_photos
 from benchmarks.turns import Result, compared, elapsed_ms
 from openrek.domain.models import SFACE
-from openrek.store.batch import nearest_each
-from openrek.store.kernel import Hits, nearest
+from openrek.store.kernel import Hits, nearest, nearest_each
 from openrek.store.row_scan import Block
 
 SEED = 20

@@ -32,10 +32,11 @@ def scans() -> dict[str, Scan]:
     }
 
 
-def bits(scan: Scan, query: NDArray[np.int8], block: Block, group_rows: int) -> Bits:
-    scores = np.full(len(block.scales), np.nan, np.float32)
-    maxima = np.full(-(-len(scores) // group_rows), np.nan, np.float32)
-    scan(query, block, group_rows, scores, maxima)
+def bits(scan: Scan, queries: NDArray[np.int8], block: Block, group_rows: int) -> Bits:
+    rows = len(block.scales)
+    scores = np.full((len(queries), rows), np.nan, np.float32)
+    maxima = np.full((len(queries), -(-rows // group_rows)), np.nan, np.float32)
+    scan(queries, block, group_rows, scores, maxima)
     return scores.tobytes(), maxima.tobytes()
 
 
@@ -49,16 +50,17 @@ def scanned(draw: st.DrawFn) -> tuple[NDArray[np.int8], Block, int]:
     scales = (10.0 ** chance.uniform(-40, 0, rows)).astype(np.float32)
     dead = draw(st.sampled_from([None, 0.0, 0.3, 1.0]))
     marks = None if dead is None else chance.random(rows) < dead
-    query = draw(st.sampled_from([vectors[0], chance.integers(-127, 128, dimensions, dtype=np.int8)]))
+    queries = chance.integers(-127, 128, (draw(st.integers(1, 4)), dimensions), dtype=np.int8)
+    queries[0] = vectors[0]
     block = Block(vectors, scales, np.zeros((rows, 16), np.uint8), marks, 1.0)
-    return query, block, draw(st.sampled_from([4, 16, 64]))
+    return queries, block, draw(st.sampled_from([4, 16, 64]))
 
 
 @settings(max_examples=150)
 @given(scanned())
 def test_every_scan_gives_the_same_bits(scans: dict[str, Scan], given: tuple[NDArray[np.int8], Block, int]) -> None:
-    query, block, group_rows = given
-    found = {name: bits(scan, query, block, group_rows) for name, scan in scans.items()}
+    queries, block, group_rows = given
+    found = {name: bits(scan, queries, block, group_rows) for name, scan in scans.items()}
     assert found == dict.fromkeys(scans, found["numpy"])
 
 
@@ -70,12 +72,30 @@ def test_sums_are_exact_at_the_extremes(scans: dict[str, Scan], dimensions: int)
     rows[2] = np.where(np.arange(dimensions) % 2, 127, -127)
     block = Block(rows, np.ones(70, np.float32), np.zeros((70, 16), np.uint8), None, 1.0)
     for scan in scans.values():
-        for query in rows[:4]:
-            scores, maxima = np.empty(70, np.float32), np.empty(5, np.float32)
-            scan(query, block, 16, scores, maxima)
+        scores, maxima = np.empty((4, 70), np.float32), np.empty((4, 5), np.float32)
+        scan(rows[:4], block, 16, scores, maxima)
+        for query, got, best in zip(rows[:4], scores, maxima, strict=True):
             wanted = rows.astype(np.int64) @ query.astype(np.int64)
-            assert scores.astype(np.int64).tolist() == wanted.tolist()
-            assert maxima.tolist() == [wanted[start : start + 16].max() for start in range(0, 70, 16)]
+            assert got.astype(np.int64).tolist() == wanted.tolist()
+            assert best.tolist() == [wanted[start : start + 16].max() for start in range(0, 70, 16)]
+
+
+def test_many_queries_of_more_rows_than_a_turn_takes(scans: dict[str, Scan]) -> None:
+    """Into columns of wider arrays, whose others stay as they are."""
+    chance = np.random.default_rng(3)
+    vectors = chance.integers(-127, 128, (9_001, 128), dtype=np.int8)
+    block = Block(vectors, chance.random(9_001, np.float32), np.zeros((9_001, 16), np.uint8), None, 1.0)
+    queries = chance.integers(-127, 128, (3, 128), dtype=np.int8)
+    wanted = (queries.astype(np.float32) @ vectors.astype(np.float32).T) * block.scales
+    for scan in scans.values():
+        scores, maxima = np.full((3, 9_011), np.nan, np.float32), np.full((3, 150), np.nan, np.float32)
+        scan(queries, block, 64, scores[:, 5:9_006], maxima[:, 4:145])
+        assert scores[:, 5:9_006].tobytes() == wanted.tobytes()
+        assert maxima[:, 4:145].tobytes() == np.maximum.reduceat(wanted, np.arange(0, 9_001, 64), axis=1).tobytes()
+        assert np.isnan(scores[:, :5]).all()
+        assert np.isnan(scores[:, 9_006:]).all()
+        assert np.isnan(maxima[:, :4]).all()
+        assert np.isnan(maxima[:, 145:]).all()
 
 
 BEYOND_THE_END = """
@@ -106,11 +126,11 @@ for dimensions in (1, 16, 63, 64, 65, 128, 513):
             at_the_end(np.zeros(rows, np.bool_)),
             1.0,
         )
-        query = at_the_end(np.ones(dimensions, np.int8))
+        queries = at_the_end(np.ones((2, dimensions), np.int8))
         for scan in native_scans(library_path(*this_machine())):
-            scores = at_the_end(np.zeros(rows, np.float32))
-            maxima = at_the_end(np.zeros(-(-rows // 16), np.float32))
-            scan(query, block, 16, scores, maxima)
+            scores = at_the_end(np.zeros((2, rows), np.float32))
+            maxima = at_the_end(np.zeros((2, -(-rows // 16)), np.float32))
+            scan(queries, block, 16, scores, maxima)
             assert (scores == dimensions).all() and (maxima == dimensions).all()
 print("untouched")
 """
@@ -124,14 +144,16 @@ def test_nothing_beyond_the_arrays_is_touched(scans: dict[str, Scan]) -> None:
 def wrong_calls() -> dict[str, Callable[[Scan], None]]:
     rows = np.ones((8, 4), np.int8)
     block = Block(rows, np.ones(8, np.float32), np.zeros((8, 16), np.uint8), None, 1.0)
-    query, scores, maxima = rows[0], np.empty(8, np.float32), np.empty(2, np.float32)
+    query, scores, maxima = rows[:1], np.empty((1, 8), np.float32), np.empty((1, 2), np.float32)
     other = {name: getattr(block, name) for name in ("vectors", "scales", "ids", "dead", "longest")}
     return {
-        "a short query": lambda scan: scan(query[:3], block, 4, scores, maxima),
+        "a short query": lambda scan: scan(query[:, :3], block, 4, scores, maxima),
         "a float query": lambda scan: scan(query.astype(np.float32), block, 4, scores, maxima),  # type: ignore[arg-type]
-        "few scores": lambda scan: scan(query, block, 4, scores[:7], maxima),
+        "few scores": lambda scan: scan(query, block, 4, scores[:, :7], maxima),
         "wide scores": lambda scan: scan(query, block, 4, scores.astype(np.float64), maxima),  # type: ignore[arg-type]
-        "few maxima": lambda scan: scan(query, block, 4, scores, maxima[:1]),
+        "few maxima": lambda scan: scan(query, block, 4, scores, maxima[:, :1]),
+        "one score for two queries": lambda scan: scan(rows[:2], block, 4, scores, maxima),
+        "every other score": lambda scan: scan(query, block, 4, np.empty((1, 16), np.float32)[:, ::2], maxima),
         "an odd group": lambda scan: scan(query, block, 6, scores, maxima),
         "no group": lambda scan: scan(query, block, 0, scores, maxima),
         "every other row": lambda scan: scan(
@@ -150,14 +172,14 @@ def test_arrays_that_do_not_fit_are_refused(scans: dict[str, Scan], name: str) -
 
 def test_a_scan_that_is_wrong_here_is_not_used(scans: dict[str, Scan]) -> None:
     def off_by_one(
-        query: NDArray[np.int8],
+        queries: NDArray[np.int8],
         block: Block,
         group_rows: int,
         scores: NDArray[np.float32],
         maxima: NDArray[np.float32],
     ) -> None:
-        numpy_scan(query, block, group_rows, scores, maxima)
-        scores[-1] += 1
+        numpy_scan(queries, block, group_rows, scores, maxima)
+        scores[-1, -1] += 1
 
     right = scans["native 0"]
     assert first_right([off_by_one, right, numpy_scan]) is right

@@ -43,7 +43,7 @@ class ArmScan:
 
     def __call__(
         self,
-        query: NDArray[np.int8],
+        queries: NDArray[np.int8],
         block: Block,
         group_rows: int,
         scores: NDArray[np.float32],
@@ -53,7 +53,9 @@ class ArmScan:
         rows, dimensions = block.vectors.shape
         dead = 0 if block.dead is None else self._put(block.dead)
         fields = [self._put(block.vectors), self._put(block.scales), dead, rows, dimensions]
-        arguments = [self._path, self._put(query), self._put(np.array(fields, np.uint64)), group_rows]
+        asked = [self._put(queries), len(queries), scores.shape[1], maxima.shape[1]]
+        structs = [self._put(np.array(values, np.uint64)) for values in (asked, fields)]
+        arguments = [self._path, *structs, group_rows]
         outputs = [self._put(scores), self._put(maxima)]
         for number, value in enumerate([*arguments, *outputs]):
             self._machine.reg_write(UC_ARM64_REG_X0 + number, value)
@@ -61,7 +63,8 @@ class ArmScan:
         self._machine.reg_write(UC_ARM64_REG_LR, BEYOND)
         self._machine.emu_start(self._run, BEYOND)
         for array, place in zip((scores, maxima), outputs, strict=True):
-            array[:] = np.frombuffer(bytes(self._machine.mem_read(place, array.nbytes)), np.float32)
+            read = bytes(self._machine.mem_read(place, array.nbytes))
+            array[:] = np.frombuffer(read, np.float32).reshape(array.shape)
 
     def _put(self, array: NDArray[Any]) -> int:
         place = self._next

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.store.row_scan import Block, Float32Vector, Scan, fastest_scan
+from openrek.store.row_scan import Block, Float32Matrix, Float32Vector, Scan, fastest_scan
 from openrek.store.slices import Slice, Slices
 
 MAX_DIMENSIONS: Final = 1040
@@ -64,19 +64,54 @@ def nearest(
     `query` is float32 [d], not zero and at most 2 long; d is the blocks' and at most 1040. Raises ValueError otherwise.
     `scan` is by default the fastest; they give the same answers.
     """
-    probe, scan = Probe(query), scan or fastest_scan()
+    return nearest_each([query], blocks, limit=limit, lowest=lowest, threads=threads, scan=scan)[0]
+
+
+def nearest_each(
+    queries: Sequence[Float32Vector],
+    blocks: Sequence[Block],
+    *,
+    limit: int,
+    lowest: float,
+    threads: int = 1,
+    scan: Scan | None = None,
+    scores_bytes: int = KEPT_BYTES,
+) -> list[Hits]:
+    """`nearest` for each query, in that order. Rows come from memory once for as many queries as fit `scores_bytes` with
+    their scores.
+    """
+    probes, scan = [Probe(query) for query in queries], scan or fastest_scan()
     group_rows = ROWS_PER_GROUP if limit <= FEW_HITS else ROWS_PER_SMALL_GROUP
     slices = Slices([len(block.scales) for block in blocks], rows=ROWS_PER_SLICE, group_rows=group_rows)
-    maxima = np.empty(slices.total_groups, np.float32)
-    with _scratch(slices.total_rows) as scores:
+    at_once = max(1, scores_bytes // (4 * slices.total_rows + 1))
+    return [
+        hits
+        for start in range(0, len(probes), at_once)
+        for hits in _nearest(probes[start : start + at_once], blocks, slices, limit, lowest, threads, scan)
+    ]
+
+
+def _nearest(
+    probes: Sequence["Probe"],
+    blocks: Sequence[Block],
+    slices: Slices,
+    limit: int,
+    lowest: float,
+    threads: int,
+    scan: Scan,
+) -> Iterator[Hits]:
+    queries = np.stack([probe.int8 for probe in probes])
+    maxima = np.empty((len(probes), slices.total_groups), np.float32)
+    with _scratch(len(probes), slices.total_rows) as scores:
 
         def run(part: Slice) -> None:
             block = blocks[part.block].part(part.rows)
-            scan(probe.int8, block, group_rows, scores[part.places], maxima[part.groups])
+            scan(queries, block, slices.group_rows, scores[:, part.places], maxima[:, part.groups])
 
         slices.each(run, threads)
-        places = _candidates(probe, blocks, slices, maxima, scores, limit, lowest)
-    return rescored(probe, blocks, slices.by_block(places), limit, lowest)
+        for probe, best, found in zip(probes, maxima, scores, strict=True):
+            places = _candidates(probe, blocks, slices, best, found, limit, lowest)
+            yield _rescored(probe, blocks, slices.by_block(places), limit, lowest)
 
 
 def _candidates(
@@ -90,10 +125,10 @@ def _candidates(
 ) -> NDArray[np.intp]:
     """The groups' maxima give a first cut; the rows of the groups that reach it, a sharper one."""
     margin = probe.margin(max((block.longest for block in blocks), default=0.0))
-    cut = max(kth(maxima, limit) - 2.0 * margin, lowest / probe.scale - margin, LEAST)
+    cut = max(_kth(maxima, limit) - 2.0 * margin, lowest / probe.scale - margin, LEAST)
     places = slices.places(np.flatnonzero(maxima >= cut))
     found = scores[places]
-    sharper = max(kth(found, limit) - 2.0 * margin, cut)
+    sharper = max(_kth(found, limit) - 2.0 * margin, cut)
     return places[found >= sharper]
 
 
@@ -105,12 +140,13 @@ _kept = _Kept()
 
 
 @contextmanager
-def _scratch(total: int) -> Iterator[Float32Vector]:
-    """So many float32, uninitialised. This thread's memory is used again: fresh pages at each search would cost as much
-    as the scan."""
+def _scratch(queries: int, rows: int) -> Iterator[Float32Matrix]:
+    """float32 [queries, rows], uninitialised. This thread's memory is used again: fresh pages at each search would cost
+    as much as the scan."""
     kept, _kept.buffer = _kept.buffer, _Kept.buffer  # nobody else's, and lost if a slice fails while others still write
+    total = queries * rows
     buffer = kept if len(kept) >= total else np.empty(total, np.float32)
-    yield buffer[:total]
+    yield buffer[:total].reshape(queries, rows)
     if buffer.nbytes <= KEPT_BYTES:
         _kept.buffer = buffer
 
@@ -134,14 +170,14 @@ class Probe:
         return (self._rest + ROUNDING * self.norm) * longest / self.scale
 
 
-def kth(scores: NDArray[np.floating[Any]], k: int) -> float:
+def _kth(scores: NDArray[np.floating[Any]], k: int) -> float:
     """The k-th largest, or -inf when there are fewer."""
     if len(scores) < k:
         return -np.inf
     return float(np.partition(scores, len(scores) - k)[len(scores) - k])
 
 
-def rescored(
+def _rescored(
     probe: Probe, blocks: Sequence[Block], candidates: Sequence[NDArray[np.intp]], limit: int, lowest: float
 ) -> Hits:
     """The best of the candidates, which are rows of each block, by their exact scores."""
@@ -150,7 +186,7 @@ def rescored(
     pairs = list(zip(blocks, candidates, strict=True))
     scores = np.concatenate([np.empty(0), *(_exact(probe, block, found) for block, found in pairs)])
     ids = np.concatenate([np.empty((0, 16), np.uint8), *(block.ids[found] for block, found in pairs)])
-    kept = np.flatnonzero(scores >= max(kth(scores, limit), lowest))
+    kept = np.flatnonzero(scores >= max(_kth(scores, limit), lowest))
     high, low = ids[kept].view(">u8").reshape(-1, 2).T
     order = kept[np.lexsort((low, high, -scores[kept]))][:limit]
     return Hits(numbers[order], rows[order], scores[order])

@@ -1,13 +1,15 @@
-/* Scores of int8 rows against one int8 query: what openrek.store.row_scan calls, and describes.
+/* Scores of int8 rows against int8 queries: what openrek.store.row_scan calls, and describes.
 
    Integer sums, then one multiplication in float32, so every path gives the same bits. Four rows go together, so that
    their sums do not wait for each other, and memory is asked for AHEAD_BYTES before it is needed: no processor does
-   that by itself as well when rows are short. No library is needed, not even C's. */
+   that by itself as well when rows are short. Of many queries each takes its turn at rows that are in the cache.
+   No library is needed, not even C's. */
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define AHEAD_BYTES 8192
+#define CACHED_BYTES (256 << 10)
 #define LINE_BYTES 64
 #define INLINE static inline __attribute__((always_inline))
 #define EXPORT __attribute__((visibility("default")))
@@ -25,7 +27,13 @@ struct block {
   size_t rows, dimensions;
 };
 
-#define SCAN_OF const int8_t *query, const struct block *b, size_t group, float *scores, float *maxima
+/* Query q is `dimensions` bytes, its scores and maxima begin q times so many floats behind those of the first. */
+struct queries {
+  const int8_t *vectors;
+  size_t count, scores, maxima;
+};
+
+#define SCAN_OF const struct queries *q, const struct block *b, size_t group, float *scores, float *maxima
 
 INLINE int32_t dot(const int8_t *a, const int8_t *b, size_t from, size_t to) {
   int32_t sum = 0;
@@ -144,35 +152,44 @@ INLINE float4 scores4(dots4_of dots, const int8_t *query, const struct block *b,
   return scores;
 }
 
-INLINE void scan(dots4_of dots, const int8_t *query, const struct block *b, size_t group, float *scores,
-                 float *maxima) {
+/* The best score of the rows start..stop. */
+INLINE float scan_group(dots4_of dots, const int8_t *query, const struct block *b, size_t start, size_t stop,
+                        float *scores) {
   const size_t ahead = AHEAD_BYTES / b->dimensions * b->dimensions;
-  for (size_t start = 0, stop; start < b->rows; start = stop) {
-    size_t row = start;
-    float best = -__builtin_inff();
-    float4 best4 = {best, best, best, best};
-    stop = b->rows - start < group ? b->rows : start + group;
-    for (; row + 4 <= stop; row += 4) {
-      float4 found = scores4(dots, query, b, row, ahead);
-      __builtin_memcpy(scores + row, &found, sizeof found);
-      int4 higher = found > best4;
-      best4 = (float4)(((int4)found & higher) | ((int4)best4 & ~higher));
-    }
-    for (int k = 0; k < 4; k++) best = best4[k] > best ? best4[k] : best;
-    for (; row < stop; row++) {
-      int32_t sum = dot(query, b->vectors + row * b->dimensions, 0, b->dimensions);
-      scores[row] = living(b, row, (float)sum * b->scales[row]);
-      best = scores[row] > best ? scores[row] : best;
-    }
-    *maxima++ = best;
+  float best = -__builtin_inff();
+  float4 best4 = {best, best, best, best};
+  size_t row = start;
+  for (; row + 4 <= stop; row += 4) {
+    float4 found = scores4(dots, query, b, row, ahead);
+    __builtin_memcpy(scores + row, &found, sizeof found);
+    int4 higher = found > best4;
+    best4 = (float4)(((int4)found & higher) | ((int4)best4 & ~higher));
   }
+  for (int k = 0; k < 4; k++) best = best4[k] > best ? best4[k] : best;
+  for (; row < stop; row++) {
+    int32_t sum = dot(query, b->vectors + row * b->dimensions, 0, b->dimensions);
+    scores[row] = living(b, row, (float)sum * b->scales[row]);
+    best = scores[row] > best ? scores[row] : best;
+  }
+  return best;
+}
+
+INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+INLINE void scan(dots4_of dots, SCAN_OF) {
+  const size_t groups = (b->rows + group - 1) / group, some = CACHED_BYTES / (b->dimensions * group) + 1;
+  for (size_t first = 0; first < groups; first += some)
+    for (size_t i = 0; i < q->count; i++)
+      for (size_t g = first; g < least(first + some, groups); g++)
+        maxima[i * q->maxima + g] = scan_group(dots, q->vectors + i * b->dimensions, b, g * group,
+                                               least((g + 1) * group, b->rows), scores + i * q->scores);
 }
 
 #if defined(__x86_64__)
-AVX2 static void scan_avx2(SCAN_OF) { scan(dots4_avx2, query, b, group, scores, maxima); }
-AVX512 static void scan_avx512(SCAN_OF) { scan(dots4_avx512, query, b, group, scores, maxima); }
+AVX2 static void scan_avx2(SCAN_OF) { scan(dots4_avx2, q, b, group, scores, maxima); }
+AVX512 static void scan_avx512(SCAN_OF) { scan(dots4_avx512, q, b, group, scores, maxima); }
 #elif defined(__aarch64__)
-DOTPROD static void scan_dotprod(SCAN_OF) { scan(dots4_dotprod, query, b, group, scores, maxima); }
+DOTPROD static void scan_dotprod(SCAN_OF) { scan(dots4_dotprod, q, b, group, scores, maxima); }
 #endif
 
 /* The paths of this machine, from the plainest on. */
@@ -193,16 +210,16 @@ EXPORT int openrek_row_scan_paths(void) {
 #endif
 }
 
-/* Writes the `scores` of all rows, and to `maxima` the best one of each `group` rows, a multiple of 4, that follow each
-   other. `path` is below openrek_row_scan_paths(). */
+/* Writes each query's `scores` of all rows, and to its `maxima` the best one of each `group` rows, a multiple of 4, that
+   follow each other. `path` is below openrek_row_scan_paths(). */
 EXPORT void openrek_row_scan(int path, SCAN_OF) {
   switch (path) {
 #if defined(__x86_64__)
-    case 2: scan_avx512(query, b, group, scores, maxima); break;
-    case 1: scan_avx2(query, b, group, scores, maxima); break;
+    case 2: scan_avx512(q, b, group, scores, maxima); break;
+    case 1: scan_avx2(q, b, group, scores, maxima); break;
 #elif defined(__aarch64__)
-    case 1: scan_dotprod(query, b, group, scores, maxima); break;
+    case 1: scan_dotprod(q, b, group, scores, maxima); break;
 #endif
-    default: scan(dots4_plain, query, b, group, scores, maxima);
+    default: scan(dots4_plain, q, b, group, scores, maxima);
   }
 }

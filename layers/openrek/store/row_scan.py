@@ -1,4 +1,4 @@
-"""Scores of int8 rows against one int8 query, and where the best ones are: all of a search that is not quick anyway.
+"""Scores of int8 rows against int8 queries, and where the best ones are: all of a search that is not quick anyway.
 
 Two of them with the same bits: in C (row_scan.c, built by build_row_scan), which takes little longer than memory needs
 to hand over the rows, and in numpy, for machines that the C was not built for. Sums are of integers below 2**24, exact
@@ -17,9 +17,9 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Int8Vector: TypeAlias = NDArray[np.int8]
 Int8Matrix: TypeAlias = NDArray[np.int8]
 Float32Vector: TypeAlias = NDArray[np.float32]
+Float32Matrix: TypeAlias = NDArray[np.float32]
 
 SOURCE: Final = Path(__file__).with_name("row_scan.c")
 RECIPE: Final = Path(__file__).with_name("build_row_scan.py")
@@ -47,26 +47,29 @@ class Block:
 
 
 class Scan(Protocol):
-    """Writes to `scores` float32 [n] what each row scores with the int8 query [d], (integer dot product) * scale, dead
-    rows -inf; and to `maxima` float32 [ceil(n / group_rows)] the best of each `group_rows` rows that follow each other.
+    """Writes to `scores` float32 [q, n] what each row scores with each query of int8 [q, d], (integer dot product) *
+    scale, dead rows -inf; and to `maxima` float32 [q, ceil(n / group_rows)] the best of each `group_rows` rows that
+    follow each other.
 
-    `group_rows` is a multiple of 4.
+    `group_rows` is a multiple of 4. `scores` and `maxima` may be columns of wider arrays.
     """
 
     def __call__(
-        self, query: Int8Vector, block: Block, group_rows: int, scores: Float32Vector, maxima: Float32Vector
+        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None: ...
 
 
-def numpy_scan(query: Int8Vector, block: Block, group_rows: int, scores: Float32Vector, maxima: Float32Vector) -> None:
-    wide = query.astype(np.float32)
-    for start in range(0, len(scores), ROWS_PER_PART):
+def numpy_scan(
+    queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+) -> None:
+    wide = queries.astype(np.float32)
+    for start in range(0, len(block.scales), ROWS_PER_PART):
         part = slice(start, start + ROWS_PER_PART)
-        np.matmul(block.vectors[part].astype(np.float32), wide, out=scores[part])
+        scores[:, part] = wide @ block.vectors[part].astype(np.float32).T
     np.multiply(scores, block.scales, out=scores)
     if block.dead is not None:
-        np.putmask(scores, block.dead, -np.inf)
-    np.maximum.reduceat(scores, np.arange(0, len(scores), group_rows), out=maxima)
+        scores[:, block.dead] = -np.inf
+    np.maximum.reduceat(scores, np.arange(0, len(block.scales), group_rows), axis=1, out=maxima)
 
 
 class _Block(ctypes.Structure):
@@ -81,6 +84,17 @@ class _Block(ctypes.Structure):
     )
 
 
+class _Queries(ctypes.Structure):
+    """`struct queries` of row_scan.c."""
+
+    _fields_ = (
+        ("vectors", ctypes.c_void_p),
+        ("count", ctypes.c_size_t),
+        ("scores", ctypes.c_size_t),
+        ("maxima", ctypes.c_size_t),
+    )
+
+
 class NativeScan:
     """The scan in C. It does not hold the interpreter's lock, so threads may scan at the same time."""
 
@@ -91,7 +105,7 @@ class NativeScan:
         self._run.restype = None
         self._run.argtypes = (
             ctypes.c_int,
-            ctypes.c_void_p,
+            ctypes.POINTER(_Queries),
             ctypes.POINTER(_Block),
             ctypes.c_size_t,
             ctypes.c_void_p,
@@ -99,10 +113,10 @@ class NativeScan:
         )
 
     def __call__(
-        self, query: Int8Vector, block: Block, group_rows: int, scores: Float32Vector, maxima: Float32Vector
+        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         """Raises ValueError for arrays that are not as Scan says: nothing is read or written beyond their ends."""
-        rows, dimensions = block.vectors.shape
+        (count, dimensions), rows = queries.shape, len(block.scales)
         if group_rows % 4 or group_rows <= 0 or dimensions == 0:
             raise ValueError("the scan takes groups of a multiple of 4 rows, of at least one dimension")
         stored = _Block(
@@ -112,19 +126,24 @@ class NativeScan:
             rows,
             dimensions,
         )
-        self._run(
-            self._path,
-            _address(query, np.int8, dimensions),
-            stored,
-            group_rows,
-            _address(scores, np.float32, rows),
-            _address(maxima, np.float32, -(-rows // group_rows)),
+        outputs = (
+            _address(scores, np.float32, count, rows, apart=True),
+            _address(maxima, np.float32, count, -(-rows // group_rows), apart=True),
         )
+        asked = _Queries(
+            _address(queries, np.int8, count, dimensions), count, scores.strides[0] // 4, maxima.strides[0] // 4
+        )
+        self._run(self._path, asked, stored, group_rows, *outputs)
 
 
-def _address(array: NDArray[Any], dtype: type[np.generic], *shape: int) -> int:
-    """Where it lies in memory. Raises ValueError if it is not just of that type, shape and layout."""
-    if array.dtype != dtype or array.shape != shape or not array.flags.c_contiguous:
+def _address(array: NDArray[Any], dtype: type[np.generic], *shape: int, apart: bool = False) -> int:
+    """Where it lies in memory. Raises ValueError if it is not just of that type, shape and layout: without gaps or, if
+    `apart`, with gaps of whole numbers between its rows.
+    """
+    dense = array.flags.c_contiguous
+    if apart and not dense:
+        dense = array[:1].flags.c_contiguous and array.strides[0] >= 0 and array.strides[0] % array.itemsize == 0
+    if array.dtype != dtype or array.shape != shape or not dense:
         raise ValueError(f"the scan takes a contiguous {dtype.__name__} {shape}, not {array.dtype} {array.shape}")
     return array.ctypes.data
 
@@ -169,8 +188,8 @@ def _is_right(scan: Scan) -> bool:
         block = Block(vectors, np.linspace(0.001, 0.01, 71, dtype=np.float32), np.empty((71, 16), np.uint8), None, 20.0)
         answers = []
         for each in (scan, numpy_scan):
-            scores, maxima = np.empty(71, np.float32), np.empty(5, np.float32)
-            each(vectors[3], block, 16, scores, maxima)
+            scores, maxima = np.empty((2, 71), np.float32), np.empty((2, 5), np.float32)
+            each(vectors[3:5], block, 16, scores, maxima)
             answers.append(scores.tobytes() + maxima.tobytes())
         if answers[0] != answers[1]:
             return False

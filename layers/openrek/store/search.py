@@ -12,12 +12,11 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import InvalidParameter, user_not_found
 from openrek.domain.faces import Embedding, FaceMatch
 from openrek.domain.users import UserMatch
-from openrek.store.batch import nearest_each
 from openrek.store.blobs import Blobs
 from openrek.store.heads import same_collection
 from openrek.store.index import Index, in_a_thread
 from openrek.store.items import Items
-from openrek.store.kernel import Hits
+from openrek.store.kernel import Hits, nearest_each
 from openrek.store.labels import Labels
 from openrek.store.memberships import stored_user
 from openrek.store.rows import face_row

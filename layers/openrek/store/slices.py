@@ -48,7 +48,7 @@ class Slices:
     """All rows of blocks of these lengths, at most `rows` in each slice, which is a multiple of `group_rows`."""
 
     def __init__(self, lengths: Sequence[int], *, rows: int, group_rows: int) -> None:
-        self._group_rows = group_rows
+        self.group_rows = group_rows
         self._row_starts = list(accumulate(lengths, initial=0))
         self._group_starts = list(accumulate((-(-length // group_rows) for length in lengths), initial=0))
         self._slices = [
@@ -81,8 +81,8 @@ class Slices:
         """The places of all rows of the groups with these numbers; ascending if the numbers are."""
         row_starts, group_starts = np.array(self._row_starts), np.array(self._group_starts)
         block = np.searchsorted(group_starts, groups, side="right") - 1
-        firsts = row_starts[block] + (groups - group_starts[block]) * self._group_rows
-        places = firsts[:, None] + np.arange(self._group_rows)
+        firsts = row_starts[block] + (groups - group_starts[block]) * self.group_rows
+        places = firsts[:, None] + np.arange(self.group_rows)
         inside: NDArray[np.intp] = places[places < row_starts[block + 1, None]]
         return inside
 
