@@ -77,8 +77,8 @@ def nearest_each(
     scan: Scan | None = None,
     scores_bytes: int = KEPT_BYTES,
 ) -> list[Hits]:
-    """`nearest` for each query, in that order. Rows come from memory once for as many queries as fit `scores_bytes` with
-    their scores.
+    """`nearest` for each query, in that order. Rows come from memory once for as many queries as have their scores in
+    `scores_bytes`.
     """
     probes, scan = [Probe(query) for query in queries], scan or fastest_scan()
     group_rows = ROWS_PER_GROUP if limit <= FEW_HITS else ROWS_PER_SMALL_GROUP
