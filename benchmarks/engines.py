@@ -51,7 +51,7 @@ class Ours:
 
     def use_threads(self, threads: int) -> None:
         self._threads = threads
-        blas_threads(threads)
+        blas_threads(1)  # as `openrek serve` has it
 
     def find(self, query: NDArray[np.float32], find: Find) -> Rows:
         return nearest(query, [self._block], limit=find.top, lowest=find.lowest, threads=self._threads).row

@@ -23,6 +23,7 @@ from infra.package import BUILD, DEPLOYED, LAYERS, THIRD_PARTY, UNZIPPED_LIMIT_B
 from infra.sdk import SERVICES
 from infra.targets import LAMBDA_GLIBC, TARGETS
 from infra.wheels import requirements_of
+from openrek.store.row_scan import library_path
 from tests.infra.templates import ROOT
 
 ON_LAMBDA = ("arm64", "x86_64")
@@ -99,6 +100,19 @@ def test_every_library_that_native_code_needs_is_there(homes: Homes, architectur
             for version in versions(elf):
                 glibc = re.fullmatch(r"GLIBC_2\.(\d+)(\.\d+)?", version)
                 assert glibc is None or int(glibc[1]) <= LAMBDA_GLIBC, path.name
+
+
+@pytest.mark.parametrize("architecture", ON_LAMBDA)
+def test_the_search_kernel_is_the_one_of_this_source_for_that_machine(homes: Homes, architecture: str) -> None:
+    store = homes[architecture] / "layers" / "code" / "python" / "openrek" / "store"
+    wanted = library_path("linux", TARGETS[architecture].machine)
+    assert [path.name for path in (store / "built").iterdir()] == [wanted.name]
+    assert (store / "built" / wanted.name).read_bytes() == wanted.read_bytes()
+
+
+def test_a_packaged_function_searches_with_it(homes: Homes) -> None:
+    code = "from openrek.store.row_scan import fastest_scan, numpy_scan; print(fastest_scan() is not numpy_scan)"
+    assert run(homes["host"], row("SearchFaces"), code).strip() == "True"
 
 
 def versions(elf: ELFFile) -> Iterator[str]:

@@ -41,7 +41,7 @@ NOTES: Final[Mapping[str, str]] = {
     "has no other face). Answers the ids of what was removed.",
     "IndexFaces": f"QualityFilter AUTO and MaxFaces {MOST_FACES_IN_PHOTO} unless given. FaceDetail holds the default "
     "attributes only. The same image with the same ExternalImageId returns the same FaceIds.",
-    "ListCollections": f"In the order of their ids. {_PAGES}.",
+    "ListCollections": f"In the order of their ids (of one over 128 characters the first 96 count). {_PAGES}.",
     "ListFaces": f"In ascending FaceId order. {_PAGES}. FaceIds that do not exist are left out, and so is a UserId; "
     "with both filters, what is in both is listed.",
     "ListTagsForResource": f"{_TAGS}.",
