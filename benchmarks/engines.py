@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from benchmarks.gallery import dequantised
-from openrek.store.kernel import ROWS_PER_GROUP, Probe, nearest
+from openrek.store.kernel import ROWS_PER_GROUP, nearest
+from openrek.store.probe import Probe
 from openrek.store.row_scan import Block, fastest_scan
 
 MOST = 4096

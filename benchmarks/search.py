@@ -9,11 +9,10 @@ by query, and the tables give medians. Every engine is at its fastest of the thr
 - `x`: the baseline's time in openrek's. `recall` is against float64 brute force on the stored vectors: ours must be
   1.000. `>= 0.398` is what a FaceMatchThreshold of 80 asks for, with 4096 as MaxFaces.
 - `of limit`: the time in which as many threads read the int8 rows once and do nothing with them, in openrek's time.
-  `x limit` is the `x` that this would be. A scan asks for rows before it needs them, which that reading does not: it
-  can be a little above 1.
+  `x limit` is the `x` that this would be. Sketches are half of these bytes, so it can be above 1.
 - For the sizes with an aim a line says whether it is met, and gives two limits: the `x` if reading the rows were all,
   and if they were in the cache and scanning them were all.
-- `bytes`: memory resident for one face, with all that the search needs (the vectors' columns, for openrek).
+- `bytes`: memory resident for one face, with all that the search needs (vectors, scales, ids and sketch, for openrek).
 
 The second table has openrek and numpy on the same number of threads; the third one many queries at once, 128-d.
 """
@@ -143,7 +142,8 @@ def resident_bytes() -> int:
 def measure(rows: int, dimensions: int, finds: Sequence[Find], options: argparse.Namespace) -> Iterator[Line]:
     rng = np.random.default_rng(SEED)
     block = gallery(rows, dimensions, rng)
-    our_bytes = sum(column.nbytes for column in (block.vectors, block.scales, block.ids)) / rows
+    columns = [block.vectors, block.scales, block.ids, *([block.sketch.nibbles] if block.sketch else [])]
+    our_bytes = sum(column.nbytes for column in columns) / rows
     queries = new_photos(block, options.rounds, rng)
     best = brute_force(block, queries, min(MOST, rows))
     truths = [[wanted(find, *found) for found in best] for find in finds]

@@ -1,6 +1,7 @@
 """`nearest` against brute force in exact arithmetic, on data made to break bounds, ties and slices."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from openrek.store import kernel
 from openrek.store.kernel import Hits, nearest, nearest_each
+from openrek.store.probe import Probe
 from openrek.store.row_scan import Block, fastest_scan, numpy_scan
+from openrek.store.sketches import fits, sketch_of
 
 pytestmark = pytest.mark.usefixtures("row_scan")
 
@@ -23,8 +26,10 @@ Search: TypeAlias = tuple[NDArray[np.float32], list[Block], int, float]
 def block(
     vectors: Vectors, scales: NDArray[np.float32], ids: NDArray[np.uint8], dead: NDArray[np.bool_] | None
 ) -> Block:
+    """With a sketch where one fits."""
     norms = scales.astype(np.float64) * np.linalg.norm(vectors.astype(np.float64), axis=1)
-    return Block(vectors, scales, ids, dead, float(norms.max(initial=0.0)))
+    sketch = sketch_of(vectors) if fits(vectors.shape[1]) and len(vectors) else None
+    return Block(vectors, scales, ids, dead, float(norms.max(initial=0.0)), sketch)
 
 
 def exact_score(query: NDArray[np.float32], vector: Vectors, scale: np.float32) -> float:
@@ -55,7 +60,7 @@ def as_list(hits: Hits, blocks: Sequence[Block]) -> list[tuple[bytes, int, int, 
 @st.composite
 def searches(draw: st.DrawFn) -> Search:
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
-    dimensions = draw(st.sampled_from([1, 2, 3, 31, 64, 65, 127, 128, 129, 512, 1040]))
+    dimensions = draw(st.sampled_from([1, 2, 3, 31, 64, 65, 127, 128, 128, 128, 129, 256, 512, 1040]))
     query = chance.standard_normal(dimensions)
     shape = draw(st.sampled_from(["random", "sparse", "equal", "one", "tiny rest"]))
     if shape == "sparse":
@@ -162,14 +167,25 @@ def test_numpy_finds_the_same(search: Search) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(searches(), st.integers(0, 20), st.sampled_from([0, 1 << 13, 64 << 20]))
-def test_many_queries_give_what_each_gives_alone(search: Search, number: int, scores_bytes: int) -> None:
+@given(searches(), st.integers(0, 20), st.sampled_from([0, 1 << 13, 64 << 20]), st.sampled_from([0.0, 0.2, 1.0]))
+def test_many_queries_give_what_each_gives_alone(
+    search: Search, number: int, scores_bytes: int, most_candidates: float
+) -> None:
     query, blocks, limit, lowest = search
     queries = [np.roll(query, shift) for shift in range(number)]
 
-    together = nearest_each(queries, blocks, limit=limit, lowest=lowest, threads=2, scores_bytes=scores_bytes)
+    together = nearest_each(
+        queries,
+        blocks,
+        limit=limit,
+        lowest=lowest,
+        threads=2,
+        scores_bytes=scores_bytes,
+        most_candidates=most_candidates,
+    )
 
-    alone = [nearest(each, blocks, limit=limit, lowest=lowest) for each in queries]
+    whole = [replace(block, sketch=None) for block in blocks]
+    alone = [nearest(each, whole, limit=limit, lowest=lowest) for each in queries]
     assert [as_list(hits, blocks) for hits in together] == [as_list(hits, blocks) for hits in alone]
 
 
@@ -250,7 +266,7 @@ def test_the_bound_holds_for_rows_along_the_rounding_rest(seed: int, dimensions:
 def test_the_bound_is_a_bound(search: Search) -> None:
     """No scanned score is further from the true one than `margin` says."""
     query, blocks, _, _ = search
-    probe = kernel.Probe(query)
+    probe = Probe(query)
     exact = probe.fixed / 2.0**40
     for found in blocks:
         living = Block(found.vectors, found.scales, found.ids, None, found.longest)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from openrek.store import build_row_scan, row_scan
 from openrek.store.row_scan import Block, Scan, first_right, native_scans, numpy_scan
+from openrek.store.sketches import MIDDLE, OFFSET, STEP, Sketch, fits, sketch_of, unpacked
 from tests.support.arm import ArmScan
 
 Bits = tuple[bytes, bytes]
@@ -43,7 +44,7 @@ def bits(scan: Scan, queries: NDArray[np.int8], block: Block, group_rows: int) -
 @st.composite
 def scanned(draw: st.DrawFn) -> tuple[NDArray[np.int8], Block, int]:
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
-    dimensions = draw(st.sampled_from([1, 3, 15, 16, 17, 63, 64, 65, 127, 128, 129, 512, 1040]))
+    dimensions = draw(st.sampled_from([1, 3, 15, 16, 17, 63, 64, 65, 127, 128, 128, 128, 129, 256, 512, 1024, 1040]))
     rows = draw(st.sampled_from([1, 2, 3, 4, 5, 15, 16, 63, 64, 65, 127, 200]))
     vectors = chance.integers(-127, 128, (rows, dimensions), dtype=np.int8)
     vectors[chance.random(rows) < 0.2] = draw(st.sampled_from([127, -127, 0]))
@@ -52,7 +53,8 @@ def scanned(draw: st.DrawFn) -> tuple[NDArray[np.int8], Block, int]:
     marks = None if dead is None else chance.random(rows) < dead
     queries = chance.integers(-127, 128, (draw(st.integers(1, 4)), dimensions), dtype=np.int8)
     queries[0] = vectors[0]
-    block = Block(vectors, scales, np.zeros((rows, 16), np.uint8), marks, 1.0)
+    sketch = sketch_of(vectors) if fits(dimensions) and draw(st.booleans()) else None
+    block = Block(vectors, scales, np.zeros((rows, 16), np.uint8), marks, 1.0, sketch)
     return queries, block, draw(st.sampled_from([4, 16, 64]))
 
 
@@ -80,6 +82,33 @@ def test_sums_are_exact_at_the_extremes(scans: dict[str, Scan], dimensions: int)
             assert best.tolist() == [wanted[start : start + 16].max() for start in range(0, 70, 16)]
 
 
+@settings(max_examples=100)
+@given(scanned())
+def test_no_row_scores_more_than_its_sketch_says(
+    scans: dict[str, Scan], given: tuple[NDArray[np.int8], Block, int]
+) -> None:
+    queries, block, _ = given
+    if not block.sketch:
+        return
+    most, maxima = np.empty((len(queries), len(block.scales)), np.float32), np.empty((len(queries), 50), np.float32)
+    numpy_scan(queries, block, 4, most, maxima[:, : -(-len(block.scales) // 4)])
+    true = queries.astype(np.float64) @ block.vectors.astype(np.float64).T * block.scales.astype(np.float64)
+    rounding = 1e-6 * np.abs(queries).max() * 127 * queries.shape[1] * block.scales.astype(np.float64)
+    alive = slice(None) if block.dead is None else ~block.dead
+    assert (most[:, alive] >= (true - rounding)[:, alive]).all()
+
+
+@settings(max_examples=50)
+@given(scanned())
+def test_a_sketch_holds_the_higher_halves(given: tuple[NDArray[np.int8], Block, int]) -> None:
+    _, block, _ = given
+    if block.sketch:
+        high = unpacked(block.sketch.nibbles).astype(np.int64) - OFFSET
+        rest = block.vectors.astype(np.float64) - STEP * high - MIDDLE
+        assert np.abs(rest).max() <= MIDDLE
+        assert block.sketch.rest == np.linalg.norm(rest, axis=1).max()
+
+
 def test_many_queries_of_more_rows_than_a_turn_takes(scans: dict[str, Scan]) -> None:
     """Into columns of wider arrays, whose others stay as they are."""
     chance = np.random.default_rng(3)
@@ -102,6 +131,7 @@ BEYOND_THE_END = """
 import ctypes, mmap, sys
 import numpy as np
 from openrek.store.row_scan import Block, library_path, native_scans, this_machine
+from openrek.store.sketches import Sketch, fits, sketch_of
 
 libc, page = ctypes.CDLL(None), mmap.PAGESIZE
 kept = []
@@ -119,19 +149,20 @@ def at_the_end(array):
 
 for dimensions in (1, 16, 63, 64, 65, 128, 513):
     for rows in (1, 3, 4, 67, 128):
-        block = Block(
-            at_the_end(np.ones((rows, dimensions), np.int8)),
-            at_the_end(np.ones(rows, np.float32)),
-            np.zeros((rows, 16), np.uint8),
-            at_the_end(np.zeros(rows, np.bool_)),
-            1.0,
-        )
+        vectors = at_the_end(np.ones((rows, dimensions), np.int8))
+        sketches = [None]
+        if fits(dimensions):
+            sketches.append(Sketch(at_the_end(sketch_of(vectors).nibbles), sketch_of(vectors).rest))
+        scales, dead = at_the_end(np.ones(rows, np.float32)), at_the_end(np.zeros(rows, np.bool_))
         queries = at_the_end(np.ones((2, dimensions), np.int8))
         for scan in native_scans(library_path(*this_machine())):
-            scores = at_the_end(np.zeros((2, rows), np.float32))
-            maxima = at_the_end(np.zeros((2, -(-rows // 16)), np.float32))
-            scan(queries, block, 16, scores, maxima)
-            assert (scores == dimensions).all() and (maxima == dimensions).all()
+            for sketch in sketches:
+                block = Block(vectors, scales, np.zeros((rows, 16), np.uint8), dead, 1.0, sketch)
+                scores = at_the_end(np.zeros((2, rows), np.float32))
+                maxima = at_the_end(np.zeros((2, -(-rows // 16)), np.float32))
+                scan(queries, block, 16, scores, maxima)
+                assert (scores >= dimensions).all() and (maxima >= dimensions).all()
+                assert sketch or (scores == dimensions).all() and (maxima == dimensions).all()
 print("untouched")
 """
 
@@ -142,7 +173,7 @@ def test_nothing_beyond_the_arrays_is_touched(scans: dict[str, Scan]) -> None:
 
 
 def wrong_calls() -> dict[str, Callable[[Scan], None]]:
-    rows = np.ones((8, 4), np.int8)
+    rows, wide = np.ones((8, 4), np.int8), np.ones((8, 128), np.int8)
     block = Block(rows, np.ones(8, np.float32), np.zeros((8, 16), np.uint8), None, 1.0)
     query, scores, maxima = rows[:1], np.empty((1, 8), np.float32), np.empty((1, 2), np.float32)
     other = {name: getattr(block, name) for name in ("vectors", "scales", "ids", "dead", "longest")}
@@ -160,6 +191,12 @@ def wrong_calls() -> dict[str, Callable[[Scan], None]]:
             query, Block(**{**other, "vectors": np.ones((16, 4), np.int8)[::2]}), 4, scores, maxima
         ),
         "few scales": lambda scan: scan(query, Block(**{**other, "scales": block.scales[:7]}), 4, scores, maxima),
+        "a short sketch": lambda scan: scan(
+            wide[:1], Block(wide, block.scales, block.ids, None, 1.0, sketch_of(wide[:7])), 4, scores, maxima
+        ),
+        "a sketch of dimensions that do not fit": lambda scan: scan(
+            query, Block(**{**other, "sketch": Sketch(np.zeros((8, 2), np.uint8), 1.0)}), 4, scores, maxima
+        ),
         "few dead": lambda scan: scan(query, Block(**{**other, "dead": np.zeros(7, np.bool_)}), 4, scores, maxima),
     }
 
@@ -204,7 +241,7 @@ def copied(tmp_path: Path) -> Path:
     """The source and its builder in a folder of their own."""
     folder = tmp_path / "openrek" / "store"
     folder.mkdir(parents=True)
-    for name in ("row_scan.c", "row_scan.py", "build_row_scan.py"):
+    for name in ("row_scan.c", "row_scan.py", "build_row_scan.py", "sketches.py"):
         shutil.copy(row_scan.SOURCE.with_name(name), folder / name)
     for package in (folder, folder.parent):
         (package / "__init__.py").touch()

@@ -4,7 +4,7 @@ import gc
 import threading
 import weakref
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -17,11 +17,18 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError, InvalidParameter, ResourceNotFound
 from openrek.domain.faces import Embedding, Face, FaceMatch
 from openrek.domain.models import SFACE
+from openrek.store import manifests, segments
 from openrek.store.collections import StoredCollections
 from openrek.store.faces import StoredFaces
+from openrek.store.heads import require_head
 from openrek.store.index import Index
 from openrek.store.items import Delete, Items, Key, Put
+from openrek.store.manifests import Manifest, SegmentRef, blob_name
+from openrek.store.search import StoredSearch
+from openrek.store.sketches import LEAST_ROWS
+from openrek.store.swaps import swap_manifest
 from openrek.store.table import face_key, log_key
+from openrek.store.tables import Table, texts
 from openrek.store.vectors import dequantise, quantise
 from tests.store.faults import FaultyItems
 from tests.store.memory_blobs import MemoryBlobs
@@ -50,6 +57,60 @@ def items(tmp_path: Path) -> Iterator[Items]:
 @pytest.fixture
 def collection(items: Items) -> Collection:
     return new_collection(items)
+
+
+def large_collection(items: Items, blobs: MemoryBlobs, rows: int) -> Collection:
+    """Of one segment, as if one change had added all rows and was compacted since; by twos they are alike."""
+    collection = new_collection(items, "large")
+    chance = np.random.default_rng(rows)
+    vectors = np.repeat(chance.integers(-127, 128, (rows // 2, SFACE.dimensions), dtype=np.int8), 2, axis=0)
+    vectors[::2, :9] //= 2
+    table = Table(
+        ids=np.frombuffer(chance.bytes(16 * rows), np.uint8).reshape(rows, 16),
+        seqs=np.ones(rows, np.uint64),
+        images=np.zeros((rows, 16), np.uint8),
+        geometry=np.zeros((rows, 5), np.float32),
+        scales=(1.0 / np.linalg.norm(vectors.astype(np.float32), axis=1)).astype(np.float32),
+        vectors=vectors,
+        external=texts([None] * rows),
+        owners=texts([None] * rows),
+    ).sorted()
+    head = replace(require_head(items, collection), seq=1, faces=rows)
+    items.transact([Put(head.key, head.attributes())])
+    segment, manifest = (blob_name(head.uid, 0, kind) for kind in ("segment", "manifest"))
+    blobs.put(segment, content := segments.encode(table))
+    named = Manifest(head.uid, 1, 1, 0, (SegmentRef(segment, rows, len(content)),))
+    blobs.put(manifest, manifests.encode(named))
+    assert swap_manifest(items, head, manifest, named)
+    return now(items, collection)
+
+
+def test_a_large_segment_is_sketched_after_the_first_search_and_answers_stay_the_same(
+    items: Items, row_scan: None
+) -> None:
+    blobs, ordered = MemoryBlobs(), list[Callable[[], None]]()
+    collection = large_collection(items, blobs, LEAST_ROWS)
+    searched = StoredSearch(items, blobs, later=ordered.append)
+    matrix = Index(items, blobs).current(collection).faces
+    probes = [
+        dequantise(matrix.blocks[0].vectors[row].tobytes(), float(matrix.blocks[0].scales[row])) for row in (5, 9)
+    ]
+
+    def answers(limit: int, lowest: float) -> list[list[tuple[UUID, float]]]:
+        found = searched.nearest_each(now(items, collection), probes, limit=limit, lowest_cosine=lowest)
+        return [[(match.face.face_id, match.cosine) for match in each] for each in found]
+
+    before = [answers(2, -1.0), answers(4096, 0.4), answers(4096, 0.1)]
+    assert len(ordered) == 1  # however many searches wait for it
+    ordered.pop()()
+    after = [answers(2, -1.0), answers(4096, 0.4), answers(4096, 0.1)]
+    assert after == before
+    assert [len(each) for each in after[0]] == [2, 2]
+    assert ordered == []
+
+    index(items, now(items, collection), 1)  # a new snapshot has the same sketches
+    assert answers(2, -1.0) == before[0]
+    assert ordered == []
 
 
 def index(items: Items, collection: Collection, number: int, faces: int = 5) -> Sequence[Face]:

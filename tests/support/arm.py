@@ -15,7 +15,7 @@ from unicorn.arm64_const import (
     UC_CPU_ARM64_MAX,
 )
 
-from openrek.store.row_scan import Block
+from openrek.store.row_scan import Block, terms_of
 
 CODE, MEMORY, BEYOND = 0x100_0000, 0x1000_0000, 0x10_0000
 SIZE = 1 << 24
@@ -50,12 +50,16 @@ class ArmScan:
         maxima: NDArray[np.float32],
     ) -> None:
         self._next = MEMORY
-        rows, dimensions = block.vectors.shape
+        stored = block.vectors if block.sketch is None else block.sketch.nibbles
         dead = 0 if block.dead is None else self._put(block.dead)
-        fields = [self._put(block.vectors), self._put(block.scales), dead, rows, dimensions]
-        asked = [self._put(queries), len(queries), scores.shape[1], maxima.shape[1]]
+        shape = [*stored.shape, block.vectors.shape[1]]
+        fields = [self._put(stored), self._put(block.scales), dead, *shape]
+        terms = terms_of(queries, block.sketch)
+        times = int(np.float32(terms.times).view(np.uint32))
+        addresses = [self._put(array) for array in (queries, terms.less, terms.plus)]
+        asked = [*addresses, times, len(queries), scores.shape[1], maxima.shape[1]]
         structs = [self._put(np.array(values, np.uint64)) for values in (asked, fields)]
-        arguments = [self._path, *structs, group_rows]
+        arguments = [self._path, block.sketch is not None, *structs, group_rows]
         outputs = [self._put(scores), self._put(maxima)]
         for number, value in enumerate([*arguments, *outputs]):
             self._machine.reg_write(UC_ARM64_REG_X0 + number, value)

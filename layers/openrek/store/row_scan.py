@@ -17,6 +17,9 @@ from typing import Any, Final, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from openrek.store import sketches
+from openrek.store.sketches import Sketch
+
 Int8Matrix: TypeAlias = NDArray[np.int8]
 Float32Vector: TypeAlias = NDArray[np.float32]
 Float32Matrix: TypeAlias = NDArray[np.float32]
@@ -32,7 +35,8 @@ ROWS_PER_PART: Final = 4096
 class Block:
     """n stored rows: vectors int8 [n, d], scales float32 [n], ids uint8 [n, 16], dead bool [n] or None.
 
-    `longest` is the largest norm of any row (scale times int8 vector).
+    `longest` is the largest norm of any row (scale times int8 vector). A scan reads the `sketch` instead of the vectors
+    where there is one.
     """
 
     vectors: Int8Matrix
@@ -40,16 +44,18 @@ class Block:
     ids: NDArray[np.uint8]
     dead: NDArray[np.bool_] | None
     longest: float
+    sketch: Sketch | None = None
 
     def part(self, rows: slice) -> "Block":
         dead = None if self.dead is None else self.dead[rows]
-        return Block(self.vectors[rows], self.scales[rows], self.ids[rows], dead, self.longest)
+        sketch = None if self.sketch is None else Sketch(self.sketch.nibbles[rows], self.sketch.rest)
+        return Block(self.vectors[rows], self.scales[rows], self.ids[rows], dead, self.longest, sketch)
 
 
 class Scan(Protocol):
     """Writes to `scores` float32 [q, n] what each row scores with each query of int8 [q, d], (integer dot product) *
-    scale, dead rows -inf; and to `maxima` float32 [q, ceil(n / group_rows)] the best of each `group_rows` rows that
-    follow each other.
+    scale, or what it scores at most if there is a sketch; dead rows -inf. And to `maxima` float32 [q, ceil(n /
+    group_rows)] the best of each `group_rows` rows that follow each other.
 
     `group_rows` is a multiple of 4. `scores` and `maxima` may be columns of wider arrays.
     """
@@ -59,14 +65,37 @@ class Scan(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A row's score is ((sum of products - less) * times + plus) * scale; less int32 [q], plus float32 [q]."""
+
+    less: NDArray[np.int32]
+    times: float
+    plus: Float32Vector
+
+
+def terms_of(queries: Int8Matrix, sketch: Sketch | None) -> Terms:
+    """Of whole rows the sum itself. Of sketches the upper end of what it can be, see `sketches`."""
+    if sketch is None:
+        return Terms(np.zeros(len(queries), np.int32), 1.0, np.zeros(len(queries), np.float32))
+    sums = queries.sum(axis=1, dtype=np.int32)
+    norms = np.linalg.norm(queries.astype(np.float64), axis=1)
+    plus = (sketches.MIDDLE * sums + norms * sketch.rest).astype(np.float32)
+    return Terms(sketches.OFFSET * sums, float(sketches.STEP), np.nextafter(plus, np.float32(np.inf)))
+
+
 def numpy_scan(
     queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
 ) -> None:
-    wide = queries.astype(np.float32)
+    wide, terms = queries.astype(np.float32), terms_of(queries, block.sketch)
     for start in range(0, len(block.scales), ROWS_PER_PART):
         part = slice(start, start + ROWS_PER_PART)
-        scores[:, part] = wide @ block.vectors[part].astype(np.float32).T
-    np.multiply(scores, block.scales, out=scores)
+        rows = block.vectors[part] if block.sketch is None else sketches.unpacked(block.sketch.nibbles[part])
+        scores[:, part] = wide @ rows.astype(np.float32).T
+    scores -= terms.less[:, None].astype(np.float32)
+    scores *= np.float32(terms.times)
+    scores += terms.plus[:, None]
+    scores *= block.scales
     if block.dead is not None:
         scores[:, block.dead] = -np.inf
     np.maximum.reduceat(scores, np.arange(0, len(block.scales), group_rows), axis=1, out=maxima)
@@ -76,10 +105,11 @@ class _Block(ctypes.Structure):
     """`struct block` of row_scan.c."""
 
     _fields_ = (
-        ("vectors", ctypes.c_void_p),
+        ("rows", ctypes.c_void_p),
         ("scales", ctypes.c_void_p),
         ("dead", ctypes.c_void_p),
-        ("rows", ctypes.c_size_t),
+        ("count", ctypes.c_size_t),
+        ("row_bytes", ctypes.c_size_t),
         ("dimensions", ctypes.c_size_t),
     )
 
@@ -89,6 +119,9 @@ class _Queries(ctypes.Structure):
 
     _fields_ = (
         ("vectors", ctypes.c_void_p),
+        ("less", ctypes.c_void_p),
+        ("plus", ctypes.c_void_p),
+        ("times", ctypes.c_float),
         ("count", ctypes.c_size_t),
         ("scores", ctypes.c_size_t),
         ("maxima", ctypes.c_size_t),
@@ -105,6 +138,7 @@ class NativeScan:
         self._run.restype = None
         self._run.argtypes = (
             ctypes.c_int,
+            ctypes.c_int,
             ctypes.POINTER(_Queries),
             ctypes.POINTER(_Block),
             ctypes.c_size_t,
@@ -116,24 +150,35 @@ class NativeScan:
         self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         """Raises ValueError for arrays that are not as Scan says: nothing is read or written beyond their ends."""
-        (count, dimensions), rows = queries.shape, len(block.scales)
-        if group_rows % 4 or group_rows <= 0 or dimensions == 0:
-            raise ValueError("the scan takes groups of a multiple of 4 rows, of at least one dimension")
+        (count, dimensions), rows, sketch = queries.shape, len(block.scales), block.sketch
+        if group_rows % 4 or group_rows <= 0 or dimensions == 0 or (sketch and not sketches.fits(dimensions)):
+            raise ValueError("the scan takes groups of a multiple of 4 rows, of dimensions that fit")
+        row_bytes = dimensions if sketch is None else dimensions // 2
         stored = _Block(
-            _address(block.vectors, np.int8, rows, dimensions),
+            _address(block.vectors, np.int8, rows, dimensions)
+            if sketch is None
+            else _address(sketch.nibbles, np.uint8, rows, row_bytes),
             _address(block.scales, np.float32, rows),
             None if block.dead is None else _address(block.dead, np.bool_, rows),
             rows,
+            row_bytes,
             dimensions,
         )
         outputs = (
             _address(scores, np.float32, count, rows, apart=True),
             _address(maxima, np.float32, count, -(-rows // group_rows), apart=True),
         )
+        terms = terms_of(queries, sketch)
         asked = _Queries(
-            _address(queries, np.int8, count, dimensions), count, scores.strides[0] // 4, maxima.strides[0] // 4
+            _address(queries, np.int8, count, dimensions),
+            terms.less.ctypes.data,
+            terms.plus.ctypes.data,
+            terms.times,
+            count,
+            scores.strides[0] // 4,
+            maxima.strides[0] // 4,
         )
-        self._run(self._path, asked, stored, group_rows, *outputs)
+        self._run(self._path, sketch is not None, asked, stored, group_rows, *outputs)
 
 
 def _address(array: NDArray[Any], dtype: type[np.generic], *shape: int, apart: bool = False) -> int:
@@ -183,9 +228,11 @@ def first_right(scans: Sequence[Scan]) -> Scan:
 
 def _is_right(scan: Scan) -> bool:
     """A few rows of all lengths of a vector's end, and of values at their limits."""
-    for dimensions in (16, 128, 143):
+    scales = np.linspace(0.001, 0.01, 71, dtype=np.float32)
+    for dimensions in (16, 128, 143, 256):
         vectors = np.resize(np.arange(-127, 128, dtype=np.int16), (71, dimensions)).astype(np.int8)
-        block = Block(vectors, np.linspace(0.001, 0.01, 71, dtype=np.float32), np.empty((71, 16), np.uint8), None, 20.0)
+        sketch = sketches.sketch_of(vectors) if dimensions == 256 else None
+        block = Block(vectors, scales, np.empty((71, 16), np.uint8), None, 20.0, sketch)
         answers = []
         for each in (scan, numpy_scan):
             scores, maxima = np.empty((2, 71), np.float32), np.empty((2, 5), np.float32)

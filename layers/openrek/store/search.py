@@ -19,6 +19,7 @@ from openrek.store.items import Items
 from openrek.store.kernel import Hits, nearest_each
 from openrek.store.labels import Labels
 from openrek.store.memberships import stored_user
+from openrek.store.row_scan import fastest_scan, numpy_scan
 from openrek.store.rows import face_row
 from openrek.store.snapshots import Matrix
 from openrek.store.table import face_key, head_key, user_key
@@ -39,10 +40,11 @@ class StoredSearch:
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
         """`threads`: how many scan one large collection; by default as many as there are cores. `scanned` is
-        told how many rows each search read. `later`: see Index.
+        told how many rows each search read. `later` runs what may wait: see Index, and sketches of large segments.
         """
         self._items = items
         self._index = Index(items, blobs, later=later)
+        self._later = later
         self._threads = threads or os.cpu_count() or 1
         self._scanned = scanned
 
@@ -115,7 +117,10 @@ class StoredSearch:
             self._scanned(len(probes) * sum(len(block.scales) for block in matrix.blocks))
         queries = [np.frombuffer(probe, np.float32) for probe in probes]
         lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
-        return nearest_each(queries, matrix.blocks, limit=limit, lowest=lowest, threads=self._threads)
+        hits = nearest_each(queries, matrix.sketched(), limit=limit, lowest=lowest, threads=self._threads)
+        if fastest_scan() is not numpy_scan:
+            matrix.order_sketches(self._later)
+        return hits
 
 
 def _matches(hits: Hits, labels: Sequence[Labels], match: Callable[[Labels, int, float], Match]) -> list[Match]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.store.blobs import Blobs, Buffer
+from openrek.store.sketches import LazySketch
 from openrek.store.tables import Table, Texts
 
 MAGIC: Final = b"openrek\x00"
@@ -42,10 +43,13 @@ class CorruptSegment(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The rows, ids ascending, and the largest norm of any of them: what the search kernel's bound needs."""
+    """The rows, ids ascending; the largest norm of any of them, which the search kernel's bound needs; and a sketch of
+    their vectors, once searches want it.
+    """
 
     table: Table
     longest: float
+    sketch: LazySketch
 
 
 def encode(table: Table, kind: int = FACES) -> bytes:
@@ -99,7 +103,7 @@ def decode(buffer: Buffer, kind: int = FACES) -> Segment:
     table = Table(
         ids, seqs, images, geometry, scales, vectors, Texts(external_ends, external), Texts(owner_ends, owners)
     )
-    return Segment(table, longest)
+    return Segment(table, longest, LazySketch(vectors))
 
 
 def ids_and_seqs(blobs: Blobs, name: str, kind: int = FACES) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:

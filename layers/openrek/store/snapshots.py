@@ -3,7 +3,7 @@
 A snapshot is immutable: any number of threads may search it while the next one is made beside it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,15 +13,37 @@ from openrek.store.labels import Labels
 from openrek.store.log import Changes, Entry
 from openrek.store.row_scan import Block
 from openrek.store.segments import FACES, USERS, Segment
+from openrek.store.sketches import LazySketch
 from openrek.store.tables import Bools, find
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """All rows of one kind: `labels[b]` says what the rows of `blocks[b]` stand for."""
+    """All rows of one kind: `labels[b]` says what the rows of `blocks[b]` stand for, `sketches[b]` may shorten the way
+    through them.
+    """
 
     blocks: tuple[Block, ...]
     labels: tuple[Labels, ...]
+    sketches: tuple[LazySketch | None, ...]
+
+    def sketched(self) -> list[Block]:
+        """The blocks with the sketches that are there now."""
+        return [
+            replace(block, sketch=sketch.made) if sketch else block
+            for block, sketch in zip(self.blocks, self.sketches, strict=True)
+        ]
+
+    def order_sketches(self, later: Callable[[Callable[[], None]], None]) -> None:
+        """`later` is given the making of those that are missing, once."""
+        claimed = [sketch for sketch in self.sketches if sketch and sketch.claim()]
+
+        def make() -> None:
+            for sketch in claimed:
+                sketch.make()
+
+        if claimed:
+            later(make)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +81,7 @@ class Held:
         table = self.segment.table
         columns = (table.ids, table.seqs, table.images, table.geometry, table.scales, table.vectors)
         text = table.external.content.nbytes + table.owners.content.nbytes + 8 * len(table)
-        return sum(column.nbytes for column in columns) + text + len(table)
+        return sum(column.nbytes for column in columns) + text + len(table) + self.segment.sketch.size_bytes
 
 
 class Rows:
@@ -85,8 +107,11 @@ class Rows:
 
     def matrix(self) -> Matrix:
         young, labels = self._columns.view()
-        blocks = (held.block() for held in self.held)
-        return Matrix((*blocks, young), (*(held.segment.table.labels for held in self.held), labels))
+        return Matrix(
+            (*(held.block() for held in self.held), young),
+            (*(held.segment.table.labels for held in self.held), labels),
+            (*(held.segment.sketch for held in self.held), None),
+        )
 
 
 class Memory:
