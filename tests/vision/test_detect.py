@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from openrek.vision import detect
+from openrek.vision.pixels import lent_words
 from openrek.vision.reader import FaceReader
 from openrek.vision.resample import enlarged_tensor, reduced_tensor, reduced_tensors
 from tests.support.originals import originals
@@ -164,6 +165,17 @@ def test_reducing_takes_two_pixels_of_each_diagonal(photos: dict[str, bytes], si
     assert (tensor[:, : size[1], : size[0]] == expected).all()
     assert not tensor[:, size[1] :].any()
     assert not tensor[:, :, size[0] :].any()
+
+
+@pytest.mark.parametrize("size", [(2200, 2056), (1280, 1192)])
+def test_pictures_that_pillow_does_not_lend_are_reduced_alike(photos: dict[str, bytes], size: tuple[int, int]) -> None:
+    picture = opened(photos["coffee.png"]).resize((2200, 2056))
+
+    tensor = reduced_tensor(picture, size)[0]
+
+    assert lent_words(picture) is None
+    expected = plain(picture if size == picture.size else diagonal_mean(picture, size))
+    assert (tensor[:, : size[1], : size[0]] == expected).mean() > 0.999
 
 
 @pytest.mark.parametrize("size", [(600, 400), (599, 399), (400, 267), (301, 202), (61, 41), (65, 130)])

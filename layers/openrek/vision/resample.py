@@ -2,7 +2,7 @@
 zeros to the right and below up to multiples of 32.
 
 Reducing takes the mean of two samples a pixel, a quarter and three quarters down the diagonal of what it covers: the
-detector finds the same faces with the same scores as after an area filter, in a fifth of its time. Enlarging is
+detector finds the same faces with the same scores as after an area filter, in a third of its time. Enlarging is
 bilinear, in float32. Both go strip by strip, each from the picture to the tensors while it is in the cache.
 """
 
@@ -13,14 +13,15 @@ import numpy
 from PIL import Image
 
 from openrek.vision.arrays import Floats, Words
-from openrek.vision.pixels import words
+from openrek.vision.pixels import lent_words, words
 
 STEP_PX = 32
 COARSER = 4
 _PLACES = (0.25, 0.75)
-_STRIP_PX = 128
-_COLUMNS = 64
-_ROWS = 16
+_STRIP_PX = 64  # of 1280 words: with its intermediates it fits a cache of 2 MB; smaller ones cost more calls
+_TALL_STRIP_PX = 128
+_COLUMNS = 64  # blocks of a product: small enough to skip most zeros, large enough to be worth a call,
+_ROWS = 16  # and below the size from which OpenBLAS wakes other threads, two times 2^18 multiplications
 _LOW_7_BITS = 0x7F7F7F7F
 
 
@@ -42,47 +43,51 @@ def reduced_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
 
 
 def reduced_tensors(image: Image.Image, size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """The picture at a smaller or its own (width, height), and COARSER times smaller still."""
-    fine, coarse = _empty(size), _empty((-(-size[0] // COARSER), -(-size[1] // COARSER)))
+    """The picture at a smaller or its own (width, height), and COARSER times smaller still: the mean of the four pixels
+    on the diagonal of every 4 x 4, the last row and column standing in for missing ones."""
+    width, height = -(-size[0] // COARSER), -(-size[1] // COARSER)
+    fine, coarse = _empty(size), _empty((width, height))
+    diagonal = numpy.empty((COARSER, height, width), numpy.int32)
     for top, pixels in _strips(image, size):
         _unpack(pixels, fine[0, :, top:, : size[0]])
-        small = _coarser(pixels)
-        _unpack(small, coarse[0, :, top // COARSER :, : small.shape[1]])
+        for place, samples in enumerate(diagonal[:, top // COARSER :]):
+            rows, columns = (numpy.minimum(numpy.arange(0, side, COARSER) + place, side - 1) for side in pixels.shape)
+            pixels.take(rows, axis=0).take(columns, axis=1, out=samples[: len(rows)], mode="clip")
+    _unpack(_mean(_mean(*diagonal[:2]), _mean(*diagonal[2:])), coarse[0, :, :, :width])
     return fine, coarse
-
-
-def _coarser(pixels: Words) -> Words:
-    """The mean of the four pixels on the diagonal of every 4 x 4; the last row and column stand in for missing ones."""
-    diagonal = []
-    for place in range(COARSER):
-        rows, columns = (numpy.minimum(numpy.arange(0, side, COARSER) + place, side - 1) for side in pixels.shape)
-        diagonal.append(pixels.take(rows, axis=0).take(columns, axis=1))
-    return _mean(_mean(*diagonal[:2]), _mean(*diagonal[2:]))
 
 
 def enlarged_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
     """The picture, of at least 2 x 2 pixels, at a larger or its own (width, height)."""
     tensor = _empty(size)
     columns = [*_blocks(image.width, size[0], range(0, size[0], _COLUMNS))]
-    for top in range(0, size[1], _STRIP_PX):
-        _enlarge(image, size, top, columns, tensor[0, :, top : min(top + _STRIP_PX, size[1]), : size[0]])
+    for top in range(0, size[1], _TALL_STRIP_PX):
+        _enlarge(image, size, top, columns, tensor[0, :, top : min(top + _TALL_STRIP_PX, size[1]), : size[0]])
     return tensor
 
 
 def _strips(image: Image.Image, size: tuple[int, int]) -> Iterator[tuple[int, Words]]:
     """The picture at a smaller or its own (width, height): the row at which each strip begins, and its words."""
     width, height = size
+    lent = lent_words(image)
     for top in range(0, height, _STRIP_PX):
         rows = range(top, min(top + _STRIP_PX, height))
-        if size == image.size:
-            yield top, words(image.crop((0, rows.start, width, rows.stop)))
+        if size != image.size:
+            yield top, _mean(*(_sampled(image, lent, size, rows, place) for place in _PLACES))
+        elif lent is not None:
+            yield top, lent[rows.start : rows.stop]
         else:
-            yield top, _mean(*(_sampled(image, size, rows, place) for place in _PLACES))
+            yield top, words(image.crop((0, rows.start, width, rows.stop)))
 
 
-def _sampled(image: Image.Image, size: tuple[int, int], rows: range, place: float) -> Words:
-    """Rows of the picture at a smaller (width, height): the pixels at `place` 0..1 on the diagonals."""
+def _sampled(image: Image.Image, lent: Words | None, size: tuple[int, int], rows: range, place: float) -> Words:
+    """Rows of the picture at a smaller (width, height): the pixels at `place` 0..1 on the diagonals. Pillow takes them
+    where it does not lend them, in twice the time."""
     across, down = image.width / size[0], image.height / size[1]
+    if lent is not None:
+        lines = ((numpy.arange(rows.start, rows.stop) + place) * down).astype(numpy.intp)
+        columns = ((numpy.arange(size[0]) + place) * across).astype(numpy.intp)
+        return lent.take(lines, axis=0).take(columns, axis=1)
     affine = (across, 0, (place - 0.5) * across, 0, down, (rows.start + place - 0.5) * down)
     return words(image.transform((size[0], len(rows)), Image.Transform.AFFINE, affine, Image.Resampling.NEAREST))
 
@@ -136,10 +141,6 @@ def _empty(size: tuple[int, int]) -> Floats:
 
 def _unpack(pixels: Words, planes: Floats) -> None:
     """Words [H, W] -> the first H rows of float32 [3, .., W], blue first."""
-    rows = planes[:, : len(pixels)]
-    channel = pixels & 0xFF
-    rows[2] = channel
-    for plane, shift in ((1, 8), (0, 16)):
-        numpy.right_shift(pixels, shift, out=channel)
-        channel &= 0xFF
-        rows[plane] = channel
+    channels = pixels.view(numpy.uint8).reshape(*pixels.shape, 4)
+    for plane, channel in zip(planes, (2, 1, 0), strict=True):
+        plane[: len(pixels)] = channels[..., channel]
