@@ -44,15 +44,20 @@ def reduced_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
 
 def reduced_tensors(image: Image.Image, size: tuple[int, int]) -> tuple[Floats, Floats]:
     """The picture at a smaller or its own (width, height), and COARSER times smaller still: the mean of the four pixels
-    on the diagonal of every 4 x 4, the last row and column standing in for missing ones."""
+    on the diagonal of every 4 x 4; beyond the picture's edge each is as the one before it."""
     width, height = -(-size[0] // COARSER), -(-size[1] // COARSER)
     fine, coarse = _empty(size), _empty((width, height))
     diagonal = numpy.empty((COARSER, height, width), numpy.int32)
     for top, pixels in _strips(image, size):
         _unpack(pixels, fine[0, :, top:, : size[0]])
         for place, samples in enumerate(diagonal[:, top // COARSER :]):
-            rows, columns = (numpy.minimum(numpy.arange(0, side, COARSER) + place, side - 1) for side in pixels.shape)
-            pixels.take(rows, axis=0).take(columns, axis=1, out=samples[: len(rows)], mode="clip")
+            there = pixels[place::COARSER, place::COARSER]
+            samples[: there.shape[0], : there.shape[1]] = there
+    for place in range(1, COARSER):
+        if (width - 1) * COARSER + place >= size[0]:
+            diagonal[place, :, -1] = diagonal[place - 1, :, -1]
+        if (height - 1) * COARSER + place >= size[1]:
+            diagonal[place, -1] = diagonal[place - 1, -1]
     _unpack(_mean(_mean(*diagonal[:2]), _mean(*diagonal[2:])), coarse[0, :, :, :width])
     return fine, coarse
 
