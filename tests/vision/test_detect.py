@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from openrek.vision import detect
+from openrek.vision.pixels import lent_words
 from openrek.vision.reader import FaceReader
-from openrek.vision.resample import enlarged_tensor, reduced, reduced_tensors, to_tensor
+from openrek.vision.resample import enlarged_tensor, reduced_tensor, reduced_tensors
 from tests.support.originals import originals
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text("utf-8"))
@@ -31,6 +32,10 @@ def as_opencv(found: detect.Found) -> numpy.ndarray:
     return numpy.concatenate([found.boxes, found.points.reshape(-1, 10), found.scores[:, None]], axis=1)
 
 
+def tensor_of(image: Image.Image) -> numpy.ndarray:
+    return reduced_tensor(image, image.size)
+
+
 def group(photos: dict[str, bytes]) -> Image.Image:
     canvas = Image.new("RGB", (1003, 701), "grey")
     for place, name in enumerate(["obama.jpg", "biden.jpg", "astronaut.png", "obama3.jpg"]):
@@ -41,7 +46,7 @@ def group(photos: dict[str, bytes]) -> Image.Image:
 
 
 def test_golden_face(reader: FaceReader, photos: dict[str, bytes]) -> None:
-    found = detect.search(reader.session("yunet"), to_tensor(opened(photos["astronaut.png"])))
+    found = detect.search(reader.session("yunet"), tensor_of(opened(photos["astronaut.png"])))
 
     assert as_opencv(found) == pytest.approx(numpy.array(GOLDEN["yunet"]["astronaut"]), abs=2e-3)
 
@@ -49,7 +54,7 @@ def test_golden_face(reader: FaceReader, photos: dict[str, bytes]) -> None:
 def test_equals_opencv_on_a_group_with_odd_sides(reader: FaceReader, photos: dict[str, bytes]) -> None:
     picture = group(photos)
 
-    found = as_opencv(detect.search(reader.session("yunet"), to_tensor(picture)))
+    found = as_opencv(detect.search(reader.session("yunet"), tensor_of(picture)))
 
     expected = opencv_faces(picture)
     assert len(expected) == 4
@@ -57,7 +62,7 @@ def test_equals_opencv_on_a_group_with_odd_sides(reader: FaceReader, photos: dic
 
 
 def test_swapped_channels_would_be_noticed(reader: FaceReader, photos: dict[str, bytes]) -> None:
-    tensor = to_tensor(opened(photos["astronaut.png"]))
+    tensor = tensor_of(opened(photos["astronaut.png"]))
 
     found = detect.search(reader.session("yunet"), numpy.ascontiguousarray(tensor[:, ::-1]))
 
@@ -122,34 +127,81 @@ def test_searched_sizes() -> None:
     assert {size: detect.searched_size(size) for size in sizes} == sizes
 
 
-def test_enlarging_equals_opencvs_bilinear(photos: dict[str, bytes]) -> None:
-    picture = opened(photos["coffee.png"])
+@pytest.mark.parametrize("source", [(600, 400), (599, 400), (1024, 683), (320, 213), (2, 3)])
+def test_enlarging_equals_opencvs_bilinear(photos: dict[str, bytes], source: tuple[int, int]) -> None:
+    picture = opened(photos["coffee.png"]).resize(source)
 
     tensor = enlarged_tensor(picture, (1280, 853))
 
     expected = cv2.resize(numpy.asarray(picture).astype(numpy.float32), (1280, 853))[:, :, ::-1].transpose(2, 0, 1)
     assert tensor.shape == (1, 3, 864, 1280)
-    assert numpy.abs(tensor[0, :, :853, :1280] - expected).max() < 0.5
+    assert numpy.abs(tensor[0, :, :853, :1280] - expected).max() < 0.05
     assert not tensor[0, :, 853:].any()
 
 
-@pytest.mark.parametrize("size", [(599, 399), (400, 267), (61, 41)])
-def test_reducing_keeps_places_and_means(photos: dict[str, bytes], size: tuple[int, int]) -> None:
+def plain(image: Image.Image) -> numpy.ndarray:
+    """float32 [3, H, W], blue first."""
+    return numpy.asarray(image).astype(numpy.float32)[:, :, ::-1].transpose(2, 0, 1)
+
+
+def diagonal_mean(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Pixels at a quarter and at three quarters of the diagonals; right where no such place is between two pixels."""
+    pixels, samples = numpy.asarray(image).astype(int), []
+    for quarters in (1, 3):
+        columns, rows = (
+            (4 * numpy.arange(n) + quarters) * side // (4 * n) for n, side in zip(size, image.size, strict=True)
+        )
+        samples.append(pixels[rows][:, columns])
+    return Image.fromarray(((samples[0] + samples[1] + 1) // 2).astype(numpy.uint8))
+
+
+@pytest.mark.parametrize("size", [(600, 400), (596, 392), (400, 264), (300, 200), (60, 40), (64, 128)])
+def test_reducing_takes_two_pixels_of_each_diagonal(photos: dict[str, bytes], size: tuple[int, int]) -> None:
     picture = opened(photos["coffee.png"])
 
-    small = numpy.asarray(reduced(picture, size)).astype(float)
+    tensor = reduced_tensor(picture, size)[0]
 
-    expected = numpy.asarray(picture.resize(size, Image.Resampling.BOX)).astype(float)
-    assert small.mean(axis=(0, 1)) == pytest.approx(expected.mean(axis=(0, 1)), abs=1)
-    assert numpy.sqrt(((small - expected) ** 2).mean()) < 8
+    expected = plain(picture if size == picture.size else diagonal_mean(picture, size))
+    assert (tensor[:, : size[1], : size[0]] == expected).all()
+    assert not tensor[:, size[1] :].any()
+    assert not tensor[:, :, size[0] :].any()
 
 
-@pytest.mark.parametrize("size", [(600, 400), (599, 399), (301, 200)])
-def test_going_band_by_band_changes_nothing(photos: dict[str, bytes], size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(2200, 2056), (1280, 1192)])
+def test_pictures_that_pillow_does_not_lend_are_reduced_alike(photos: dict[str, bytes], size: tuple[int, int]) -> None:
+    picture = opened(photos["coffee.png"]).resize((2200, 2056))
+
+    tensor = reduced_tensor(picture, size)[0]
+
+    assert lent_words(picture) is None
+    expected = plain(picture if size == picture.size else diagonal_mean(picture, size))
+    assert (tensor[:, : size[1], : size[0]] == expected).mean() > 0.999
+
+
+@pytest.mark.parametrize("size", [(600, 400), (599, 399), (400, 267), (301, 202), (61, 41), (65, 130)])
+def test_the_coarse_picture_is_the_mean_of_the_fine_ones_diagonals(
+    photos: dict[str, bytes], size: tuple[int, int]
+) -> None:
     picture = opened(photos["coffee.png"])
 
-    fine, coarse = reduced_tensors(picture, size, 4)
+    fine, coarse = reduced_tensors(picture, size)
 
-    assert fine.shape == to_tensor(reduced(picture, size)).shape
-    assert numpy.abs(fine - to_tensor(reduced(picture, size))).mean() < 0.1
-    assert numpy.abs(coarse - to_tensor(reduced(picture, size).reduce(4))).mean() < 0.1
+    width, height = -(-size[0] // 4), -(-size[1] // 4)
+    left, top = 4 * numpy.arange(width), 4 * numpy.arange(height)[:, None]
+    inside = numpy.minimum(size[0] - 1 - left, size[1] - 1 - top)
+    diagonals = [fine[0][:, top + step, left + step] for step in (numpy.minimum(n, inside) for n in range(4))]
+    assert (fine == reduced_tensor(picture, size)).all()
+    assert numpy.abs(coarse[0, :, :height, :width] - numpy.mean(diagonals, axis=0)).max() <= 1
+    assert not coarse[0, :, height:].any()
+    assert not coarse[0, :, :, width:].any()
+
+
+@pytest.mark.parametrize("size", [(300, 200), (187, 131), (97, 80)])
+@pytest.mark.parametrize("level", [0, 255])
+def test_a_plain_picture_stays_plain(size: tuple[int, int], level: int) -> None:
+    picture = Image.new("RGB", (300, 200), (level, 255, 255 - level))
+
+    fine, coarse = reduced_tensors(picture, size)
+
+    for tensor, (width, height) in ((fine, size), (coarse, (-(-size[0] // 4), -(-size[1] // 4)))):
+        assert (tensor[0, :, :height, :width] == numpy.array([255 - level, 255, level])[:, None, None]).all()

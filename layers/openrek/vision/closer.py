@@ -12,7 +12,7 @@ from PIL import Image
 
 from openrek.vision.arrays import Floats
 from openrek.vision.detect import search
-from openrek.vision.resample import reduced, to_tensor
+from openrek.vision.resample import enlarged_tensor, reduced_tensor
 
 CLOSE_FROM_PX = 180
 CLOSE_UP_TO_PX = 400
@@ -29,14 +29,13 @@ def is_close(height_px: float) -> bool:
 def closer_points(session: InferenceSession, image: Image.Image, box: Floats, points: Floats) -> Floats:
     """The five points [5, 2] of the face in `box` (left, top, width, height in pixels of `image`) as the second look
     sees them; the given ones when it does not see that face."""
-    side = max(1, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
+    side = max(2, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
     if side > 1.25 * max(image.size):
         return points
     left, top = (round(float(start + length / 2 - side / 2)) for start, length in zip(box[:2], box[2:], strict=True))
     look = image.crop((left, top, left + side, top + side))
-    size = (LOOK_PX, LOOK_PX)
-    look = reduced(look, size) if side > LOOK_PX else look.resize(size, Image.Resampling.BILINEAR)
-    found = search(session, to_tensor(look))
+    to_size = reduced_tensor if side > LOOK_PX else enlarged_tensor
+    found = search(session, to_size(look, (LOOK_PX, LOOK_PX)))
     scale = side / LOOK_PX
     boxes = found.boxes * scale + numpy.array([left, top, 0, 0], numpy.float32)
     shared = _shared(box, boxes)

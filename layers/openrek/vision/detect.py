@@ -16,14 +16,13 @@ from onnxruntime import InferenceSession
 from PIL import Image
 
 from openrek.vision.arrays import Floats
-from openrek.vision.resample import enlarged_tensor, reduced, reduced_tensors, to_tensor
+from openrek.vision.resample import COARSER, enlarged_tensor, reduced_tensor, reduced_tensors
 
 LONGEST_SIDE_PX = 1280
 LEAST_ENLARGEMENT = 1.25
 LARGEST_ENLARGEMENT = 4
 LEAST_SCORE = 0.7
 LARGEST_OVERLAP = 0.3
-COARSER = 4
 FINE_UP_TO_PX = 480
 COARSE_FROM_PX = 320
 LEAST_WITHIN = 0.8
@@ -67,9 +66,8 @@ def tensors(image: Image.Image) -> tuple[Floats, Floats]:
     """What is searched finely and, COARSER times smaller, coarsely."""
     size = searched_size(image.size)
     if size[0] <= image.width:
-        return reduced_tensors(image, size, COARSER)
-    small = (-(-size[0] // COARSER), -(-size[1] // COARSER))
-    return enlarged_tensor(image, size), to_tensor(reduced(image, small))
+        return reduced_tensors(image, size)
+    return enlarged_tensor(image, size), reduced_tensor(image, (-(-size[0] // COARSER), -(-size[1] // COARSER)))
 
 
 def search(session: InferenceSession, tensor: Floats) -> Found:

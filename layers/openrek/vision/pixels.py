@@ -1,0 +1,47 @@
+"""The pixels of a picture as words: copied, or Pillow's own memory.
+
+Pillow lends its memory by the Arrow PyCapsule interface, https://arrow.apache.org/docs/format/CDataInterface.html: an
+RGB picture is an array of lists of four bytes, a list a pixel. It does so if the rows lie end to end, as they do up to
+16 MB (Pillow's largest block).
+"""
+
+import ctypes
+
+import numpy
+from PIL import Image
+
+from openrek.vision.arrays import Words
+
+
+class _ArrowArray(ctypes.Structure):
+    """struct ArrowArray, as far as it is read here."""
+
+
+_ArrowArray._fields_ = [
+    *((name, ctypes.c_int64) for name in ("length", "null_count", "offset", "n_buffers", "n_children")),
+    ("buffers", ctypes.POINTER(ctypes.c_void_p)),
+    ("children", ctypes.POINTER(ctypes.POINTER(_ArrowArray))),
+]
+_pointer_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+
+
+def words(image: Image.Image) -> Words:
+    """A copy of the pixels [H, W] of an RGB picture. Pillow holds four bytes a pixel: the cheapest form to take out."""
+    return numpy.frombuffer(image.tobytes("raw", "RGBX"), "<i4").reshape(image.height, image.width)
+
+
+def lent_words(image: Image.Image) -> Words | None:
+    """The pixels [H, W] of an RGB picture where they lie, to be read only; the array keeps them alive. None if the
+    rows do not lie end to end."""
+    try:
+        capsule = image.__arrow_c_array__()[1]
+    except ValueError:
+        return None
+    pixels = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
+    memory = (ctypes.c_uint8 * (4 * pixels.length)).from_address(pixels.children[0].contents.buffers[1])
+    memory.capsule = capsule
+    lent = numpy.frombuffer(memory, "<i4").reshape(image.height, image.width)
+    lent.flags.writeable = False
+    return lent
