@@ -40,6 +40,8 @@ def lent_words(image: Image.Image) -> Words | None:
     except ValueError:
         return None
     pixels = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
+    if pixels.offset != 0 or pixels.length != image.width * image.height:
+        return None
     memory = (ctypes.c_uint8 * (4 * pixels.length)).from_address(pixels.children[0].contents.buffers[1])
     memory.capsule = capsule
     lent = numpy.frombuffer(memory, "<i4").reshape(image.height, image.width)
