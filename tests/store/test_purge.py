@@ -1,5 +1,6 @@
 """Deleted vectors are gone from every byte of every file: at once by a purge, and within a day by the sweeps."""
 
+import contextlib
 import os
 import random
 import struct
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+import apsw
 import pytest
 
 from openrek.domain.collections import Collection
@@ -31,6 +33,8 @@ from openrek.store.wiping import WIPE_AFTER_S, wipe_if_due
 from tests.store.faults import FaultyItems
 from tests.store.synthetic import Embedder, no_pause, picture, slots, vector_of
 from tests.store.tables import open_fast
+
+NOW_S = 1_700_000_000.0
 
 
 @dataclass
@@ -170,11 +174,14 @@ def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM items").fetchall()
     items.transact([Delete(Key("p", "a"))])
+    log = tmp_path / "items.sqlite3-wal"
+    size_bytes = log.stat().st_size
 
-    assert not items.wipe()
-    assert not wipe_if_due(items)
+    for _ in range(3):
+        assert not items.wipe()
+    assert log.stat().st_size == size_bytes, "nor is the file copied into the log, again and again"
     reader.execute("COMMIT")
-    assert wipe_if_due(items)
+    assert items.wipe()
 
     assert not any(b"a secret of" in path.read_bytes() for path in tmp_path.iterdir())
     assert items.get(Key("p", "a")) is None
@@ -183,11 +190,35 @@ def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
 
 def test_wiping_is_due_twice_a_day_whoever_asks(tmp_path: Path) -> None:
     items = open_fast(tmp_path)
-    now_s = 1_700_000_000.0
+    now_s = NOW_S
     assert wipe_if_due(items, clock=lambda: now_s)
     assert not wipe_if_due(items, clock=lambda: now_s + WIPE_AFTER_S - 1)
     assert wipe_if_due(items, clock=lambda: now_s + WIPE_AFTER_S + 1)
     assert wipe_if_due(items, clock=lambda: now_s), "a clock that was put back must not stop it"
+    items.close()
+
+
+class Hindered(SqliteItems):
+    """Its wipes come to nothing: readers are in the way, or it raises `why`."""
+
+    why: Exception | None = None
+    tries = 0
+
+    def wipe(self) -> bool:
+        self.tries += 1
+        if self.why is not None:
+            raise self.why
+        return False
+
+
+@pytest.mark.parametrize("why", [None, apsw.FullError("database or disk is full")])
+def test_a_wipe_that_came_to_nothing_is_tried_again_after_an_hour(tmp_path: Path, why: Exception | None) -> None:
+    items = Hindered(tmp_path / "items.sqlite3")
+    items.why = why
+    for minute in range(3 * 60):
+        with contextlib.suppress(apsw.FullError):
+            assert not wipe_if_due(items, clock=lambda now=NOW_S + 60 * minute: now)  # type: ignore[misc]
+    assert items.tries == 3
     items.close()
 
 

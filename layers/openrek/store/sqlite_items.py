@@ -140,8 +140,12 @@ class SqliteItems:
         with self._committing:
             connection = self._connection()
             try:
-                connection.execute("VACUUM")
+                # Whoever keeps the log from being emptied now would also keep in it the copy of the file.
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                try:
+                    connection.execute("VACUUM")
+                finally:  # a disk that was too small is as free as before
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except apsw.BusyError:
                 return False
         return True

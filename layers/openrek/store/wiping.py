@@ -12,17 +12,24 @@ from openrek.store.table import deployment_key
 WIPE_AFTER_S: Final = 11 * 3600.0
 """Deleted vectors leave items and blobs in half of the 24 hours that are promised, and the files in the other half."""
 
+AGAIN_AFTER_S: Final = 3600.0
+"""After an attempt that came to nothing: the disk is too small for the copy, or somebody reads without a pause."""
+
 
 def wipe_if_due(items: SqliteItems, *, clock: Callable[[], float] = time.time) -> bool:
-    """Wipe unless any process did within `WIPE_AFTER_S`; whether this one did. What was in the way is left to the next
-    call. `clock` gives epoch seconds."""
+    """Wipe unless any process did within `WIPE_AFTER_S`, or tried to within `AGAIN_AFTER_S`; whether this one did.
+    `clock` gives epoch seconds. Raises apsw.Error when the disk is full."""
     key = deployment_key("wiped")
     found = items.get(key)
     now_s = clock()
-    if found is not None and 0.0 <= now_s - found.attributes["at_ms"] / 1000.0 < WIPE_AFTER_S:
-        return False
-    if not items.wipe():
-        return False
-    with suppress(Contended, OutcomeUnknown):  # then it is wiped again a little sooner
-        items.transact([Put(key, {"at_ms": int(now_s * 1000)})])
-    return True
+    if found is not None:
+        wait_s = WIPE_AFTER_S if found.attributes.get("done", True) else AGAIN_AFTER_S
+        if 0.0 <= now_s - found.attributes["at_ms"] / 1000.0 < wait_s:
+            return False
+    done = False
+    try:
+        done = items.wipe()
+    finally:
+        with suppress(Contended, OutcomeUnknown):  # then it is wiped again a little sooner
+            items.transact([Put(key, {"at_ms": int(now_s * 1000), "done": done})])
+    return done
