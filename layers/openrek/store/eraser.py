@@ -53,9 +53,10 @@ class Eraser:
 
     def sweep(self, enough: Callable[[], bool] = never) -> int:
         """One pass, or until there is `enough`; returns how many items and blobs it removed. Busy stores are left to
-        the next pass.
+        the next pass. Raises the OSError of a blob after everything else is done.
         """
         removed = 0
+        failed: list[OSError] = []
         cursor = ""
         while True:
             page = self._items.query(UIDS, after=cursor, limit=100)
@@ -66,9 +67,15 @@ class Eraser:
                     removed += self._sweep_collection(line, enough)
                 except (Contended, OutcomeUnknown, ConditionFailed, PlanLost, Refusal):
                     continue
+                except OSError as error:
+                    failed.append(error)
             if not page.more:
-                return removed + self._sweep_blobs(enough)
+                break
             cursor = page.rows[-1].key.sort
+        removed += self._sweep_blobs(enough)
+        if failed:
+            raise failed[0]
+        return removed
 
     def _sweep_collection(self, line: Item, enough: Callable[[], bool]) -> int:
         uid = UUID(hex=line.key.sort)
@@ -103,8 +110,8 @@ class Eraser:
 
     def _sweep_plan(self, collection: Collection, item: Item) -> int:
         at = item.attributes
-        if at["kind"] == "erased":
-            return 0  # the memory of an erasure, which goes with its plan
+        if at["kind"] not in ("index", "delete", "erase"):
+            return 0  # the memory of an erasure, which goes with its plan; or what only another openrek knows
         if at["state"] == PENDING and self._age_s(at["made_ms"]) < ABANDONED_AFTER_S:
             return 0
         if at["kind"] == "delete":
