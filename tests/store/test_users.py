@@ -20,12 +20,13 @@ from openrek.domain.errors import (
     ServiceQuotaExceeded,
 )
 from openrek.domain.faces import FaceNotDeleted, cosine
-from openrek.domain.users import FaceNotChanged, User
+from openrek.domain.users import Association, FaceNotChanged, User
 from openrek.store.collections import StoredCollections
 from openrek.store.compaction import Compactor
 from openrek.store.faces import StoredFaces
 from openrek.store.items import Items
 from openrek.store.search import StoredSearch
+from openrek.store.table import OWNED, owned
 from openrek.store.user_vectors import user_vector
 from openrek.store.users import StoredUsers
 from openrek.store.vectors import dequantise, quantise
@@ -372,6 +373,50 @@ def test_a_claim_is_worth_nothing_without_the_user(local: People) -> None:
     gone = local.faces.delete(local.collection, [face.face_id for face in faces])
     assert len(gone.deleted) == 6
     sound(local)
+
+
+@pytest.mark.parametrize("token", [None, "t"])
+def test_no_face_spells_the_name_of_a_user_that_it_left(local: People, token: str | None) -> None:
+    """Nor does any item, once the user is erased: also where a transaction had no room for all of its faces."""
+    faces = local.add_at_once("ann", 100)
+    local.user("ann-smith", faces)
+    local.users.delete(local.collection, "ann-smith", once(token) if token else None)
+    assert naming(local, "face", "ann-smith") == 0
+
+    local.user("ann-smith", faces)
+    local.leave("ann-smith", faces, once("u") if token else None)
+    assert naming(local, "face", "ann-smith") == 0
+    sound(local)
+    local.erasure.erase_user(local.collection, "ann-smith")
+
+    assert [kind for kind in OWNED if naming(local, kind, "ann-smith")] == ["log"], "and compaction trims that"
+    sound(local)
+
+
+def test_faces_that_join_another_user_meanwhile_stay_with_it(local: People) -> None:
+    local.per_commit = 2
+    faces = local.add("ann", 5)
+    local.user("ann", faces)
+    local.user("bob")
+    other = StoredUsers(local.items, faces_per_commit=2, pause=no_pause)
+    joined: list[Association] = []
+
+    def join_bob(_: int) -> None:
+        if not joined and not local.members("ann"):
+            ids = [face.face_id for face in faces]
+            joined.append(other.associate(local.collection, "bob", ids, lowest_cosine=-1.0, once=None))
+
+    watched = StoredUsers(FaultyItems(local.items, before=join_bob), faces_per_commit=2, pause=no_pause)
+    watched.disassociate(local.collection, "ann", [face.face_id for face in faces], None)
+
+    assert len(joined) == 1
+    assert set(local.owners().values()) == {"bob"}
+    assert naming(local, "face", "ann") == 0
+    sound(local)
+
+
+def naming(people: People, kind: str, name: str) -> int:
+    return sum(name in repr(item) for item in everything(people.items, owned(people.collection.uid, kind)))
 
 
 def test_faces_of_a_large_picture_join_before_its_plan_is_settled(local: People) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from openrek.domain.errors import collection_not_found
+from openrek.domain.errors import Refusal, collection_not_found
 from openrek.domain.models import face_model
 from openrek.store import manifests
 from openrek.store.blobs import Blobs
@@ -26,7 +26,7 @@ from openrek.store.heads import Head
 from openrek.store.items import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.mending import mend
-from openrek.store.mending_users import mend_users
+from openrek.store.mending_users import mend_users, release_claims
 from openrek.store.scans import face_pages, head_now, user_pages
 from openrek.store.segments import FACES, USERS
 from openrek.store.sending import Sent, send
@@ -95,6 +95,8 @@ def rebuild(
         if mended and _swap(items, counted, name, manifest, pause):
             with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
                 Compactor(items, blobs, clock=clock, pause=pause).trim(head, manifest.through)
+            with suppress(Refusal):  # they mean nothing
+                release_claims(items, head, pause=pause)
             Garbage(items, blobs, pause=pause).collect(collection_id)
             return Rebuilt(faces, users, head.faces, len(refs))
         if attempt < ATTEMPTS - 1:
