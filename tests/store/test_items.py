@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import stat
+import subprocess
 import sys
 import threading
 import time
@@ -418,6 +420,41 @@ def test_what_cannot_be_opened_is_said_in_one_sentence(tmp_path: Path) -> None:
         SqliteItems(tmp_path / "file" / "items.sqlite3")
     with pytest.raises(UnusableStore, match="cannot be opened"):
         open_items(tmp_path)
+
+
+def test_only_the_owner_may_look(tmp_path: Path) -> None:
+    """Into new files and, from their next start, into those of before."""
+    items = open_items(tmp_path)
+    items.transact([Put(A, {})])
+    assert modes(tmp_path) == {0o600}
+    for path in tmp_path.iterdir():
+        path.chmod(0o644)
+
+    again = open_items(tmp_path)
+
+    assert modes(tmp_path) == {0o600}
+    again.close()
+    items.close()
+
+
+def modes(folder: Path) -> set[int]:
+    files = list(folder.iterdir())
+    assert len(files) == 3
+    return {stat.S_IMODE(path.stat().st_mode) for path in files}
+
+
+def test_opening_a_file_twice_keeps_its_locks(tmp_path: Path) -> None:
+    """A descriptor of ours that is closed would drop those of SQLite: POSIX says so."""
+    first = open_items(tmp_path)
+    first.transact([Put(A, {})])
+    second = open_items(tmp_path)
+
+    take = f"import fcntl; f = open({str(tmp_path / 'items.sqlite3')!r}, 'r+b'); fcntl.lockf(f, 6, 510, 0x40000002)"
+    other = subprocess.run([sys.executable, "-c", take], stderr=subprocess.PIPE, text=True, check=False)
+
+    assert "BlockingIOError" in other.stderr, "the bytes that SQLite locks while it has a file open"
+    first.close()
+    second.close()
 
 
 def test_a_second_process_opens_while_another_writes(tmp_path: Path) -> None:

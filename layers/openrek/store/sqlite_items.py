@@ -83,6 +83,7 @@ class SqliteItems:
         self._queue: deque[Submission] = deque()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _keep_private(path)
             self._prepare()
         except (apsw.Error, OSError) as error:
             raise UnusableStore(f"The store at {path} cannot be opened: {error}.") from error
@@ -215,6 +216,18 @@ class SqliteItems:
             failures = [OutcomeUnknown(str(error)) for _ in batch]
         for submission, failure in zip(batch, failures, strict=True):
             submission.failure, submission.done = failure, True
+
+
+def _keep_private(path: Path) -> None:
+    """Only its owner may look into the file, which is made if it is not there; SQLite gives its log the same mode.
+
+    A file that is there is never opened: to close it would drop the locks that SQLite may hold on it in this process.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(name).chmod(0o600)
 
 
 def _write_ahead(connection: apsw.Connection) -> object:
