@@ -1,5 +1,6 @@
 """Parts are made lazily and once, and an operation gets exactly what its parameters name."""
 
+import gc
 import os
 import shutil
 import threading
@@ -22,6 +23,8 @@ from openrek.store.blobs import BlobMissing
 from openrek.store.dynamo_items import DynamoItems
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import ASIDE
+from openrek.store.heads import require_head
+from openrek.store.index import OpenCollection
 from openrek.store.log_watch import LogWatch
 from openrek.store.s3_blobs import S3Blobs
 from openrek.store.table import deployment_key
@@ -158,6 +161,26 @@ def test_only_the_models_that_a_function_carries_are_loaded(tmp_path: Path, weig
     assert parts.reader().session("yunet")
     with pytest.raises(WeightsError):
         parts.load_models()
+
+
+@pytest.mark.parametrize(("search_bytes", "kept"), [(None, 3), (1, 1)])
+def test_searches_keep_as_many_collections_as_the_settings_allow(
+    tmp_path: Path, search_bytes: int | None, kept: int
+) -> None:
+    before = open_collections()
+    adapters = Adapters(replace(settings(tmp_path), search_bytes=search_bytes))
+    for name in ("one", "two", "three"):
+        made = new_collection(adapters.items(), name)
+        StoredFaces(adapters.items()).index(made, picture(1), slots(2), Embedder(picture(1)))
+        adapters.search().prepare(require_head(adapters.items(), made).collection())
+
+    assert open_collections() - before == kept
+    adapters.close()
+
+
+def open_collections() -> int:
+    gc.collect()
+    return sum(isinstance(each, OpenCollection) for each in gc.get_objects())
 
 
 def test_a_damaged_collection_does_not_keep_deleted_vectors_in_the_files(tmp_path: Path) -> None:

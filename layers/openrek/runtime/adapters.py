@@ -142,9 +142,12 @@ class Adapters:
         return StoredErasure(self.items())
 
     def _search(self) -> "StoredSearch":
+        from openrek.store.index import MAX_BYTES
         from openrek.store.search import StoredSearch
 
-        return StoredSearch(self.items(), self.blobs(), scanned=self._scanned)
+        return StoredSearch(
+            self.items(), self.blobs(), scanned=self._scanned, max_bytes=self._settings.search_bytes or MAX_BYTES
+        )
 
     def _tokens(self) -> PageTokens:
         from openrek.store.page_tokens import SealedPageTokens

@@ -28,6 +28,7 @@ from openrek.store.segments import KINDS, Segment
 from openrek.store.snapshots import Held, Memory, Snapshot
 from openrek.store.tombstones import decode_tombstones
 
+MAX_BYTES: Final = 8 << 30
 REFRESH_ATTEMPTS: Final = 6
 REFRESH_PAUSE_S: Final = 0.01
 OPEN_AT_ONCE: Final = 8
@@ -89,7 +90,7 @@ class Index:
         items: Items,
         blobs: Blobs,
         *,
-        max_bytes: int = 8 << 30,
+        max_bytes: int = MAX_BYTES,
         pause: Callable[[float], None] = time.sleep,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
