@@ -67,19 +67,19 @@ class Deletions:
             left.update((face.face_id, face) for face in outcome.left)
         return FaceDeletion(
             tuple(face_id for face_id in face_ids if face_id in deleted),
-            tuple(left[face_id] for face_id in face_ids if face_id in left and face_id not in deleted),
+            tuple(left[face_id] for face_id in face_ids if face_id in left),
         )
 
     def _preparation(
         self, chunk: Sequence[UUID], key: Key | None, *, last: bool
     ) -> Callable[[Head], Change[FaceDeletion]]:
-        """Deletes `chunk`; the answer's `deleted` also holds what the plan's earlier chunks deleted."""
+        """Deletes `chunk`; what the plan says was deleted, and is gone, is answered for once more."""
 
         def prepare(head: Head) -> Change[FaceDeletion]:
             progress = self._progress(head, key)
             done = set(progress.deleted) if progress else set()
-            open_ids = [face_id for face_id in chunk if face_id not in done]
-            faces = self._faces(head, open_ids)
+            faces = self._faces(head, chunk)
+            open_ids = [face_id for face_id in chunk if faces[face_id] or face_id not in done]  # an import brings back
             left = tuple(face for face in (_refusal(face_id, faces[face_id]) for face_id in open_ids) if face)
             kept = {face.face_id for face in left}
             gone = [face_id for face_id in open_ids if face_id not in kept]
@@ -87,7 +87,7 @@ class Deletions:
             writes = removals(items, lambda keys: self._commits.read_at(head, keys))
             if progress is not None:
                 writes += _advance(progress, gone, last=last)
-            answer = FaceDeletion((*done, *gone), left)
+            answer = FaceDeletion(tuple(face_id for face_id in chunk if face_id not in kept), left)
             return Change(answer, deleted=gone, writes=writes, faces=-len(gone))
 
         return prepare
@@ -117,7 +117,8 @@ def _advance(progress: Progress, gone: Sequence[UUID], *, last: bool) -> list[Op
     """A chunk that deletes nothing leaves nothing to remember."""
     if last:
         return [Delete(progress.key)] if progress.deleted else []
-    return [Put(progress.key, replace(progress, deleted=(*progress.deleted, *gone)).attributes())] if gone else []
+    deleted = tuple(dict.fromkeys((*progress.deleted, *gone)))
+    return [Put(progress.key, replace(progress, deleted=deleted).attributes())] if gone else []
 
 
 def _hash(face_ids: Sequence[UUID]) -> str:
