@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from openrek.domain.errors import Conflict, InternalServerError, ResourceNotFound
+from openrek.domain.errors import Conflict, InternalServerError, ResourceNotFound, Throttling
 from openrek.domain.faces import Face
 from openrek.domain.users import Erased, User
 from openrek.store import erasing, erasure_plans
@@ -396,6 +396,21 @@ def test_silence_is_our_fault_and_the_retry_finishes(local: People) -> None:
     with pytest.raises(InternalServerError):
         StoredErasure(FaultyItems(local.items, always(Fault.LOST)), pause=no_pause).erase_user(local.collection, "ada")
 
+    assert local.erasure.erase_user(local.collection, "ada") == Erased(ids(*faces), ("ada",))
+    erased(local)
+
+
+def test_who_is_refused_in_the_middle_is_told_to_finish(local: People) -> None:
+    faces = local.add("ada", 6)
+    local.user("ada", faces)
+    busy = FaultyItems(local.items)
+    busy.choose = lambda _: Fault.CONTENDED if len(local.owners()) < 6 else Fault.NONE
+
+    with pytest.raises(Throttling) as told:
+        StoredErasure(busy, faces_per_commit=2, pause=no_pause).erase_user(local.collection, "ada")
+
+    assert told.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+    assert len(local.owners()) == 4
     assert local.erasure.erase_user(local.collection, "ada") == Erased(ids(*faces), ("ada",))
     erased(local)
 

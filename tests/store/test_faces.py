@@ -869,6 +869,23 @@ def test_a_deletion_killed_in_the_middle_answers_for_both_when_retried(items: It
     assert n > 10
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_deletion_that_is_refused_tells_whether_it_has_begun(
+    items: Items, collection: Collection, begun: bool
+) -> None:
+    faces = [face.face_id for face in index(items, collection, picture(1), 10)]
+    busy = FaultyItems(items)
+    busy.choose = lambda _: Fault.CONTENDED if len(listed(items, collection)) < 10 or not begun else Fault.NONE
+    with pytest.raises(Throttling) as told:
+        faces_over(busy, per_commit=SMALL).delete(collection, faces)
+
+    assert len(listed(items, collection)) == (7 if begun else 10)
+    assert told.value.reason is not None
+    assert ("nothing was written" in told.value.reason) == (not begun)
+    assert ("repeat the call to finish it" in told.value.reason) == begun
+    check_collection(items, collection)
+
+
 def test_a_repeated_deletion_deletes_what_an_import_brought_back(items: Items, collection: Collection) -> None:
     """Or tells why not, but not that it is gone."""
     faces = [face.face_id for face in index(items, collection, picture(1), 10)]

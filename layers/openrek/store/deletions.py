@@ -8,13 +8,14 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 from openrek.domain.collections import Collection
 from openrek.domain.faces import FaceDeletion, FaceNotDeleted
-from openrek.store.commits import Change, Commits
+from openrek.store.commits import Change, Commits, in_pieces
 from openrek.store.duplicates import removals
 from openrek.store.heads import Head
 from openrek.store.items import Delete, Item, Items, Key, Operation, Put
@@ -62,7 +63,8 @@ class Deletions:
         left: dict[UUID, FaceNotDeleted] = {}
         for position, chunk in enumerate(chunks):
             last = position == len(chunks) - 1
-            outcome = self._commits.commit(collection, self._preparation(chunk, key, last=last))
+            with in_pieces() if position else nullcontext():
+                outcome = self._commits.commit(collection, self._preparation(chunk, key, last=last))
             deleted.update(outcome.deleted)
             left.update((face.face_id, face) for face in outcome.left)
         return FaceDeletion(

@@ -12,6 +12,7 @@ depends on what there is to erase, not on the collection. A plan that nobody com
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -20,7 +21,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, user_not_found
 from openrek.domain.users import Erased
-from openrek.store.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
+from openrek.store.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, UNFINISHED, Change, Commits, in_pieces
 from openrek.store.duplicates import picture_of, removals
 from openrek.store.erasure_plans import Gone, Plan, erasure_plan, fresh_plan, still
 from openrek.store.heads import Head
@@ -100,11 +101,9 @@ class StoredErasure:
             plan = self._commits.commit(collection, lambda head: self._begin(head, fresh))
             if plan is None:
                 return Erased((), ())
-            try:
+            with in_pieces(), suppress(Gone):
                 return self._carry_out(collection, plan)
-            except Gone:
-                continue
-        raise Conflict(reason=TOO_MANY_WRITERS)
+        raise Conflict(reason=UNFINISHED)
 
     def _begin(self, head: Head, fresh: Plan) -> Change[Plan | None]:
         """Begins the plan, or takes up the one of an earlier call; None if there is nothing to erase."""
