@@ -22,10 +22,12 @@ from openrek.domain.errors import (
 from openrek.domain.faces import FaceNotDeleted, cosine
 from openrek.domain.users import Association, FaceNotChanged, User
 from openrek.store.collections import StoredCollections
-from openrek.store.compaction import Compactor
+from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
+from openrek.store.heads import require_head
 from openrek.store.items import Items
 from openrek.store.search import StoredSearch
+from openrek.store.segments import FACES, USERS
 from openrek.store.table import OWNED, owned
 from openrek.store.user_vectors import user_vector
 from openrek.store.users import StoredUsers
@@ -577,6 +579,25 @@ def test_users_are_compacted_as_faces_are(local: People) -> None:
     assert [match.user for match in found] == [User("ada", 2), User("bob", 3)]
     kinds = sorted(name.split(".")[-1] for name in local.blobs.names() if "segment" in name)
     assert len(kinds) >= 2, "faces and users lie in segments of their own"
+
+
+def test_a_log_that_names_no_user_leaves_the_segments_of_users_alone(local: People) -> None:
+    local.user("ada", local.add("ada", 2))
+    compactor = Compactor(local.items, local.blobs, fold_entries=1, pause=no_pause)
+    compactor.step("people")
+    before = segments_of(local, USERS)
+
+    local.add("nobody", 1)
+    compactor.step("people")
+
+    assert segments_of(local, USERS) == before
+    assert len(segments_of(local, FACES)) == 1, "but small segments of faces are merged"
+    sound(local)
+
+
+def segments_of(people: People, kind: int) -> list[str]:
+    head = require_head(people.items, people.collection)
+    return [ref.name for ref in current_manifest(people.blobs, head).segments if ref.kind == kind]
 
 
 def test_a_user_that_is_changed_while_its_faces_are_listed(local: People) -> None:

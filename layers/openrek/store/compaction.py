@@ -146,6 +146,8 @@ class Compactor:
         """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
         due = [each for each in aged if self._rewrite_due(each, everything=everything)]
         for kind, rows in folded.kinds.items() if folded is not None else ():
+            if not len(rows.rows):
+                continue  # no new segment of this kind that could take others in
             taken_bytes = max(self._small_bytes, rows.size_bytes)
             for each in sorted((each for each in aged if each.ref.kind == kind), key=lambda each: each.living_bytes):
                 if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:
