@@ -405,10 +405,10 @@ def _ends_well(child: int) -> bool:
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     open_items(tmp_path).close()
     file = sqlite3.connect(tmp_path / "items.sqlite3")
-    file.execute("PRAGMA user_version = 2")
+    file.execute("PRAGMA user_version = 3")
     file.close()
 
-    with pytest.raises(UnusableStore, match=r"newer openrek \(format 2\)"):
+    with pytest.raises(UnusableStore, match=r"newer openrek \(format 3\)"):
         open_items(tmp_path)
 
 

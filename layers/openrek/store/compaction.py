@@ -22,7 +22,7 @@ from openrek.store import manifests, segments
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.folding import FoldedLog, fold
 from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_of
-from openrek.store.items import Delete, Items, Operation
+from openrek.store.items import Delete, Item, Items, Operation
 from openrek.store.log import LogGap
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.segments import KINDS
@@ -122,7 +122,7 @@ class Compactor:
         while rows := self._items.query(
             partition, through=log_key(head.uid, through).sort, limit=TRIM_PER_TRANSACTION
         ).rows:
-            deletions: list[Operation] = [Delete(row.key) for row in rows]
+            deletions: list[Operation] = [Delete(row.key, forget=_outdates(row)) for row in rows]
             self._items.transact(deletions)
 
     def _fold_due(self, head: Head, manifest: Manifest, everything: bool) -> bool:
@@ -194,6 +194,12 @@ class Compactor:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _outdates(entry: Item) -> bool:
+    """Whether a log entry tells of deletions, or of users, whose vectors change with their faces. Then vectors that
+    nothing holds any more have left items by now; else those of its rows live on."""
+    return bool(entry.attributes.get("deleted", True)) or "users" in entry.attributes
 
 
 def _made_ms(manifest: Manifest, head: Head) -> int:

@@ -142,7 +142,7 @@ class Eraser:
     def _erase(self, partition: str, enough: Callable[[], bool]) -> int:
         removed = 0
         while not enough() and (rows := self._items.query(partition, limit=DELETES_PER_TRANSACTION).rows):
-            deletions: list[Operation] = [Delete(Key(partition, row.key.sort)) for row in rows]
+            deletions: list[Operation] = [Delete(Key(partition, row.key.sort), forget=True) for row in rows]
             self._items.transact(deletions)
             removed += len(rows)
         return removed

@@ -1,7 +1,8 @@
 """The Items port: small records under (partition, sort) keys, with all-or-nothing conditional writes.
 
 One behaviour, several adapters (SQLite here, DynamoDB in AWS). DynamoDB's limits are part of the port, so that the
-embedded adapter cannot pass where DynamoDB would fail. Nothing here knows what the records mean.
+embedded adapter cannot pass where DynamoDB would fail. Nothing here knows what the records mean; but who writes them
+says which ones an adapter that has files is to `forget` entirely, in its own time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,19 +55,22 @@ Expect: TypeAlias = Absent | Attributes | None
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Store the whole item, replacing one that is there."""
+    """Store the whole item, replacing one that is there. `forget`: what is replaced must not stay in files either."""
 
     key: Key
     attributes: Attributes
     expect: Expect = None
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove the item; without a condition, removing what is not there is fine."""
+    """Remove the item; without a condition, removing what is not there is fine. `forget`: it must not stay in files
+    either."""
 
     key: Key
     expect: Expect = None
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from uuid import UUID
 from openrek.domain.models import face_model
 from openrek.store.commits import Commits, Moved
 from openrek.store.heads import Head
-from openrek.store.items import Check, Item, Items, Operation
+from openrek.store.items import Check, Item, Items, Operation, Put
 from openrek.store.listings import item_pages
-from openrek.store.memberships import Memberships, StoredUser, hand_over, is_void, owner_of, stored_user, user_put
+from openrek.store.memberships import Memberships, StoredUser, hand_over, is_void, owner_of, stored_user
 from openrek.store.scans import fault_of, user_pages
 from openrek.store.sending import Sent, send
 from openrek.store.table import face_key, owned, user_key
@@ -35,7 +35,7 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
 
     for page in user_pages(items, head.uid, face_model(head.model).dimensions):
         corrected = [(user, _corrected(items, head, user)) for user in page.users]
-        write([user_put(after) for before, after in corrected if after != before])
+        write([Put(after.key, after.attributes(), forget=True) for before, after in corrected if after != before])
     for rows in item_pages(items, owned(head.uid, "face")):
         claimed = [face for face in visible(items, rows) if face is not None and owner_of(face) is not None]
         for start in range(0, len(claimed), PER_TRANSACTION):

@@ -129,7 +129,7 @@ class Plans:
                 return
             plan = abandoned
         if plan.state == ABANDONED:
-            self._each_face(plan, lambda item: Delete(item.key, expect=_mark(plan)))
+            self._each_face(plan, lambda item: Delete(item.key, expect=_mark(plan), forget=True))
         self._tried([Delete(plan.key, expect={"id": plan.id, "state": plan.state})])
 
     def staged(self, plan: Plan) -> Iterator[Item]:

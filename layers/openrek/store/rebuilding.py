@@ -171,8 +171,9 @@ def _swap(items: Items, head: Head, name: str, manifest: Manifest, pause: Callab
     )
     operations: list[Operation] = [Put(head.key, swapped.attributes(), expect=head.unmoved)]
     last = log_key(head.uid, head.seq)
+    # Behind an unmoved head they belong to no change.
     strays = items.query(last.partition, after=last.sort, limit=MAX_OPERATIONS - 1).rows
-    operations += [Delete(entry.key) for entry in strays]  # behind an unmoved head they belong to no change
+    operations += [Delete(entry.key, forget=True) for entry in strays]
     sent = send(items, operations, pause=pause)
     if sent in (Sent.DOUBTFUL, Sent.UNKNOWN):
         now = head_now(items, head.collection_id)

@@ -34,7 +34,7 @@ from openrek.store.items import (
     holds,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BUSY_TIMEOUT_MS: Final = 5_000
 OPENING_S: Final = 10.0
 CHECKPOINT_PAGES: Final = 1_000
@@ -151,6 +151,12 @@ class SqliteItems:
                 return False
         return True
 
+    def forgotten(self) -> int:
+        """How many transactions removed what must not stay in the file either; it does, in parts, until a wipe."""
+        for (times,) in self._connection().execute("SELECT times FROM forgotten"):
+            return int(times)
+        return 0
+
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file itself, at most ten sentences."""
         found = self._connection().execute("PRAGMA quick_check(10)")
@@ -174,13 +180,15 @@ class SqliteItems:
         version = connection.pragma("user_version")
         if version == SCHEMA_VERSION:
             return
-        if version != 0:
+        if version > SCHEMA_VERSION:
             raise UnusableStore(f"The store at {self._path} was written by a newer openrek (format {version}).")
         with _immediate(connection):
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS items (partition TEXT NOT NULL, sort TEXT NOT NULL, body BLOB NOT NULL, "
                 "PRIMARY KEY (partition, sort)) WITHOUT ROWID"
             )
+            connection.execute("CREATE TABLE IF NOT EXISTS forgotten (times INTEGER NOT NULL)")
+            connection.execute("INSERT INTO forgotten SELECT 0 WHERE NOT EXISTS (SELECT * FROM forgotten)")
             connection.pragma("user_version", SCHEMA_VERSION)
 
     def _connection(self) -> apsw.Connection:
@@ -281,6 +289,8 @@ def _apply(connection: apsw.Connection, submission: Submission) -> ConditionFail
             connection.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", (key.partition, key.sort, body))
         elif isinstance(operation, Delete):
             connection.execute("DELETE FROM items WHERE partition = ? AND sort = ?", (key.partition, key.sort))
+    if any(isinstance(operation, Put | Delete) and operation.forget for operation in operations):
+        connection.execute("UPDATE forgotten SET times = times + 1")
     return None
 
 
