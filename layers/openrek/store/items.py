@@ -113,13 +113,8 @@ class Items(Protocol):
         """Up to 100 distinct keys as one snapshot of at most 4 MB, in the order asked. Raises LimitExceeded."""
         ...
 
-    def query(
-        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
-    ) -> ItemPage:
-        """Consistent rows with after < sort <= through, at most `limit` rows and 1 MB.
-
-        In reverse the page starts at the high end; to go on, ask again with `through` just below the last row.
-        """
+    def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
+        """Consistent rows with after < sort <= through, in ascending order, at most `limit` rows and 1 MB."""
         ...
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:

@@ -100,15 +100,13 @@ class SqliteItems:
         finally:
             connection.execute("COMMIT")
 
-    def query(
-        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
-    ) -> ItemPage:
+    def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
         rows: list[Item] = []
         page_bytes = 0
         bound = "" if through is None else "AND sort <= ?3 "
         found = self._connection().execute(
             f"SELECT sort, body FROM items WHERE partition = ?1 AND sort > ?2 {bound}"  # noqa: S608 (no input in it)
-            f"ORDER BY sort {'DESC' if reverse else 'ASC'} LIMIT ?{3 if through is None else 4}",
+            f"ORDER BY sort LIMIT ?{3 if through is None else 4}",
             (partition, after, limit + 1) if through is None else (partition, after, through, limit + 1),
         )
         for sort, body in found:
