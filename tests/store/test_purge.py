@@ -21,11 +21,10 @@ from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import ASIDE, FolderBlobs
 from openrek.store.garbage import Garbage
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import Delete, Items, Key, Put
 from openrek.store.manifests import blob_name
 from openrek.store.rebuilding import rebuild
-from openrek.store.scans import head_now
 from openrek.store.sqlite_items import SqliteItems
 from openrek.store.table import deployment_key, user_key
 from openrek.store.upkeep import Upkeep

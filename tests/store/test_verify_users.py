@@ -8,9 +8,9 @@ import pytest
 
 from openrek.domain.faces import Face
 from openrek.store.compaction import Compactor
+from openrek.store.heads import head_now
 from openrek.store.items import Delete, Item, Key, Put
 from openrek.store.rebuilding import BadFaces, rebuild
-from openrek.store.scans import head_now
 from openrek.store.search import StoredSearch
 from openrek.store.table import face_key, owned, token_key, user_key
 from openrek.store.users import StoredUsers

@@ -21,13 +21,13 @@ import numpy as np
 from openrek.store import manifests, segments
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.folding import FoldedLog, fold
-from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_of
+from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_now
 from openrek.store.items import Delete, Item, Items, Operation
 from openrek.store.log import LogGap
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.segments import KINDS
 from openrek.store.swaps import swap_manifest
-from openrek.store.table import head_key, log_key, owned
+from openrek.store.table import log_key, owned
 from openrek.store.tables import Bools, Table, joined
 from openrek.store.tombstones import decode_tombstones, encode_tombstones
 
@@ -87,13 +87,13 @@ class Compactor:
         Raises BlobMissing, LogGap, CorruptSegment or CorruptManifest when what the current head names is bad.
         """
         began_ms = self._now_ms()  # before the head is read: no entry after that head is older
-        head = self._head(collection_id)
+        head = head_now(self._items, collection_id)
         if head is None:
             return False
         try:
             return self._step(head, began_ms, everything=everything)
         except (BlobMissing, LogGap):
-            now = self._head(collection_id)
+            now = head_now(self._items, collection_id)
             if now is not None and (now.uid, now.version) == (head.uid, head.version):
                 raise
             return True  # somebody else compacted, and what this step was reading is gone for good reason
@@ -188,9 +188,6 @@ class Compactor:
         name = blob_name(head.uid, head.version, "tombstones")
         self._blobs.put(name, encode_tombstones(each.dead))
         return replace(each.ref, tombstones=name, dead=each.dead_count, dead_since_ms=each.since_ms)
-
-    def _head(self, collection_id: str) -> Head | None:
-        return head_of(collection_id, self._items.get(head_key(collection_id)))
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)

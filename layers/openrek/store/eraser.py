@@ -12,13 +12,13 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import Refusal
 from openrek.store.blobs import Blobs
 from openrek.store.erasing import StoredErasure
-from openrek.store.heads import head_of
+from openrek.store.heads import head_now
 from openrek.store.items import ConditionFailed, Contended, Delete, Item, Items, Key, Operation, OutcomeUnknown
 from openrek.store.listings import item_pages
 from openrek.store.manifests import uid_of
 from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
 from openrek.store.request_tokens import is_spent
-from openrek.store.table import OWNED, UIDS, head_key, owned, uid_key
+from openrek.store.table import OWNED, UIDS, owned, uid_key
 from openrek.store.visibility import PENDING
 
 ABANDONED_AFTER_S: Final = 3600.0
@@ -80,7 +80,7 @@ class Eraser:
     def _sweep_collection(self, line: Item, enough: Callable[[], bool]) -> int:
         uid = UUID(hex=line.key.sort)
         collection_id = line.attributes["id"]
-        head = head_of(collection_id, self._items.get(head_key(collection_id)))
+        head = head_now(self._items, collection_id)
         if head is not None and head.uid == uid:
             plans = sum(self._sweep_plan(head.collection(), plan) for plan in plans_of(self._items, uid))
             return plans + self._sweep_tokens(uid)

@@ -22,12 +22,12 @@ from openrek.store.blobs import Blobs
 from openrek.store.commits import Moved
 from openrek.store.compaction import SEGMENT_BYTES, Compactor, new_segment
 from openrek.store.garbage import Garbage
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.mending import mend
 from openrek.store.mending_users import mend_users, release_claims
-from openrek.store.scans import face_pages, head_now, user_pages
+from openrek.store.scans import face_pages, user_pages
 from openrek.store.segments import FACES, USERS
 from openrek.store.sending import Sent, send
 from openrek.store.table import log_key
