@@ -23,8 +23,8 @@ from openrek.store.compaction import current_manifest
 from openrek.store.heads import Head, require_head
 from openrek.store.items import Items
 from openrek.store.log import Entry, LogGap, entries
-from openrek.store.manifests import SegmentRef
-from openrek.store.segments import KINDS, Segment
+from openrek.store.manifests import CorruptManifest, SegmentRef
+from openrek.store.segments import KINDS, CorruptSegment, Segment
 from openrek.store.snapshots import Held, Memory, Snapshot
 from openrek.store.tombstones import decode_tombstones
 
@@ -171,8 +171,8 @@ class Index:
                 if kept.version < head.version:
                     kept.reopen(head, held)
                     self._caught_up(collection, kept, require_head(self._items, collection))
-        except (LogGap, BlobMissing, Refusal):
-            pass  # compacted again, gone, or not to be read now: the next search sees to it
+        except (LogGap, BlobMissing, CorruptManifest, CorruptSegment, OSError, Refusal):
+            pass  # compacted again, gone, damaged, or not to be read now: the next search sees to it
         finally:
             kept.reopening.release()
 
