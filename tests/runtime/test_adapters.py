@@ -1,5 +1,7 @@
 """Parts are made lazily and once, and an operation gets exactly what its parameters name."""
 
+import gc
+import os
 import shutil
 import threading
 import time
@@ -17,11 +19,19 @@ from openrek.runtime.folder_buckets import FolderBuckets
 from openrek.runtime.once import Once
 from openrek.runtime.s3_buckets import S3Buckets
 from openrek.runtime.settings import AwsSettings, Settings, SettingsError
+from openrek.store.blobs import BlobMissing
 from openrek.store.dynamo_items import DynamoItems
+from openrek.store.faces import StoredFaces
+from openrek.store.folder_blobs import ASIDE
+from openrek.store.heads import require_head
+from openrek.store.index import OpenCollection
 from openrek.store.log_watch import LogWatch
 from openrek.store.s3_blobs import S3Blobs
+from openrek.store.table import deployment_key
+from openrek.store.upkeep import Upkeep
 from openrek.vision.zoo import WeightsError
 from openrek.wire.sigv4 import SigV4
+from tests.store.synthetic import Embedder, new_collection, picture, slots
 
 
 def settings(data: Path | None, aws: AwsSettings | None = None) -> Settings:
@@ -151,3 +161,58 @@ def test_only_the_models_that_a_function_carries_are_loaded(tmp_path: Path, weig
     assert parts.reader().session("yunet")
     with pytest.raises(WeightsError):
         parts.load_models()
+
+
+@pytest.mark.parametrize(("search_bytes", "kept"), [(None, 3), (1, 1)])
+def test_searches_keep_as_many_collections_as_the_settings_allow(
+    tmp_path: Path, search_bytes: int | None, kept: int
+) -> None:
+    before = open_collections()
+    adapters = Adapters(replace(settings(tmp_path), search_bytes=search_bytes))
+    for name in ("one", "two", "three"):
+        made = new_collection(adapters.items(), name)
+        StoredFaces(adapters.items()).index(made, picture(1), slots(2), Embedder(picture(1)))
+        adapters.search().prepare(require_head(adapters.items(), made).collection())
+
+    assert open_collections() - before == kept
+    adapters.close()
+
+
+def open_collections() -> int:
+    gc.collect()
+    return sum(isinstance(each, OpenCollection) for each in gc.get_objects())
+
+
+def test_a_damaged_collection_does_not_keep_deleted_vectors_in_the_files(tmp_path: Path) -> None:
+    """It holds up neither the wiping of the database nor what clears the folder of the blobs."""
+    adapters = Adapters(settings(tmp_path))
+    items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
+    StoredFaces(items).index(new_collection(items), picture(1), slots(2), Embedder(picture(1)))
+    Upkeep(items, blobs).purge()
+    for name in list(blobs.names()):
+        blobs.delete(name)
+    left = tmp_path / "blobs" / ASIDE / "of a killed upload"
+    left.write_bytes(b"vectors")
+    os.utime(left, (0.0, 0.0))
+
+    with pytest.raises(BlobMissing):
+        adapters.sweep()
+
+    assert items.get(deployment_key("wiped")) is not None
+    assert not left.exists()
+    adapters.close()
+
+
+def test_what_killed_uploads_left_goes_while_a_server_runs(tmp_path: Path) -> None:
+    adapters = Adapters(settings(tmp_path))
+    adapters.sweep()
+    left = tmp_path / "blobs" / ASIDE / "of a killed upload"
+    left.write_bytes(b"vectors")
+    adapters.sweep()
+    assert left.exists(), "it may be under way"
+    os.utime(left, (0.0, 0.0))
+
+    adapters.sweep()
+
+    assert not left.exists()
+    adapters.close()

@@ -1,10 +1,12 @@
 """The upkeep function over DynamoDB and S3: what it does for which event, and when it stops."""
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from snapshot_restore_py import get_after_restore
 
 from openrek.domain.collections import Collection
 from openrek.domain.models import SFACE
@@ -106,3 +108,14 @@ def test_a_damaged_collection_fails_the_invocation_after_the_others_are_done(dep
 def test_upkeep_needs_a_deployed_store() -> None:
     with pytest.raises(SettingsError, match=r"^OPENREK_TABLE and OPENREK_BUCKET are missing"):
         serve_upkeep(settings(None))
+
+
+def test_restored_copies_sweep_in_orders_of_their_own(aws: LocalAws) -> None:
+    hooks = len(get_after_restore())
+    Deployed(aws)
+    ((again, arguments, options),) = get_after_restore()[hooks:]
+    random.seed(1)
+    before = random.random()
+    random.seed(1)
+    again(*arguments, **options)
+    assert random.random() != before

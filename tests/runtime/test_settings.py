@@ -25,6 +25,11 @@ def test_on_lambda_one_inference_takes_the_share_of_cores(memory_mb: str, thread
     assert Settings.of({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": memory_mb}).threads == threads
 
 
+def test_on_lambda_a_third_of_the_memory_is_for_collections() -> None:
+    assert Settings.of({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3008"}).search_bytes == 3008 * 1024 * 1024 // 3
+    assert Settings.of({}).search_bytes is None
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "1000000", "٣"])
 def test_a_bad_number_is_one_sentence(text: str) -> None:
     with pytest.raises(SettingsError, match=r"^OPENREK_QUEUE must be a whole number.*\.$"):

@@ -32,3 +32,22 @@ def test_what_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     assert done.wait(10)
     sweeper.stop()
     assert "disk full" in caplog.text
+
+
+def test_what_nobody_foresaw_does_not_end_it_and_is_told_without_names(caplog: pytest.LogCaptureFixture) -> None:
+    done = threading.Event()
+    users: dict[str, str] = {}
+    tries = iter(range(2))
+
+    def sweep() -> None:
+        if next(tries, None) is not None:
+            users["ann-smith"]
+        done.set()
+
+    sweeper = Sweeper(sweep, tolerate=(), interval_s=0.01)
+    sweeper.start()
+    assert done.wait(10)
+    sweeper.stop()
+    assert "KeyError" in caplog.text
+    assert "in sweep" in caplog.text
+    assert "ann-smith" not in caplog.text.replace('users["ann-smith"]', "")

@@ -128,13 +128,9 @@ class FaultyItems:
         self._reading()
         return self._items.read(keys)
 
-    def query(
-        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
-    ) -> ItemPage:
+    def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
         self._reading()
-        return self._items.query(
-            partition, after=after, through=through, limit=min(limit, self._most_rows), reverse=reverse
-        )
+        return self._items.query(partition, after=after, through=through, limit=min(limit, self._most_rows))
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
         fault = self.step()

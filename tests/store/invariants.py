@@ -10,13 +10,13 @@ from openrek.domain.collections import Collection
 from openrek.store import segments
 from openrek.store.blobs import Blobs
 from openrek.store.compaction import current_manifest
-from openrek.store.heads import Head, head_of
+from openrek.store.heads import Head, head_now
 from openrek.store.index import Index
 from openrek.store.items import Attributes, Item, Items
 from openrek.store.rows import user_row_id
 from openrek.store.segments import FACES, USERS
 from openrek.store.snapshots import Matrix
-from openrek.store.table import OWNED, head_key, owned
+from openrek.store.table import OWNED, owned
 from openrek.store.tombstones import decode_tombstones
 from openrek.store.vectors import quantise
 from tests.store.memory_blobs import MemoryBlobs
@@ -34,7 +34,7 @@ def everything(items: Items, partition: str) -> list[Item]:
 def check_collection(items: Items, collection: Collection, blobs: Blobs | None = None) -> None:
     """`blobs` where compaction may have run; without, everything must be in the log."""
     blobs = MemoryBlobs() if blobs is None else blobs
-    head = head_of(collection.collection_id, items.get(head_key(collection.collection_id)))
+    head = head_now(items, collection.collection_id)
     assert head is not None
     assert head.uid == collection.uid
     told = Told(blobs, head)

@@ -6,12 +6,13 @@ import signal
 import stat
 import time
 from collections.abc import Callable
+from mmap import mmap
 from pathlib import Path
 
 import pytest
 
 from openrek.store.blobs import BlobExists, BlobMissing, Blobs
-from openrek.store.folder_blobs import FolderBlobs
+from openrek.store.folder_blobs import MAPPED_FROM_BYTES, FolderBlobs
 from tests.store.workers import put_blobs, put_the_same_blob
 
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], Blobs]] = {
@@ -125,6 +126,24 @@ def test_a_folder_keeps_what_is_not_a_blob_to_itself(tmp_path: Path) -> None:
     (tmp_path / "README.txt").write_bytes(b"")
 
     assert list(blobs.names()) == ["a"]
+
+
+def test_only_large_blobs_keep_their_files_open(tmp_path: Path) -> None:
+    """A process may search any number of small collections; of a large one it reads only what it uses."""
+    blobs = FolderBlobs(tmp_path)
+    blobs.put("small", b"x" * 1000)
+    blobs.put("large", bytes(MAPPED_FROM_BYTES - 1) + b"x")
+    before = len(os.listdir("/dev/fd"))
+
+    small = [blobs.open("small") for _ in range(20)]
+    assert len(os.listdir("/dev/fd")) == before
+    large = blobs.open("large")
+    assert len(os.listdir("/dev/fd")) == before + 1
+    blobs.delete("large")
+
+    assert all(buffer[999:] == b"x" for buffer in small)
+    assert isinstance(large, mmap)
+    assert (len(large), large[-1:]) == (MAPPED_FROM_BYTES, b"x")
 
 
 def test_only_the_owner_may_look(tmp_path: Path) -> None:

@@ -16,11 +16,10 @@ from openrek.store.compaction import FOLD_AFTER_MS, REWRITE_AFTER_MS, Compactor,
 from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.folding import fold
 from openrek.store.garbage import Garbage
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import ABSENT, Operation, Put
 from openrek.store.log import LogGap
 from openrek.store.manifests import Manifest, base_version, blob_name
-from openrek.store.scans import head_now
 from openrek.store.sqlite_items import SqliteItems
 from openrek.store.swaps import swap_manifest
 from openrek.store.table import log_key, owned

@@ -12,10 +12,10 @@ from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
 from openrek.store.eraser import FORGOTTEN_AFTER_S, Eraser
 from openrek.store.faces import StoredFaces
-from openrek.store.items import Items
-from openrek.store.table import UIDS
+from openrek.store.items import Item, Items, Put
+from openrek.store.table import UIDS, plan_key
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
-from tests.store.invariants import check_collection, everything, owned_items
+from tests.store.invariants import check_collection, everything, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
 
@@ -126,3 +126,16 @@ def test_a_store_that_never_answers_ends_the_pass(items: Items, fault: Fault) ->
     assert faulty.steps < 100
     sweep(items, later_s=FORGOTTEN_AFTER_S + 1)
     assert [line.attributes["id"] for line in everything(items, UIDS)] == ["people"]
+
+
+def test_a_plan_of_another_openrek_is_passed_over(items: Items) -> None:
+    gone, made = filled(items, "gone", 1), filled(items, "people", 1)
+    unknown = Put(plan_key(made.uid, "merge/1"), {"kind": "merge", "state": "pending", "made_ms": 1})
+    items.transact([unknown])
+    StoredCollections(items).delete("gone")
+
+    sweep(items)
+
+    assert owned_items(items, gone) == 0
+    assert plan_items(items, made) == [Item(unknown.key, unknown.attributes)]
+    check_collection(items, made)

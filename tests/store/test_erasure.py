@@ -8,22 +8,23 @@ from uuid import UUID
 
 import pytest
 
-from openrek.domain.errors import Conflict, InternalServerError, ResourceNotFound
+from openrek.domain.errors import Conflict, InternalServerError, ResourceNotFound, Throttling
 from openrek.domain.faces import Face
 from openrek.domain.users import Erased, User
 from openrek.store import erasing, erasure_plans
 from openrek.store.eraser import ABANDONED_AFTER_S, Eraser
 from openrek.store.erasing import StoredErasure
+from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
-from openrek.store.items import Delete
-from openrek.store.table import face_key
+from openrek.store.items import Delete, Item
+from openrek.store.table import face_key, owned
 from openrek.store.upkeep import Upkeep
 from openrek.store.verification import verify
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
 from tests.store.invariants import everything, plan_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import NOW_S, People, likeness, once, sound
-from tests.store.synthetic import new_collection, no_pause, open_items, picture, slots
+from tests.store.synthetic import Embedder, new_collection, no_pause, open_items, picture, slots
 from tests.store.tables import open_fast
 
 
@@ -389,6 +390,56 @@ def test_faces_indexed_while_their_kind_is_erased_do_not_keep_it_going(local: Pe
     sound(local)
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_a_call_wrote_ahead_goes_with_its_external_image_id(local: People, others: int) -> None:
+    """It died before anybody could see it, and nobody waits for the sweep."""
+    local.add("eve", others, external="eve")
+    kept = local.add("bob", 1, external="eve-too")
+    for external in ("eve", "eve-too"):
+        begin_a_large_call(local, external)
+    assert len(face_items(local)) == others + 1 + 2 * 7
+
+    answer = local.erasure.erase_external_image_id(local.collection, "eve")
+
+    assert len(answer.face_ids) == others
+    assert [item.attributes["external"] for item in face_items(local)] == ["eve-too"] * 8
+    assert len(plan_items(local.items, local.collection)) == 1
+    assert set(local.owners()) == {face.face_id for face in kept}
+    sound(local)
+
+
+def test_a_call_that_is_at_work_while_its_kind_is_erased_comes_after_it(local: People) -> None:
+    local.add("eve", 1, external="eve")
+    answers: list[Erased] = []
+
+    def erase(_: int) -> None:
+        if not answers and len(face_items(local)) == 8:
+            answers.append(local.erasure.erase_external_image_id(local.collection, "eve"))
+
+    of = picture(1, "eve")
+    over = StoredFaces(FaultyItems(local.items, before=erase), faces_per_commit=3, pause=no_pause)
+    added = over.index(local.collection, of, slots(7), Embedder(of))
+
+    assert len(answers[0].face_ids) == 1
+    assert set(local.owners()) == {face.face_id for face in added}
+    assert len(face_items(local)) == len(added) == 7
+    assert plan_items(local.items, local.collection) == []
+    sound(local)
+
+
+def begin_a_large_call(people: People, external: str) -> None:
+    """It dies once it has written its faces ahead."""
+    before, of = len(face_items(people)), picture(1, external)
+    dying = FaultyItems(people.items)
+    dying.choose = lambda _: Fault.KILLED_BEFORE if len(face_items(people)) > before else Fault.NONE
+    with pytest.raises(Killed):
+        StoredFaces(dying, faces_per_commit=3, pause=no_pause).index(people.collection, of, slots(7), Embedder(of))
+
+
+def face_items(people: People) -> list[Item]:
+    return everything(people.items, owned(people.collection.uid, "face"))
+
+
 def test_silence_is_our_fault_and_the_retry_finishes(local: People) -> None:
     faces = local.add("ada", 3)
     local.user("ada", faces)
@@ -396,6 +447,21 @@ def test_silence_is_our_fault_and_the_retry_finishes(local: People) -> None:
     with pytest.raises(InternalServerError):
         StoredErasure(FaultyItems(local.items, always(Fault.LOST)), pause=no_pause).erase_user(local.collection, "ada")
 
+    assert local.erasure.erase_user(local.collection, "ada") == Erased(ids(*faces), ("ada",))
+    erased(local)
+
+
+def test_who_is_refused_in_the_middle_is_told_to_finish(local: People) -> None:
+    faces = local.add("ada", 6)
+    local.user("ada", faces)
+    busy = FaultyItems(local.items)
+    busy.choose = lambda _: Fault.CONTENDED if len(local.owners()) < 6 else Fault.NONE
+
+    with pytest.raises(Throttling) as told:
+        StoredErasure(busy, faces_per_commit=2, pause=no_pause).erase_user(local.collection, "ada")
+
+    assert told.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+    assert len(local.owners()) == 4
     assert local.erasure.erase_user(local.collection, "ada") == Erased(ids(*faces), ("ada",))
     erased(local)
 

@@ -23,9 +23,12 @@ from openrek.domain.faces import DetectedFace, Embedding, Face, FaceNotDeleted, 
 from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
 from openrek.store.eraser import ABANDONED_AFTER_S, FORGOTTEN_AFTER_S, Eraser
+from openrek.store.exporting import export
 from openrek.store.faces import StoredFaces
+from openrek.store.importing import import_archive
 from openrek.store.items import Delete, Items
 from openrek.store.table import head_key, log_key
+from openrek.store.users import StoredUsers
 from tests.store.faults import READ_FAULTS, Fault, FaultyItems, Killed, Wire, always, at, first
 from tests.store.invariants import check_collection, marked_faces, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
@@ -864,6 +867,44 @@ def test_a_deletion_killed_in_the_middle_answers_for_both_when_retried(items: It
             break
         assert listed(items, collection) == ()
     assert n > 10
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_deletion_that_is_refused_tells_whether_it_has_begun(
+    items: Items, collection: Collection, begun: bool
+) -> None:
+    faces = [face.face_id for face in index(items, collection, picture(1), 10)]
+    busy = FaultyItems(items)
+    busy.choose = lambda _: Fault.CONTENDED if len(listed(items, collection)) < 10 or not begun else Fault.NONE
+    with pytest.raises(Throttling) as told:
+        faces_over(busy, per_commit=SMALL).delete(collection, faces)
+
+    assert len(listed(items, collection)) == (7 if begun else 10)
+    assert told.value.reason is not None
+    assert ("nothing was written" in told.value.reason) == (not begun)
+    assert ("repeat the call to finish it" in told.value.reason) == begun
+    check_collection(items, collection)
+
+
+def test_a_repeated_deletion_deletes_what_an_import_brought_back(items: Items, collection: Collection) -> None:
+    """Or tells why not, but not that it is gone."""
+    faces = [face.face_id for face in index(items, collection, picture(1), 10)]
+    archive = export(items, collection.collection_id)
+    with pytest.raises(Killed):
+        faces_over(FaultyItems(items, at(6, Fault.KILLED_BEFORE)), per_commit=SMALL).delete(collection, faces)
+    assert len(listed(items, collection)) == 7
+    import_archive(items, archive, collection.collection_id)
+    users = StoredUsers(items, pause=no_pause)
+    users.create(collection, "ann", None)
+    users.associate(collection, "ann", faces[:1], lowest_cosine=-1.0, once=None)
+
+    deletion = faces_over(items, per_commit=SMALL).delete(collection, faces)
+
+    assert deletion.deleted == tuple(faces[1:])
+    assert deletion.left == (FaceNotDeleted(faces[0], "ASSOCIATED_TO_AN_EXISTING_USER", "ann"),)
+    assert [face.face_id for face in listed(items, collection)] == faces[:1]
+    assert plan_items(items, collection) == []
+    check_collection(items, collection)
 
 
 def test_the_progress_of_an_abandoned_deletion_is_erased(items: Items, collection: Collection) -> None:

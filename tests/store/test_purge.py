@@ -1,14 +1,16 @@
 """Deleted vectors are gone from every byte of every file: at once by a purge, and within a day by the sweeps."""
 
+import contextlib
 import os
 import random
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+import apsw
 import pytest
 
 from openrek.domain.collections import Collection
@@ -19,18 +21,23 @@ from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import ASIDE, FolderBlobs
 from openrek.store.garbage import Garbage
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import Delete, Items, Key, Put
 from openrek.store.manifests import blob_name
-from openrek.store.scans import head_now
+from openrek.store.rebuilding import rebuild
 from openrek.store.sqlite_items import SqliteItems
+from openrek.store.table import deployment_key, user_key
 from openrek.store.upkeep import Upkeep
+from openrek.store.users import StoredUsers
 from openrek.store.vectors import quantise
 from openrek.store.verification import verify
 from openrek.store.wiping import WIPE_AFTER_S, wipe_if_due
-from tests.store.faults import FaultyItems
+from tests.store.faults import Fault, FaultyItems, Killed
+from tests.store.invariants import marked_faces
 from tests.store.synthetic import Embedder, no_pause, picture, slots, vector_of
 from tests.store.tables import open_fast
+
+NOW_S = 1_700_000_000.0
 
 
 @dataclass
@@ -170,11 +177,14 @@ def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM items").fetchall()
     items.transact([Delete(Key("p", "a"))])
+    log = tmp_path / "items.sqlite3-wal"
+    size_bytes = log.stat().st_size
 
-    assert not items.wipe()
-    assert not wipe_if_due(items)
+    for _ in range(3):
+        assert not items.wipe()
+    assert log.stat().st_size == size_bytes, "nor is the file copied into the log, again and again"
     reader.execute("COMMIT")
-    assert wipe_if_due(items)
+    assert items.wipe()
 
     assert not any(b"a secret of" in path.read_bytes() for path in tmp_path.iterdir())
     assert items.get(Key("p", "a")) is None
@@ -183,11 +193,150 @@ def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
 
 def test_wiping_is_due_twice_a_day_whoever_asks(tmp_path: Path) -> None:
     items = open_fast(tmp_path)
-    now_s = 1_700_000_000.0
-    assert wipe_if_due(items, clock=lambda: now_s)
-    assert not wipe_if_due(items, clock=lambda: now_s + WIPE_AFTER_S - 1)
-    assert wipe_if_due(items, clock=lambda: now_s + WIPE_AFTER_S + 1)
-    assert wipe_if_due(items, clock=lambda: now_s), "a clock that was put back must not stop it"
+    assert wipe_if_due(items, clock=lambda: NOW_S), "nobody knows what was forgotten before"
+    assert not wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+
+    forget(items)
+    assert not wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S - 1)
+    assert wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    forget(items)
+    assert wipe_if_due(items, clock=lambda: NOW_S), "a clock that was put back must not stop it"
+    items.close()
+
+
+def forget(items: Items) -> None:
+    items.transact([Delete(Key("p", "a"), forget=True)])
+
+
+def test_a_folder_of_before_is_wiped_once_in_its_turn(tmp_path: Path) -> None:
+    """Its database counts nothing, and says only when it was wiped last."""
+    items = open_fast(tmp_path)
+    items.transact([Put(deployment_key("wiped"), {"at_ms": int(NOW_S * 1000)})])
+    items._connection().execute("DROP TABLE forgotten")
+    items._connection().pragma("user_version", 1)
+    items.close()
+
+    items = open_fast(tmp_path)
+
+    assert not wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S - 1)
+    assert wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    assert not wipe_if_due(items, clock=lambda: NOW_S + 3 * WIPE_AFTER_S)
+    items.close()
+
+
+def test_what_is_forgotten_during_a_wipe_is_left_for_the_next(tmp_path: Path) -> None:
+    class Meanwhile(SqliteItems):
+        def wipe(self) -> bool:
+            done = super().wipe()
+            forget(self)
+            return done
+
+    items = Meanwhile(tmp_path / "items.sqlite3")
+    assert wipe_if_due(items, clock=lambda: NOW_S)
+    assert wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    items.close()
+
+
+def delete_a_face(store: Store) -> None:
+    store.delete(_collection(store, "kept"), [next(iter(store.traces.living))])
+
+
+def delete_a_collection(store: Store) -> None:
+    store.delete_collection(_collection(store, "other"))
+
+
+def die_in_a_large_call(store: Store) -> None:
+    kept, of, dying = _collection(store, "kept"), picture(99), FaultyItems(store.items)
+    dying.choose = lambda _: Fault.KILLED_BEFORE if marked_faces(store.items, kept) else Fault.NONE
+    with pytest.raises(Killed):
+        StoredFaces(dying, faces_per_commit=3, pause=no_pause).index(kept, of, slots(7), Embedder(of))
+
+
+def change_a_user(store: Store) -> None:
+    users = StoredUsers(store.items, pause=no_pause)
+    kept = _collection(store, "kept")
+    users.create(kept, "ann", None)
+    users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, once=None)
+    users.disassociate(kept, "ann", list(store.traces.living)[:1], None)
+
+
+def add_faces(store: Store) -> None:
+    of = picture(98)
+    StoredFaces(store.items).index(_collection(store, "kept"), of, slots(5), Embedder(of))
+
+
+@pytest.mark.parametrize(
+    ("change", "due"),
+    [
+        (delete_a_face, True),
+        (delete_a_collection, True),
+        (die_in_a_large_call, True),
+        (change_a_user, True),
+        (add_faces, False),
+    ],
+)
+def test_only_what_was_deleted_or_replaced_makes_a_wipe_due(
+    tmp_path: Path, change: Callable[[Store], None], due: bool
+) -> None:
+    store = Store(tmp_path)
+    for name in ("kept", "other"):
+        store.fill(name, range(2), 4)
+    now_s = time.time() + 12 * 3600
+    wipe_if_due(store.items, clock=lambda: now_s)
+
+    change(store)
+    now_s += 12 * 3600
+    Upkeep(store.items, store.blobs, clock=lambda: now_s, pause=no_pause).sweep()
+
+    assert wipe_if_due(store.items, clock=lambda: now_s) == due
+    assert not wipe_if_due(store.items, clock=lambda: now_s + 12 * 3600)
+    store.items.close()
+
+
+def test_a_mended_user_makes_a_wipe_due(tmp_path: Path) -> None:
+    """Its old vector was that of other faces; no log tells of it."""
+    store = Store(tmp_path)
+    kept = store.fill("kept", range(2), 4)
+    users = StoredUsers(store.items, pause=no_pause)
+    users.create(kept, "ann", None)
+    users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, once=None)
+    Upkeep(store.items, store.blobs, pause=no_pause).purge()
+    assert wipe_if_due(store.items, clock=lambda: NOW_S)
+    found = store.items.get(user_key(kept.uid, "ann"))
+    assert found is not None
+    store.items.transact([Put(found.key, {**found.attributes, "vector": bytes(127) + b"1"})])
+
+    rebuild(store.items, store.blobs, "kept", pause=no_pause)
+
+    assert wipe_if_due(store.items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    store.items.close()
+
+
+def _collection(store: Store, name: str) -> Collection:
+    return head(store, name).collection()
+
+
+class Hindered(SqliteItems):
+    """Its wipes come to nothing: readers are in the way, or it raises `why`."""
+
+    why: Exception | None = None
+    tries = 0
+
+    def wipe(self) -> bool:
+        self.tries += 1
+        if self.why is not None:
+            raise self.why
+        return False
+
+
+@pytest.mark.parametrize("why", [None, apsw.FullError("database or disk is full")])
+def test_a_wipe_that_came_to_nothing_is_tried_again_after_an_hour(tmp_path: Path, why: Exception | None) -> None:
+    items = Hindered(tmp_path / "items.sqlite3")
+    items.why = why
+    for minute in range(3 * 60):
+        with contextlib.suppress(apsw.FullError):
+            assert not wipe_if_due(items, clock=lambda now=NOW_S + 60 * minute: now)  # type: ignore[misc]
+    assert items.tries == 3
     items.close()
 
 

@@ -29,6 +29,7 @@ from openrek.store.sketches import LEAST_ROWS
 from openrek.store.swaps import swap_manifest
 from openrek.store.table import face_key, log_key
 from openrek.store.tables import Table, texts
+from openrek.store.upkeep import Upkeep
 from openrek.store.vectors import dequantise, quantise
 from tests.store.faults import FaultyItems
 from tests.store.memory_blobs import MemoryBlobs
@@ -277,6 +278,25 @@ def test_a_collection_found_gone_leaves_memory(items: Items, collection: Collect
     gc.collect()
 
     assert kept() is None
+
+
+def test_a_damaged_collection_keeps_no_other_in_memory(items: Items) -> None:
+    """Its segments are read in turn; the dead rows of the others leave memory all the same."""
+    blobs = MemoryBlobs()
+    found = Index(items, blobs)
+    bad, good = (new_collection(items, name) for name in ("bad", "good"))
+    for each in (bad, good):
+        index(items, each, 1)
+    kept = [vectors_of(items, found, each) for each in (bad, good)]
+    Upkeep(items, blobs, pause=no_pause).purge()
+    (name,) = (name for name in blobs.names(bad.uid.hex) if name.endswith("manifest"))
+    blobs.delete(name)
+    blobs.put(name, b"no manifest")
+
+    found.tidy()
+    gc.collect()
+
+    assert [each() is None for each in kept] == [False, True]
 
 
 def test_a_re_created_collection_takes_the_place_of_the_old_one(items: Items, collection: Collection) -> None:

@@ -1,5 +1,7 @@
 """The laws of tables: what is taken, joined, sorted and found is what lists of rows would give."""
 
+import random
+import tracemalloc
 from dataclasses import replace
 from uuid import UUID
 
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openrek.store.rows import face_of
-from openrek.store.tables import Table, find, joined, texts
+from openrek.store.tables import ROWS_PER_PART, Table, Texts, find, joined, texts
 from tests.store.tables import rows_of, tables
 
 
@@ -63,6 +65,31 @@ def test_texts_are_kept(values: list[str | None]) -> None:
     column = texts(values)
 
     assert [column[row] for row in range(len(values))] == values
+
+
+@given(st.integers(0, 3 * ROWS_PER_PART), st.integers(0, 2**32 - 1))
+def test_texts_are_taken_in_any_number_and_order(count: int, seed: int) -> None:
+    chance = random.Random(seed)
+    values = [chance.choice((None, "a", "é" * chance.randrange(1, 9))) for _ in range(chance.randrange(1, 50))]
+    rows = [chance.randrange(len(values)) for _ in range(count)]
+
+    taken = texts(values).take(np.array(rows, np.intp))
+
+    expected = texts([values[row] for row in rows])
+    assert np.array_equal(taken.offsets, expected.offsets)
+    assert np.array_equal(taken.content, expected.content)
+
+
+def test_taking_long_texts_needs_little_more_memory_than_they_do() -> None:
+    """A compaction takes as many as fill 256 MB, in a function of 3 GB."""
+    column = Texts(np.arange(40_001, dtype=np.uint32) * 255, np.full(40_000 * 255, 65, np.uint8))
+    tracemalloc.start()
+
+    taken = column.take(np.arange(40_000)[::-1])
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * taken.content.nbytes
 
 
 @given(tables())

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
+from errno import EACCES
 from itertools import count
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -43,6 +45,24 @@ def filled(items: Items, name: str, *, long: bool = True) -> Collection:
     if long:
         items.transact([Put(head.key, {**head.attributes(), "log_bytes": FOLD_BYTES})])
     return made
+
+
+class Unreadable(MemoryBlobs):
+    """Nothing of the collection `uid` can be read or removed."""
+
+    uid: UUID | None = None
+
+    def open(self, name: str) -> bytes:
+        self._check(name)
+        return super().open(name)
+
+    def delete(self, name: str) -> None:
+        self._check(name)
+        super().delete(name)
+
+    def _check(self, name: str) -> None:
+        if self.uid is not None and name.startswith(self.uid.hex):
+            raise PermissionError(EACCES, "Permission denied", name)
 
 
 def enough_after(calls: int) -> Callable[[], bool]:
@@ -111,3 +131,35 @@ def test_one_collection_is_compacted_and_no_other(items: Items) -> None:
     assert not upkeep(items, blobs).compact("two", lambda: True)
     assert folded(items, two) == [False]
     assert upkeep(items, blobs).compact("nobody", lambda: False)
+
+
+def test_a_collection_whose_files_cannot_be_read_holds_up_no_other(items: Items) -> None:
+    blobs = Unreadable()
+    first, later, gone = filled(items, "a"), filled(items, "b"), filled(items, "gone")
+    assert upkeep(items, blobs).compact("a", lambda: False)
+    StoredCollections(items).delete("gone")
+    blobs.uid = first.uid
+
+    with pytest.raises(PermissionError):
+        upkeep(items, blobs).sweep()
+
+    assert folded(items, later) == [True]
+    assert owned_items(items, gone) == 0
+
+
+def test_a_deleted_collection_whose_files_cannot_be_removed_holds_up_no_other(items: Items) -> None:
+    """Whichever of the two comes first."""
+    blobs = Unreadable()
+    both = [filled(items, name) for name in ("one", "two")]
+    for each in both:
+        assert upkeep(items, blobs).compact(each.collection_id, lambda: False)
+        StoredCollections(items).delete(each.collection_id)
+    blobs.uid = min(each.uid for each in both)
+    kept = filled(items, "kept")
+
+    for sweep in (upkeep(items, blobs).sweep, lambda: upkeep(items, blobs).sweep_until(lambda: False)):
+        with pytest.raises(PermissionError):
+            sweep()
+
+    assert {name.split("/")[0] for name in blobs.names()} == {blobs.uid.hex, kept.uid.hex}
+    assert folded(items, kept) == [True]

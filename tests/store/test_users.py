@@ -20,12 +20,15 @@ from openrek.domain.errors import (
     ServiceQuotaExceeded,
 )
 from openrek.domain.faces import FaceNotDeleted, cosine
-from openrek.domain.users import FaceNotChanged, User
+from openrek.domain.users import Association, FaceNotChanged, User
 from openrek.store.collections import StoredCollections
-from openrek.store.compaction import Compactor
+from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
+from openrek.store.heads import require_head
 from openrek.store.items import Items
 from openrek.store.search import StoredSearch
+from openrek.store.segments import FACES, USERS
+from openrek.store.table import OWNED, owned
 from openrek.store.user_vectors import user_vector
 from openrek.store.users import StoredUsers
 from openrek.store.vectors import dequantise, quantise
@@ -374,6 +377,50 @@ def test_a_claim_is_worth_nothing_without_the_user(local: People) -> None:
     sound(local)
 
 
+@pytest.mark.parametrize("token", [None, "t"])
+def test_no_face_spells_the_name_of_a_user_that_it_left(local: People, token: str | None) -> None:
+    """Nor does any item, once the user is erased: also where a transaction had no room for all of its faces."""
+    faces = local.add_at_once("ann", 100)
+    local.user("ann-smith", faces)
+    local.users.delete(local.collection, "ann-smith", once(token) if token else None)
+    assert naming(local, "face", "ann-smith") == 0
+
+    local.user("ann-smith", faces)
+    local.leave("ann-smith", faces, once("u") if token else None)
+    assert naming(local, "face", "ann-smith") == 0
+    sound(local)
+    local.erasure.erase_user(local.collection, "ann-smith")
+
+    assert [kind for kind in OWNED if naming(local, kind, "ann-smith")] == ["log"], "and compaction trims that"
+    sound(local)
+
+
+def test_faces_that_join_another_user_meanwhile_stay_with_it(local: People) -> None:
+    local.per_commit = 2
+    faces = local.add("ann", 5)
+    local.user("ann", faces)
+    local.user("bob")
+    other = StoredUsers(local.items, faces_per_commit=2, pause=no_pause)
+    joined: list[Association] = []
+
+    def join_bob(_: int) -> None:
+        if not joined and not local.members("ann"):
+            ids = [face.face_id for face in faces]
+            joined.append(other.associate(local.collection, "bob", ids, lowest_cosine=-1.0, once=None))
+
+    watched = StoredUsers(FaultyItems(local.items, before=join_bob), faces_per_commit=2, pause=no_pause)
+    watched.disassociate(local.collection, "ann", [face.face_id for face in faces], None)
+
+    assert len(joined) == 1
+    assert set(local.owners().values()) == {"bob"}
+    assert naming(local, "face", "ann") == 0
+    sound(local)
+
+
+def naming(people: People, kind: str, name: str) -> int:
+    return sum(name in repr(item) for item in everything(people.items, owned(people.collection.uid, kind)))
+
+
 def test_faces_of_a_large_picture_join_before_its_plan_is_settled(local: People) -> None:
     items, collection = local.items, local.collection
     killed = FaultyItems(items)
@@ -532,6 +579,25 @@ def test_users_are_compacted_as_faces_are(local: People) -> None:
     assert [match.user for match in found] == [User("ada", 2), User("bob", 3)]
     kinds = sorted(name.split(".")[-1] for name in local.blobs.names() if "segment" in name)
     assert len(kinds) >= 2, "faces and users lie in segments of their own"
+
+
+def test_a_log_that_names_no_user_leaves_the_segments_of_users_alone(local: People) -> None:
+    local.user("ada", local.add("ada", 2))
+    compactor = Compactor(local.items, local.blobs, fold_entries=1, pause=no_pause)
+    compactor.step("people")
+    before = segments_of(local, USERS)
+
+    local.add("nobody", 1)
+    compactor.step("people")
+
+    assert segments_of(local, USERS) == before
+    assert len(segments_of(local, FACES)) == 1, "but small segments of faces are merged"
+    sound(local)
+
+
+def segments_of(people: People, kind: int) -> list[str]:
+    head = require_head(people.items, people.collection)
+    return [ref.name for ref in current_manifest(people.blobs, head).segments if ref.kind == kind]
 
 
 def test_a_user_that_is_changed_while_its_faces_are_listed(local: People) -> None:

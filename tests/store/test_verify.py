@@ -24,11 +24,10 @@ from openrek.store.compaction import Compactor, current_manifest
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
 from openrek.store.garbage import Garbage
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import Delete, Item, Items, Key, Put
 from openrek.store.manifests import blob_name
 from openrek.store.rebuilding import BadFaces, WritersBusy, rebuild
-from openrek.store.scans import head_now
 from openrek.store.search import StoredSearch
 from openrek.store.sqlite_items import SqliteItems
 from openrek.store.table import directory_key, duplicate_key, face_key, log_key, owned, plan_key, uid_key

@@ -8,14 +8,15 @@ import pytest
 
 from openrek.domain.faces import Face
 from openrek.store.compaction import Compactor
+from openrek.store.heads import head_now
 from openrek.store.items import Delete, Item, Key, Put
 from openrek.store.rebuilding import BadFaces, rebuild
-from openrek.store.scans import head_now
 from openrek.store.search import StoredSearch
-from openrek.store.table import face_key, token_key, user_key
+from openrek.store.table import face_key, owned, token_key, user_key
 from openrek.store.users import StoredUsers
 from openrek.store.verification import verify
-from tests.store.faults import FaultyItems
+from tests.store.faults import Fault, FaultyItems, Killed, at
+from tests.store.invariants import everything
 from tests.store.people import People, likeness, once, sound
 from tests.store.synthetic import no_pause
 
@@ -160,6 +161,29 @@ def test_lost_segments_of_users_are_made_anew(full: People) -> None:
     full.join("eve", full.add("eve", 1, first=70))
     Compactor(full.items, full.blobs, pause=no_pause).step("people", everything=True)
     sound(full)
+
+
+def test_claims_of_a_client_that_died_are_forgotten(full: People) -> None:
+    faces = full.add("ann", 5)
+    full.user("ann-smith")
+    killed = StoredUsers(FaultyItems(full.items, at(7, Fault.KILLED_AFTER)), faces_per_commit=3, pause=no_pause)
+    with pytest.raises(Killed):
+        killed.associate(full.collection, "ann-smith", [f.face_id for f in faces], lowest_cosine=-1.0, once=None)
+    assert void_claims(full) == 2
+    before = full.owners()
+
+    rebuild(full.items, full.blobs, "people", pause=no_pause)
+
+    assert void_claims(full) == 0
+    assert full.owners() == before
+    assert full.members("ann-smith") == set()
+    sound(full)
+
+
+def void_claims(people: People) -> int:
+    owners = people.owners()
+    faces = everything(people.items, owned(people.collection.uid, "face"))
+    return sum("claim" in face.attributes and owners[UUID(face.key.sort)] is None for face in faces)
 
 
 def test_nothing_is_rebuilt_from_a_bad_user(full: People) -> None:

@@ -29,7 +29,7 @@ exactly was wrong; it travels in the header `x-openrek-reason`. Neither ever hol
 
 
 class Refusal(Exception):
-    """The request was refused and nothing was changed."""
+    """The request was refused and nothing was changed, unless `reason` says that a part was."""
 
     text = "Request has invalid parameters"
 
@@ -99,7 +99,7 @@ class ResourceAlreadyExists(Refusal): ...
 
 
 class Conflict(Refusal):
-    text = "Other changes to the same collection came first; nothing was changed."
+    text = "Other changes to the same collection came first."
 
 
 class IdempotentParameterMismatch(Refusal): ...

@@ -6,6 +6,7 @@ that lists faces never loads numpy or onnxruntime, which is why the imports of t
 
 import inspect
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from openrek.domain.caller import Caller
@@ -88,13 +89,18 @@ class Adapters:
         raise SettingsError("This works on a data folder, not on the tables of AWS: unset OPENREK_TABLE.")
 
     def sweep(self) -> None:
-        """One pass of upkeep, of the database's own, and of what searches keep in memory."""
+        """One pass of upkeep, of the files' own, and of what searches keep in memory: what fails in one of them, which
+        is raised in the end, holds up none of the others.
+        """
+        from openrek.store.folder_blobs import STALE_AFTER_S
         from openrek.store.wiping import wipe_if_due
 
-        self.upkeep().sweep()
-        wipe_if_due(self.embedded().items())
-        if self.search.made:
-            self.search().tidy()
+        with ExitStack() as afterwards:  # in reverse order
+            if self.search.made:
+                afterwards.callback(self.search().tidy)
+            afterwards.callback(wipe_if_due, self.embedded().items())
+            afterwards.callback(self.embedded().blobs().clear_aside, STALE_AFTER_S)
+            self.upkeep().sweep()
 
     def load_models(self, *, present: bool = False) -> None:
         """Opens every model now rather than at its first use; with `present`, those whose files are there: a function
@@ -136,9 +142,12 @@ class Adapters:
         return StoredErasure(self.items())
 
     def _search(self) -> "StoredSearch":
+        from openrek.store.index import MAX_BYTES
         from openrek.store.search import StoredSearch
 
-        return StoredSearch(self.items(), self.blobs(), scanned=self._scanned)
+        return StoredSearch(
+            self.items(), self.blobs(), scanned=self._scanned, max_bytes=self._settings.search_bytes or MAX_BYTES
+        )
 
     def _tokens(self) -> PageTokens:
         from openrek.store.page_tokens import SealedPageTokens

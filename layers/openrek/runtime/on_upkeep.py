@@ -15,6 +15,7 @@ from typing import Any, Final
 from openrek.runtime.adapters import Adapters
 from openrek.runtime.gateway import Event
 from openrek.runtime.settings import Settings, SettingsError
+from openrek.runtime.starting import seed_copies
 from openrek.store.upkeep import BUSY
 
 RESERVE_MS: Final = 120_000
@@ -33,6 +34,7 @@ def serve_upkeep(settings: Settings | None = None) -> Callable[[Event, Any], Ans
         raise SettingsError("OPENREK_TABLE and OPENREK_BUCKET are missing: upkeep needs a deployed store.")
     from aws_lambda_powertools.logging import Logger
 
+    seed_copies()
     log = Logger(service="openrek", level="INFO", use_rfc3339=True)
     upkeep = Adapters(replace(settings, aws=replace(settings.aws, upkeep=None))).upkeep()  # it asks nobody else
 

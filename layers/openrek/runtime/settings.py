@@ -85,7 +85,9 @@ class AwsSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`workers` inferences run at once with `threads` each; `queue` bounds what may wait for each kind of work."""
+    """`workers` inferences run at once with `threads` each; `queue` bounds what may wait for each kind of work.
+    `search_bytes` of collections stay in memory for searches, or what the store thinks right.
+    """
 
     data: Path | None
     weights: Path
@@ -93,6 +95,7 @@ class Settings:
     threads: int
     queue: int
     aws: AwsSettings | None = None
+    search_bytes: int | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -106,6 +109,7 @@ class Settings:
             threads=_whole(environ, "OPENREK_THREADS", _threads(environ)),
             queue=_whole(environ, "OPENREK_QUEUE", 128),
             aws=AwsSettings.of(environ),
+            search_bytes=_search_bytes(environ),
         )
 
 
@@ -135,10 +139,20 @@ def _buckets(environ: Mapping[str, str]) -> frozenset[str]:
 
 def _threads(environ: Mapping[str, str]) -> int:
     """One per inference where many run at once; on Lambda, where one runs, the function's share of cores."""
+    memory_mb = _memory_mb(environ)
+    return 1 if memory_mb is None else max(1, round(memory_mb / LAMBDA_MB_PER_CORE))
+
+
+def _search_bytes(environ: Mapping[str, str]) -> int | None:
+    """On Lambda a third of the function's memory: one that is being opened comes on top, and all the rest."""
+    memory_mb = _memory_mb(environ)
+    return None if memory_mb is None else (memory_mb << 20) // 3
+
+
+def _memory_mb(environ: Mapping[str, str]) -> int | None:
+    """Of the Lambda function that this is; None elsewhere."""
     memory_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
-    if not memory_mb.isdecimal():
-        return 1
-    return max(1, round(int(memory_mb) / LAMBDA_MB_PER_CORE))
+    return int(memory_mb) if memory_mb.isdecimal() else None
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int) -> int:

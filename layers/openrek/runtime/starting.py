@@ -1,7 +1,8 @@
 """What a function makes while it starts, so that its first request need not; and what a snapshot must not freeze.
 
 Clients are made here and connect when they are first used, so a snapshot (SnapStart) holds no connection. Secrets and
-ids come from the operating system, which a restored machine seeds anew; only `random`, which spreads retries, does not.
+ids come from the operating system, which a restored machine seeds anew; only `random`, which spreads retries and orders
+sweeps, does not.
 """
 
 import random
@@ -11,6 +12,8 @@ from importlib.util import find_spec
 from openrek.runtime.adapters import Adapters, Operation, needs
 
 READER = "reader"
+SNAPSHOTS = "snapshot_restore_py"
+"""Part of Lambda's runtime; there is none where a function runs elsewhere."""
 
 
 def start(operation: Operation, adapters: Adapters) -> None:
@@ -22,12 +25,19 @@ def start(operation: Operation, adapters: Adapters) -> None:
     for name in needs(operation):
         if name != READER and adapters.knows(name):
             adapters.part(name)
-    if find_spec("snapshot_restore_py"):  # part of Lambda's runtime, unless the function runs elsewhere
-        from snapshot_restore_py import register_after_restore, register_before_snapshot
+    seed_copies()
+    if loading and find_spec(SNAPSHOTS):
+        from snapshot_restore_py import register_before_snapshot
+
+        register_before_snapshot(loading.result)
+
+
+def seed_copies() -> None:
+    """Every copy of a snapshot draws random numbers of its own."""
+    if find_spec(SNAPSHOTS):
+        from snapshot_restore_py import register_after_restore
 
         register_after_restore(random.seed)
-        if loading:
-            register_before_snapshot(loading.result)
 
 
 def _loading(adapters: Adapters) -> Future[None]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from threading import Event, Thread
+from traceback import format_tb
 
 INTERVAL_S = 60.0
 
@@ -35,5 +36,10 @@ class Sweeper:
                 self._sweep()
             except self._tolerate as error:
                 log.warning("upkeep is behind, and will be tried again: %s", error)
+            except Exception as error:  # noqa: BLE001 (the last resort of a thread)
+                # Nobody waits for this thread: if it ended, nothing would be erased any more, and nobody would know.
+                # What the error says is left out, for it may tell of a person.
+                where = "".join(format_tb(error.__traceback__))
+                log.error("upkeep failed, and will be tried again: %s\n%s", type(error).__name__, where)
             if self._stopping.wait(self._interval_s):
                 return

@@ -9,10 +9,10 @@ from openrek.domain.collections import Collection, CollectionEntry
 from openrek.domain.errors import ResourceAlreadyExists, Throttling, collection_not_found
 from openrek.domain.models import FaceModel
 from openrek.domain.ports import Page
-from openrek.store.heads import Head, head_of
+from openrek.store.heads import Head, head_now
 from openrek.store.items import ABSENT, Delete, Items, Operation, Put
 from openrek.store.sending import Sent, no_answer, send
-from openrek.store.table import DIRECTORY, directory_key, head_key, tags_key, uid_key
+from openrek.store.table import DIRECTORY, directory_key, tags_key, uid_key
 from openrek.store.tags import tags_attributes
 
 
@@ -41,7 +41,7 @@ class StoredCollections:
         return head.collection()
 
     def require(self, collection_id: str) -> Collection:
-        head = head_of(collection_id, self._items.get(head_key(collection_id)))
+        head = head_now(self._items, collection_id)
         if head is None:
             raise collection_not_found(collection_id)
         return head.collection()
@@ -53,7 +53,7 @@ class StoredCollections:
 
     def delete(self, collection_id: str) -> None:
         """The eraser removes the rest: what no head names is nobody's."""
-        head = head_of(collection_id, self._items.get(head_key(collection_id)))
+        head = head_now(self._items, collection_id)
         if head is None:
             raise collection_not_found(collection_id)
         operations: list[Operation] = [
@@ -97,5 +97,5 @@ class StoredCollections:
 
     def _deleted(self, head: Head) -> bool | None:
         """Whether `head` is gone; while it is there, an earlier attempt may still remove it."""
-        found = head_of(head.collection_id, self._items.get(head.key))
+        found = head_now(self._items, head.collection_id)
         return None if found is not None and found.uid == head.uid else True

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import Refusal, Throttling
+from openrek.domain.errors import Conflict, Refusal, Throttling
 from openrek.store.heads import Head, require_head, same_collection
 from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put, item_size_bytes
 from openrek.store.rows import FaceRow, UserRow
@@ -27,6 +27,7 @@ OWN_OPERATIONS: Final = 2
 """The head and the log entry; the rest of a transaction's 100 operations are the change's own."""
 
 TOO_MANY_WRITERS: Final = "Too many clients write to this collection at once; nothing was written."
+UNFINISHED: Final = "Others were in the way. A part may be done and stays so; repeat the call to finish it."
 
 Answer = TypeVar("Answer")
 
@@ -133,6 +134,15 @@ class Commits:
         if entry is not None:
             return bool(entry.attributes["writer"] == writer)
         return False if now.seq == head.seq and now.version != head.version else None
+
+
+@contextmanager
+def in_pieces() -> Iterator[None]:
+    """Around the later commits of a call that takes several: what it is refused then is not all that it asked for."""
+    try:
+        yield
+    except (Throttling, Conflict) as refusal:
+        raise type(refusal)(reason=UNFINISHED) from refusal
 
 
 def entry_attributes(writer: bytes, change: Change[Any]) -> Mapping[str, Any]:

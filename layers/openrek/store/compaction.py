@@ -21,13 +21,13 @@ import numpy as np
 from openrek.store import manifests, segments
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.folding import FoldedLog, fold
-from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_of
-from openrek.store.items import Delete, Items, Operation
+from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_now
+from openrek.store.items import Delete, Item, Items, Operation
 from openrek.store.log import LogGap
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.segments import KINDS
 from openrek.store.swaps import swap_manifest
-from openrek.store.table import head_key, log_key, owned
+from openrek.store.table import log_key, owned
 from openrek.store.tables import Bools, Table, joined
 from openrek.store.tombstones import decode_tombstones, encode_tombstones
 
@@ -87,13 +87,13 @@ class Compactor:
         Raises BlobMissing, LogGap, CorruptSegment or CorruptManifest when what the current head names is bad.
         """
         began_ms = self._now_ms()  # before the head is read: no entry after that head is older
-        head = self._head(collection_id)
+        head = head_now(self._items, collection_id)
         if head is None:
             return False
         try:
             return self._step(head, began_ms, everything=everything)
         except (BlobMissing, LogGap):
-            now = self._head(collection_id)
+            now = head_now(self._items, collection_id)
             if now is not None and (now.uid, now.version) == (head.uid, head.version):
                 raise
             return True  # somebody else compacted, and what this step was reading is gone for good reason
@@ -122,7 +122,7 @@ class Compactor:
         while rows := self._items.query(
             partition, through=log_key(head.uid, through).sort, limit=TRIM_PER_TRANSACTION
         ).rows:
-            deletions: list[Operation] = [Delete(row.key) for row in rows]
+            deletions: list[Operation] = [Delete(row.key, forget=_outdates(row)) for row in rows]
             self._items.transact(deletions)
 
     def _fold_due(self, head: Head, manifest: Manifest, everything: bool) -> bool:
@@ -146,6 +146,8 @@ class Compactor:
         """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
         due = [each for each in aged if self._rewrite_due(each, everything=everything)]
         for kind, rows in folded.kinds.items() if folded is not None else ():
+            if not len(rows.rows):
+                continue  # no new segment of this kind that could take others in
             taken_bytes = max(self._small_bytes, rows.size_bytes)
             for each in sorted((each for each in aged if each.ref.kind == kind), key=lambda each: each.living_bytes):
                 if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:
@@ -187,11 +189,14 @@ class Compactor:
         self._blobs.put(name, encode_tombstones(each.dead))
         return replace(each.ref, tombstones=name, dead=each.dead_count, dead_since_ms=each.since_ms)
 
-    def _head(self, collection_id: str) -> Head | None:
-        return head_of(collection_id, self._items.get(head_key(collection_id)))
-
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _outdates(entry: Item) -> bool:
+    """Whether a log entry tells of deletions, or of users, whose vectors change with their faces. Then vectors that
+    nothing holds any more have left items by now; else those of its rows live on."""
+    return bool(entry.attributes.get("deleted", True)) or "users" in entry.attributes
 
 
 def _made_ms(manifest: Manifest, head: Head) -> int:

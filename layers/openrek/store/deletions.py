@@ -8,13 +8,14 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
 from openrek.domain.collections import Collection
 from openrek.domain.faces import FaceDeletion, FaceNotDeleted
-from openrek.store.commits import Change, Commits
+from openrek.store.commits import Change, Commits, in_pieces
 from openrek.store.duplicates import removals
 from openrek.store.heads import Head
 from openrek.store.items import Delete, Item, Items, Key, Operation, Put
@@ -62,24 +63,25 @@ class Deletions:
         left: dict[UUID, FaceNotDeleted] = {}
         for position, chunk in enumerate(chunks):
             last = position == len(chunks) - 1
-            outcome = self._commits.commit(collection, self._preparation(chunk, key, last=last))
+            with in_pieces() if position else nullcontext():
+                outcome = self._commits.commit(collection, self._preparation(chunk, key, last=last))
             deleted.update(outcome.deleted)
             left.update((face.face_id, face) for face in outcome.left)
         return FaceDeletion(
             tuple(face_id for face_id in face_ids if face_id in deleted),
-            tuple(left[face_id] for face_id in face_ids if face_id in left and face_id not in deleted),
+            tuple(left[face_id] for face_id in face_ids if face_id in left),
         )
 
     def _preparation(
         self, chunk: Sequence[UUID], key: Key | None, *, last: bool
     ) -> Callable[[Head], Change[FaceDeletion]]:
-        """Deletes `chunk`; the answer's `deleted` also holds what the plan's earlier chunks deleted."""
+        """Deletes `chunk`; what the plan says was deleted, and is gone, is answered for once more."""
 
         def prepare(head: Head) -> Change[FaceDeletion]:
             progress = self._progress(head, key)
             done = set(progress.deleted) if progress else set()
-            open_ids = [face_id for face_id in chunk if face_id not in done]
-            faces = self._faces(head, open_ids)
+            faces = self._faces(head, chunk)
+            open_ids = [face_id for face_id in chunk if faces[face_id] or face_id not in done]  # an import brings back
             left = tuple(face for face in (_refusal(face_id, faces[face_id]) for face_id in open_ids) if face)
             kept = {face.face_id for face in left}
             gone = [face_id for face_id in open_ids if face_id not in kept]
@@ -87,7 +89,7 @@ class Deletions:
             writes = removals(items, lambda keys: self._commits.read_at(head, keys))
             if progress is not None:
                 writes += _advance(progress, gone, last=last)
-            answer = FaceDeletion((*done, *gone), left)
+            answer = FaceDeletion(tuple(face_id for face_id in chunk if face_id not in kept), left)
             return Change(answer, deleted=gone, writes=writes, faces=-len(gone))
 
         return prepare
@@ -117,7 +119,8 @@ def _advance(progress: Progress, gone: Sequence[UUID], *, last: bool) -> list[Op
     """A chunk that deletes nothing leaves nothing to remember."""
     if last:
         return [Delete(progress.key)] if progress.deleted else []
-    return [Put(progress.key, replace(progress, deleted=(*progress.deleted, *gone)).attributes())] if gone else []
+    deleted = tuple(dict.fromkeys((*progress.deleted, *gone)))
+    return [Put(progress.key, replace(progress, deleted=deleted).attributes())] if gone else []
 
 
 def _hash(face_ids: Sequence[UUID]) -> str:

@@ -82,9 +82,7 @@ class DynamoItems:
         found = self._asked(lambda: connection.transact_get_items(wanted))["Responses"]
         return checked_snapshot([item_of(answer["Item"]) if answer.get("Item") else None for answer in found])
 
-    def query(
-        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
-    ) -> ItemPage:
+    def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
         """One row more than `limit` is read, to know whether there is one. Where a page ends for its size, the next
         row is asked for: DynamoDB itself cannot tell.
         """
@@ -100,7 +98,6 @@ class DynamoItems:
                     consistent_read=True,
                     exclusive_start_key=start,
                     limit=limit,
-                    scan_index_forward=not reverse,
                 )
             )
 

@@ -12,13 +12,13 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import Refusal
 from openrek.store.blobs import Blobs
 from openrek.store.erasing import StoredErasure
-from openrek.store.heads import head_of
+from openrek.store.heads import head_now
 from openrek.store.items import ConditionFailed, Contended, Delete, Item, Items, Key, Operation, OutcomeUnknown
 from openrek.store.listings import item_pages
 from openrek.store.manifests import uid_of
 from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
 from openrek.store.request_tokens import is_spent
-from openrek.store.table import OWNED, UIDS, head_key, owned, uid_key
+from openrek.store.table import OWNED, UIDS, owned, uid_key
 from openrek.store.visibility import PENDING
 
 ABANDONED_AFTER_S: Final = 3600.0
@@ -53,9 +53,10 @@ class Eraser:
 
     def sweep(self, enough: Callable[[], bool] = never) -> int:
         """One pass, or until there is `enough`; returns how many items and blobs it removed. Busy stores are left to
-        the next pass.
+        the next pass. Raises the OSError of a blob after everything else is done.
         """
         removed = 0
+        failed: list[OSError] = []
         cursor = ""
         while True:
             page = self._items.query(UIDS, after=cursor, limit=100)
@@ -66,14 +67,20 @@ class Eraser:
                     removed += self._sweep_collection(line, enough)
                 except (Contended, OutcomeUnknown, ConditionFailed, PlanLost, Refusal):
                     continue
+                except OSError as error:
+                    failed.append(error)
             if not page.more:
-                return removed + self._sweep_blobs(enough)
+                break
             cursor = page.rows[-1].key.sort
+        removed += self._sweep_blobs(enough)
+        if failed:
+            raise failed[0]
+        return removed
 
     def _sweep_collection(self, line: Item, enough: Callable[[], bool]) -> int:
         uid = UUID(hex=line.key.sort)
         collection_id = line.attributes["id"]
-        head = head_of(collection_id, self._items.get(head_key(collection_id)))
+        head = head_now(self._items, collection_id)
         if head is not None and head.uid == uid:
             plans = sum(self._sweep_plan(head.collection(), plan) for plan in plans_of(self._items, uid))
             return plans + self._sweep_tokens(uid)
@@ -103,8 +110,8 @@ class Eraser:
 
     def _sweep_plan(self, collection: Collection, item: Item) -> int:
         at = item.attributes
-        if at["kind"] == "erased":
-            return 0  # the memory of an erasure, which goes with its plan
+        if at["kind"] not in ("index", "delete", "erase"):
+            return 0  # the memory of an erasure, which goes with its plan; or what only another openrek knows
         if at["state"] == PENDING and self._age_s(at["made_ms"]) < ABANDONED_AFTER_S:
             return 0
         if at["kind"] == "delete":
@@ -135,7 +142,7 @@ class Eraser:
     def _erase(self, partition: str, enough: Callable[[], bool]) -> int:
         removed = 0
         while not enough() and (rows := self._items.query(partition, limit=DELETES_PER_TRANSACTION).rows):
-            deletions: list[Operation] = [Delete(Key(partition, row.key.sort)) for row in rows]
+            deletions: list[Operation] = [Delete(Key(partition, row.key.sort), forget=True) for row in rows]
             self._items.transact(deletions)
             removed += len(rows)
         return removed

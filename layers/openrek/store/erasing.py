@@ -1,5 +1,6 @@
 """ErasePerson: everything that a collection knows of a person, removed as one plan that anyone can take up again.
 
+    clear    what larger IndexFaces calls wrote ahead for pictures with the ExternalImageId, where that is erased
     begin    one commit: the plan, with the person's faces as they are then where a user is erased
     chunks   commits: face items, their places in their pictures' records, and what that makes of their users; what each
              one removed is remembered beside the plan
@@ -12,6 +13,7 @@ depends on what there is to erase, not on the collection. A plan that nobody com
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -20,13 +22,14 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, user_not_found
 from openrek.domain.users import Erased
-from openrek.store.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
+from openrek.store.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, UNFINISHED, Change, Commits, in_pieces
 from openrek.store.duplicates import picture_of, removals
 from openrek.store.erasure_plans import Gone, Plan, erasure_plan, fresh_plan, still
 from openrek.store.heads import Head
 from openrek.store.items import ABSENT, MAX_OPERATIONS, Delete, Item, ItemPage, Items, Key, Operation, Put
 from openrek.store.listings import item_pages
 from openrek.store.memberships import Memberships, StoredUser, owner_of, stored_user, user_put
+from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
 from openrek.store.request_tokens import names_any
 from openrek.store.rows import UserRow
 from openrek.store.sending import Sent, no_answer, send
@@ -81,11 +84,16 @@ class StoredErasure:
         self._pause = pause
         self._commits = Commits(items, lost=Conflict, pause=pause)
         self._memberships = Memberships(items, self._commits)
+        self._plans = Plans(items, clock=clock, pause=pause)
 
     def erase_user(self, collection: Collection, user_id: str) -> Erased:
         return self._erase(collection, fresh_plan(collection.uid, user_id, None, self._clock()))
 
     def erase_external_image_id(self, collection: Collection, external_image_id: str) -> Erased:
+        try:
+            self._stop_adding(collection.uid, external_image_id)
+        except PlanLost:
+            raise Conflict(reason=UNFINISHED) from None
         return self._erase(collection, fresh_plan(collection.uid, None, external_image_id, self._clock()))
 
     def complete(self, collection: Collection, item: Item) -> None:
@@ -95,16 +103,24 @@ class StoredErasure:
         except Gone:
             return
 
+    def _stop_adding(self, uid: UUID, external_image_id: str) -> None:
+        """What calls wrote ahead for pictures with that id goes; those that are still at work begin anew, as if they
+        came after the erasure. Raises PlanLost."""
+        for item in plans_of(self._items, uid):
+            if item.attributes["kind"] == "index":
+                plan = plan_from(item)
+                pictures = {face.attributes["picture"] for face in self._plans.staged(plan)}
+                if any(picture.startswith(f"{external_image_id}/") for picture in pictures):
+                    self._plans.clear(plan)
+
     def _erase(self, collection: Collection, fresh: Plan) -> Erased:
         for _ in range(ATTEMPTS):
             plan = self._commits.commit(collection, lambda head: self._begin(head, fresh))
             if plan is None:
                 return Erased((), ())
-            try:
+            with in_pieces(), suppress(Gone):
                 return self._carry_out(collection, plan)
-            except Gone:
-                continue
-        raise Conflict(reason=TOO_MANY_WRITERS)
+        raise Conflict(reason=UNFINISHED)
 
     def _begin(self, head: Head, fresh: Plan) -> Change[Plan | None]:
         """Begins the plan, or takes up the one of an earlier call; None if there is nothing to erase."""

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
 from openrek.store.archive import FORMAT, Archive
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import Items, Key
 from openrek.store.log import LogGap
-from openrek.store.scans import FacePage, face_page, face_pages, head_now, touched, user_pages
+from openrek.store.scans import FacePage, face_page, face_pages, touched, user_pages
 from openrek.store.table import owned, tags_key, user_key
 from openrek.store.tables import Table, Texts, find, joined
 from openrek.store.tags import tags_in

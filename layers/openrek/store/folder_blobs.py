@@ -12,6 +12,10 @@ from typing import Final
 from openrek.store.blobs import BlobExists, BlobMissing, Buffer, checked_name, is_name
 
 ASIDE: Final = ".aside"
+MAPPED_FROM_BYTES: Final = 8 << 20
+"""A map keeps its file open. Of files this large, 1,000 fill what searches keep in memory; of small ones,
+there may be any number."""
+
 STALE_AFTER_S: Final = 3600.0
 """A `put` still under way would fail, not lose anything."""
 
@@ -50,10 +54,12 @@ class FolderBlobs:
             raise BlobMissing(name) from None
 
     def open(self, name: str) -> Buffer:
-        """Mapped, not read: pages come in as they are used, and stay readable after the blob is deleted."""
+        """Large ones are mapped: pages come in as they are used, and stay readable after the blob is deleted."""
         try:
             with self._path(name).open("rb") as file:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
+                if os.fstat(file.fileno()).st_size < MAPPED_FROM_BYTES:
+                    return file.read()
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise BlobMissing(name) from None
 

@@ -13,11 +13,10 @@ from typing import Final
 from openrek.store import manifests
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.compaction import current_manifest
-from openrek.store.heads import Head, head_of
+from openrek.store.heads import Head, head_now
 from openrek.store.items import Items
 from openrek.store.manifests import base_version, blob_name
 from openrek.store.swaps import swap_manifest
-from openrek.store.table import head_key
 
 ATTEMPTS: Final = 8
 
@@ -36,13 +35,13 @@ class Garbage:
         Raises BlobMissing or CorruptManifest when what the current head names is bad.
         """
         for _ in range(ATTEMPTS):
-            head = self._head(collection_id)
+            head = head_now(self._items, collection_id)
             if head is None:
                 return 0
             try:
                 removed = self._collect(head, everything=everything)
             except BlobMissing:
-                now = self._head(collection_id)
+                now = head_now(self._items, collection_id)
                 if now is not None and (now.uid, now.version) == (head.uid, head.version):
                     raise
                 continue  # somebody else compacted, and collected the manifest that this one was reading
@@ -56,7 +55,8 @@ class Garbage:
         stored = {name: base for name in names if (base := base_version(name)) is not None}
         if everything and self._strangers(head, stored) and not self._move_version(head):
             return None
-        now = self._head(head.collection_id)  # read after the listing: what is newer than the listing is not in it
+        # Read after the listing: what is newer than the listing is not in it.
+        now = head_now(self._items, head.collection_id)
         if now is None or now.uid != head.uid:
             return 0
         named = current_manifest(self._blobs, now).blobs | {now.manifest}
@@ -76,6 +76,3 @@ class Garbage:
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, manifests.encode(successor))
         return swap_manifest(self._items, head, name, successor, pause=self._pause)
-
-    def _head(self, collection_id: str) -> Head | None:
-        return head_of(collection_id, self._items.get(head_key(collection_id)))

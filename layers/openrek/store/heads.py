@@ -100,6 +100,10 @@ def head_of(collection_id: str, item: Item | None) -> Head | None:
     return Head(**{**item.attributes, "uid": UUID(bytes=item.attributes["uid"])}, collection_id=collection_id)
 
 
+def head_now(items: Items, collection_id: str) -> Head | None:
+    return head_of(collection_id, items.get(head_key(collection_id)))
+
+
 def require_head(items: Items, collection: Collection) -> Head:
     """The head as of now. Raises ResourceNotFound when that very collection is gone, re-created or not."""
     return same_collection(collection, items.get(head_key(collection.collection_id)))

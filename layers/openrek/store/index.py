@@ -23,11 +23,12 @@ from openrek.store.compaction import current_manifest
 from openrek.store.heads import Head, require_head
 from openrek.store.items import Items
 from openrek.store.log import Entry, LogGap, entries
-from openrek.store.manifests import SegmentRef
-from openrek.store.segments import KINDS, Segment
+from openrek.store.manifests import CorruptManifest, SegmentRef
+from openrek.store.segments import KINDS, CorruptSegment, Segment
 from openrek.store.snapshots import Held, Memory, Snapshot
 from openrek.store.tombstones import decode_tombstones
 
+MAX_BYTES: Final = 8 << 30
 REFRESH_ATTEMPTS: Final = 6
 REFRESH_PAUSE_S: Final = 0.01
 OPEN_AT_ONCE: Final = 8
@@ -89,7 +90,7 @@ class Index:
         items: Items,
         blobs: Blobs,
         *,
-        max_bytes: int = 8 << 30,
+        max_bytes: int = MAX_BYTES,
         pause: Callable[[float], None] = time.sleep,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
@@ -170,8 +171,8 @@ class Index:
                 if kept.version < head.version:
                     kept.reopen(head, held)
                     self._caught_up(collection, kept, require_head(self._items, collection))
-        except (LogGap, BlobMissing, Refusal):
-            pass  # compacted again, gone, or not to be read now: the next search sees to it
+        except (LogGap, BlobMissing, CorruptManifest, CorruptSegment, OSError, Refusal):
+            pass  # compacted again, gone, damaged, or not to be read now: the next search sees to it
         finally:
             kept.reopening.release()
 

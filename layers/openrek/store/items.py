@@ -1,7 +1,8 @@
 """The Items port: small records under (partition, sort) keys, with all-or-nothing conditional writes.
 
 One behaviour, several adapters (SQLite here, DynamoDB in AWS). DynamoDB's limits are part of the port, so that the
-embedded adapter cannot pass where DynamoDB would fail. Nothing here knows what the records mean.
+embedded adapter cannot pass where DynamoDB would fail. Nothing here knows what the records mean; but who writes them
+says which ones an adapter that has files is to `forget` entirely, in its own time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,19 +55,22 @@ Expect: TypeAlias = Absent | Attributes | None
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Store the whole item, replacing one that is there."""
+    """Store the whole item, replacing one that is there. `forget`: what is replaced must not stay in files either."""
 
     key: Key
     attributes: Attributes
     expect: Expect = None
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove the item; without a condition, removing what is not there is fine."""
+    """Remove the item; without a condition, removing what is not there is fine. `forget`: it must not stay in files
+    either."""
 
     key: Key
     expect: Expect = None
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,8 @@ class Items(Protocol):
         """Up to 100 distinct keys as one snapshot of at most 4 MB, in the order asked. Raises LimitExceeded."""
         ...
 
-    def query(
-        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
-    ) -> ItemPage:
-        """Consistent rows with after < sort <= through, at most `limit` rows and 1 MB.
-
-        In reverse the page starts at the high end; to go on, ask again with `through` just below the last row.
-        """
+    def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
+        """Consistent rows with after < sort <= through, in ascending order, at most `limit` rows and 1 MB."""
         ...
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:

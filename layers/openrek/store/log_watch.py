@@ -22,10 +22,8 @@ class LogWatch:
     def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
         return self._items.read(keys)
 
-    def query(
-        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
-    ) -> ItemPage:
-        return self._items.query(partition, after=after, through=through, limit=limit, reverse=reverse)
+    def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
+        return self._items.query(partition, after=after, through=through, limit=limit)
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
         self._items.transact(operations, token=token)

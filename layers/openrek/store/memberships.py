@@ -8,20 +8,23 @@ openrek.store.visibility).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError
 from openrek.domain.users import User
-from openrek.store.commits import Commits
+from openrek.store.commits import OWN_OPERATIONS, Change, Commits
 from openrek.store.heads import Head
-from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put
+from openrek.store.items import ABSENT, MAX_OPERATIONS, Item, Items, Key, Operation, Put
 from openrek.store.rows import SCALE, FaceRow, UserRow, face_row
 from openrek.store.table import face_key, user_key
 from openrek.store.user_vectors import user_vector
 from openrek.store.visibility import visible
 
 KEYS_PER_READ: Final = 99
+FACES_PER_RELEASE: Final = MAX_OPERATIONS - OWN_OPERATIONS
 MARKS: Final = ("plan", "plan_id", "claim", "owner")
 """Attributes of a face item that tell whose it is, or leave it open."""
 
@@ -99,6 +102,21 @@ class Memberships:
             raise InternalServerError(reason="The user has a face that is not there; `openrek verify` says more.")
         return found
 
+    def release(self, collection: Collection, face_ids: Sequence[UUID], user_id: str | None = None) -> None:
+        """Claims for `user_id`, or for anybody, that no user makes good leave the faces: their names are forgotten.
+
+        Each commit moves the head, so that a call which counts on its claims looks again. Raises what a commit raises.
+        """
+
+        def prepare(part: Sequence[UUID], head: Head) -> Change[None]:
+            found = [face for face in self.faces(head, part).values() if face is not None and is_void(face)]
+            return Change(
+                None, writes=hand_over([face for face in found if user_id in (None, face.attributes["claim"])], None)
+            )
+
+        for start in range(0, len(face_ids), FACES_PER_RELEASE):
+            self._commits.commit(collection, partial(prepare, face_ids[start : start + FACES_PER_RELEASE]))
+
     def _read(self, head: Head, keys: Sequence[Key]) -> list[Item | None]:
         found: list[Item | None] = []
         for start in range(0, len(keys), KEYS_PER_READ):
@@ -131,6 +149,11 @@ def unclaimed(faces: Sequence[Item], user_id: str) -> list[Item]:
 def claim(faces: Sequence[Item], user_id: str) -> list[Operation]:
     """`faces` are the user's, or nobody's, and stay it until the user's item says otherwise."""
     return [Put(face.key, {**_attributes(face, None), "claim": user_id}) for face in faces]
+
+
+def is_void(face: Item) -> bool:
+    """Whether a visible face carries a claim that means nothing, but spells a name."""
+    return "claim" in face.attributes and owner_of(face) is None
 
 
 def owner_of(face: Item) -> str | None:

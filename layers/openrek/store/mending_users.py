@@ -10,11 +10,11 @@ from typing import Final
 from uuid import UUID
 
 from openrek.domain.models import face_model
-from openrek.store.commits import Moved
+from openrek.store.commits import Commits, Moved
 from openrek.store.heads import Head
-from openrek.store.items import Check, Item, Items, Operation
+from openrek.store.items import Check, Item, Items, Operation, Put
 from openrek.store.listings import item_pages
-from openrek.store.memberships import StoredUser, hand_over, owner_of, stored_user, user_put
+from openrek.store.memberships import Memberships, StoredUser, hand_over, is_void, owner_of, stored_user
 from openrek.store.scans import fault_of, user_pages
 from openrek.store.sending import Sent, send
 from openrek.store.table import face_key, owned, user_key
@@ -35,11 +35,20 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
 
     for page in user_pages(items, head.uid, face_model(head.model).dimensions):
         corrected = [(user, _corrected(items, head, user)) for user in page.users]
-        write([user_put(after) for before, after in corrected if after != before])
+        write([Put(after.key, after.attributes(), forget=True) for before, after in corrected if after != before])
     for rows in item_pages(items, owned(head.uid, "face")):
         claimed = [face for face in visible(items, rows) if face is not None and owner_of(face) is not None]
         for start in range(0, len(claimed), PER_TRANSACTION):
             write(hand_over(_unlisted(items, head, claimed[start : start + PER_TRANSACTION]), None))
+
+
+def release_claims(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
+    """No face spells the name of a user that it does not belong to: clients that died leave claims. For a collection
+    that is whole. Raises what a commit raises."""
+    memberships = Memberships(items, Commits(items, pause=pause))
+    for rows in item_pages(items, owned(head.uid, "face")):
+        void = [UUID(face.key.sort) for face in visible(items, rows) if face is not None and is_void(face)]
+        memberships.release(head.collection(), void)
 
 
 def _corrected(items: Items, head: Head, user: StoredUser) -> StoredUser:

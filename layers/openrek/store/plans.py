@@ -12,7 +12,7 @@ Every step can be repeated, by anyone, after a crash at any point.
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -129,20 +129,27 @@ class Plans:
                 return
             plan = abandoned
         if plan.state == ABANDONED:
-            self._each_face(plan, lambda item: Delete(item.key, expect=_mark(plan)))
+            self._each_face(plan, lambda item: Delete(item.key, expect=_mark(plan), forget=True))
         self._tried([Delete(plan.key, expect={"id": plan.id, "state": plan.state})])
+
+    def staged(self, plan: Plan) -> Iterator[Item]:
+        """The face items that still carry the plan's mark."""
+        for keys in _chunks(plan):
+            yield from self._marked(keys, plan)
 
     def _each_face(self, plan: Plan, change: Callable[[Item], Operation]) -> None:
         """Apply `change` to every face item that still carries the plan's mark."""
-        faces = plan.key.partition.removesuffix("/plan") + "/face"
-        for start in range(0, len(plan.face_ids), FACES_PER_CHUNK):
-            keys = [Key(faces, str(face_id)) for face_id in plan.face_ids[start : start + FACES_PER_CHUNK]]
+        for keys in _chunks(plan):
             for _ in range(RESENDS):
-                marked = [item for item in self._items.read(keys) if item is not None and _marked(item, plan)]
+                marked = self._marked(keys, plan)
                 if not marked or self._tried([change(item) for item in marked]):
                     break
             else:
                 raise PlanLost
+
+    def _marked(self, keys: Sequence[Key], plan: Plan) -> list[Item]:
+        found = self._items.read(keys)
+        return [item for item in found if item is not None and item.attributes.get("plan_id") == plan.id]
 
     def _write(self, collection: Collection, operations: Sequence[Operation]) -> None:
         """Write beside the head, provided the collection is still the same; a lost race is left to the caller."""
@@ -174,8 +181,10 @@ def _mark(plan: Plan) -> dict[str, Any]:
     return {"plan": plan.key.sort, "plan_id": plan.id}
 
 
-def _marked(item: Item, plan: Plan) -> bool:
-    return item.attributes.get("plan_id") == plan.id
+def _chunks(plan: Plan) -> Iterator[list[Key]]:
+    faces = plan.key.partition.removesuffix("/plan") + "/face"
+    for start in range(0, len(plan.face_ids), FACES_PER_CHUNK):
+        yield [Key(faces, str(face_id)) for face_id in plan.face_ids[start : start + FACES_PER_CHUNK]]
 
 
 def _settled(item: Item, plan: Plan) -> dict[str, Any]:

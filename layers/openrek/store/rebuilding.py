@@ -15,19 +15,19 @@ from typing import Final
 
 import numpy as np
 
-from openrek.domain.errors import collection_not_found
+from openrek.domain.errors import Refusal, collection_not_found
 from openrek.domain.models import face_model
 from openrek.store import manifests
 from openrek.store.blobs import Blobs
 from openrek.store.commits import Moved
 from openrek.store.compaction import SEGMENT_BYTES, Compactor, new_segment
 from openrek.store.garbage import Garbage
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.mending import mend
-from openrek.store.mending_users import mend_users
-from openrek.store.scans import face_pages, head_now, user_pages
+from openrek.store.mending_users import mend_users, release_claims
+from openrek.store.scans import face_pages, user_pages
 from openrek.store.segments import FACES, USERS
 from openrek.store.sending import Sent, send
 from openrek.store.table import log_key
@@ -95,6 +95,8 @@ def rebuild(
         if mended and _swap(items, counted, name, manifest, pause):
             with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
                 Compactor(items, blobs, clock=clock, pause=pause).trim(head, manifest.through)
+            with suppress(Refusal):  # they mean nothing
+                release_claims(items, head, pause=pause)
             Garbage(items, blobs, pause=pause).collect(collection_id)
             return Rebuilt(faces, users, head.faces, len(refs))
         if attempt < ATTEMPTS - 1:
@@ -169,8 +171,9 @@ def _swap(items: Items, head: Head, name: str, manifest: Manifest, pause: Callab
     )
     operations: list[Operation] = [Put(head.key, swapped.attributes(), expect=head.unmoved)]
     last = log_key(head.uid, head.seq)
+    # Behind an unmoved head they belong to no change.
     strays = items.query(last.partition, after=last.sort, limit=MAX_OPERATIONS - 1).rows
-    operations += [Delete(entry.key) for entry in strays]  # behind an unmoved head they belong to no change
+    operations += [Delete(entry.key, forget=True) for entry in strays]
     sent = send(items, operations, pause=pause)
     if sent in (Sent.DOUBTFUL, Sent.UNKNOWN):
         now = head_now(items, head.collection_id)

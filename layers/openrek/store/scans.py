@@ -13,13 +13,12 @@ from uuid import UUID
 
 from openrek.domain.users import MOST_FACES_OF_USER
 from openrek.store.folding import table_of
-from openrek.store.heads import Head, head_of
 from openrek.store.items import Item, Items
 from openrek.store.listings import item_pages
 from openrek.store.log import entries
 from openrek.store.memberships import StoredUser, stored_user
 from openrek.store.rows import GEOMETRY, SCALE
-from openrek.store.table import head_key, owned
+from openrek.store.table import owned
 from openrek.store.tables import Table
 from openrek.store.visibility import committed_seq, visible
 
@@ -89,10 +88,6 @@ def touched(items: Items, uid: UUID, *, after: int, through: int) -> Touched:
             named.faces.update(entry.faces.named)
             named.users.update(entry.touched)
     return named
-
-
-def head_now(items: Items, collection_id: str) -> Head | None:
-    return head_of(collection_id, items.get(head_key(collection_id)))
 
 
 def fault_of(face: Item, dimensions: int) -> str | None:

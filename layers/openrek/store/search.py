@@ -14,7 +14,7 @@ from openrek.domain.faces import Embedding, FaceMatch
 from openrek.domain.users import UserMatch
 from openrek.store.blobs import Blobs
 from openrek.store.heads import same_collection
-from openrek.store.index import Index, in_a_thread
+from openrek.store.index import MAX_BYTES, Index, in_a_thread
 from openrek.store.items import Items
 from openrek.store.kernel import Hits, nearest_each
 from openrek.store.labels import Labels
@@ -37,13 +37,15 @@ class StoredSearch:
         *,
         threads: int | None = None,
         scanned: Callable[[int], None] | None = None,
+        max_bytes: int = MAX_BYTES,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
         """`threads`: how many scan one large collection; by default as many as there are cores. `scanned` is
-        told how many rows each search read. `later` runs what may wait: see Index, and sketches of large segments.
+        told how many rows each search read. `max_bytes`: see Index. `later` runs what may wait: see Index, and sketches
+        of large segments.
         """
         self._items = items
-        self._index = Index(items, blobs, later=later)
+        self._index = Index(items, blobs, max_bytes=max_bytes, later=later)
         self._later = later
         self._threads = threads or os.cpu_count() or 1
         self._scanned = scanned

@@ -34,7 +34,7 @@ from openrek.store.items import (
     holds,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 BUSY_TIMEOUT_MS: Final = 5_000
 OPENING_S: Final = 10.0
 CHECKPOINT_PAGES: Final = 1_000
@@ -83,6 +83,7 @@ class SqliteItems:
         self._queue: deque[Submission] = deque()
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _keep_private(path)
             self._prepare()
         except (apsw.Error, OSError) as error:
             raise UnusableStore(f"The store at {path} cannot be opened: {error}.") from error
@@ -99,15 +100,13 @@ class SqliteItems:
         finally:
             connection.execute("COMMIT")
 
-    def query(
-        self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000, reverse: bool = False
-    ) -> ItemPage:
+    def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
         rows: list[Item] = []
         page_bytes = 0
         bound = "" if through is None else "AND sort <= ?3 "
         found = self._connection().execute(
             f"SELECT sort, body FROM items WHERE partition = ?1 AND sort > ?2 {bound}"  # noqa: S608 (no input in it)
-            f"ORDER BY sort {'DESC' if reverse else 'ASC'} LIMIT ?{3 if through is None else 4}",
+            f"ORDER BY sort LIMIT ?{3 if through is None else 4}",
             (partition, after, limit + 1) if through is None else (partition, after, through, limit + 1),
         )
         for sort, body in found:
@@ -140,11 +139,21 @@ class SqliteItems:
         with self._committing:
             connection = self._connection()
             try:
-                connection.execute("VACUUM")
+                # Whoever keeps the log from being emptied now would also keep in it the copy of the file.
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                try:
+                    connection.execute("VACUUM")
+                finally:  # a disk that was too small is as free as before
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except apsw.BusyError:
                 return False
         return True
+
+    def forgotten(self) -> int:
+        """How many transactions removed what must not stay in the file either; it does, in parts, until a wipe."""
+        for (times,) in self._connection().execute("SELECT times FROM forgotten"):
+            return int(times)
+        return 0
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file itself, at most ten sentences."""
@@ -169,13 +178,15 @@ class SqliteItems:
         version = connection.pragma("user_version")
         if version == SCHEMA_VERSION:
             return
-        if version != 0:
+        if version > SCHEMA_VERSION:
             raise UnusableStore(f"The store at {self._path} was written by a newer openrek (format {version}).")
         with _immediate(connection):
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS items (partition TEXT NOT NULL, sort TEXT NOT NULL, body BLOB NOT NULL, "
                 "PRIMARY KEY (partition, sort)) WITHOUT ROWID"
             )
+            connection.execute("CREATE TABLE IF NOT EXISTS forgotten (times INTEGER NOT NULL)")
+            connection.execute("INSERT INTO forgotten SELECT 0 WHERE NOT EXISTS (SELECT * FROM forgotten)")
             connection.pragma("user_version", SCHEMA_VERSION)
 
     def _connection(self) -> apsw.Connection:
@@ -211,6 +222,18 @@ class SqliteItems:
             failures = [OutcomeUnknown(str(error)) for _ in batch]
         for submission, failure in zip(batch, failures, strict=True):
             submission.failure, submission.done = failure, True
+
+
+def _keep_private(path: Path) -> None:
+    """Only its owner may look into the file, which is made if it is not there; SQLite gives its log the same mode.
+
+    A file that is there is never opened: to close it would drop the locks that SQLite may hold on it in this process.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(name).chmod(0o600)
 
 
 def _write_ahead(connection: apsw.Connection) -> object:
@@ -264,6 +287,8 @@ def _apply(connection: apsw.Connection, submission: Submission) -> ConditionFail
             connection.execute("INSERT OR REPLACE INTO items VALUES (?, ?, ?)", (key.partition, key.sort, body))
         elif isinstance(operation, Delete):
             connection.execute("DELETE FROM items WHERE partition = ? AND sort = ?", (key.partition, key.sort))
+    if any(isinstance(operation, Put | Delete) and operation.forget for operation in operations):
+        connection.execute("UPDATE forgotten SET times = times + 1")
     return None
 
 

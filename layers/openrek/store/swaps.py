@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from openrek.store.heads import Head, head_of
+from openrek.store.heads import Head, head_now
 from openrek.store.items import Items, Put
 from openrek.store.manifests import Manifest
 from openrek.store.sending import Sent, jittered_s, send
@@ -29,7 +29,7 @@ def swap_manifest(
     """
     nonce = secrets.token_bytes(16)
     for attempt in range(ATTEMPTS):
-        now = head_of(head.collection_id, items.get(head.key))
+        now = head_now(items, head.collection_id)
         if now is None or now.uid != head.uid:
             return False
         if now.version != head.version:

@@ -3,7 +3,7 @@
 collection/<name>   head          the head: uid, seq, counts, model
 directory           <cursor>      one line per collection, for ListCollections
 uids                <uid>         every uid that may own items; leaves last
-deployment          <what>        the secret of page tokens; when the files were wiped last
+deployment          <what>        the secret of page tokens; when the files were wiped last, and how that went
 <uid>/log           <seq>         one entry per committed change
 <uid>/face          <FaceId>      a face: log row + seq + where it came from
 <uid>/duplicate     <ExternalImageId>/<sha256>   what a picture gave: box -> FaceId

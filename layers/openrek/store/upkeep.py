@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Final
 
 from openrek.domain.errors import Refusal
@@ -44,7 +45,7 @@ class Upkeep:
     def sweep(self) -> None:
         """One pass over everything that is due. Busy collections are left to the next pass.
 
-        Raises one of `DAMAGED`, after everything else is done.
+        Raises one of `DAMAGED`, or the OSError of a blob, after everything else is done.
         """
         self._pass(self._collection_ids(), everything=False)
 
@@ -56,7 +57,8 @@ class Upkeep:
         """
         ids = list(self._collection_ids())
         random.shuffle(ids)
-        self._eraser.sweep(enough)
+        with suppress(OSError):  # the pass ends with another one, which tells
+            self._eraser.sweep(enough)
         self._pass(ids, everything=False, enough=enough)
         return not enough()
 
@@ -93,7 +95,7 @@ class Upkeep:
             except BUSY:
                 if everything:
                     raise
-            except DAMAGED as error:
+            except (*DAMAGED, OSError) as error:  # a file that cannot be read holds up nobody else
                 damaged.append(error)
         self._eraser.sweep(enough)
         if damaged:

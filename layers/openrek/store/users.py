@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from uuid import UUID
 
 from openrek.domain.collections import Collection
-from openrek.domain.errors import Conflict, ServiceQuotaExceeded, user_not_found
+from openrek.domain.errors import Conflict, Refusal, ServiceQuotaExceeded, user_not_found
 from openrek.domain.faces import cosine
 from openrek.domain.ports import Page, UserEntry
 from openrek.domain.users import MOST_FACES_OF_USER, Association, FaceNotChanged, RequestToken, User
@@ -86,13 +87,17 @@ class StoredUsers:
         self._commit(collection, once, prepare)
 
     def delete(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+        late: list[UUID] = []
+
         def prepare(head: Head) -> Change[Outcome]:
             user = self._require(head, user_id)
+            late[:] = user.members[self._room(once) :]
             members = self._memberships.items(user.members, self._memberships.faces(head, user.members))
             verdict = Verdict(members, ())
             return self._regroup(user, None, verdict, owner=None, room=self._room(once))
 
         self._commit(collection, once, prepare)
+        self._release(collection, user_id, late)
 
     def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:
         def gather(newest: int | None) -> Page[UserEntry]:
@@ -141,7 +146,14 @@ class StoredUsers:
             members = [face for face in self._memberships.items(user.members, faces) if face.key not in gone]
             return self._regroup(user, user.with_members(members), verdict, owner=None, room=self._room(once))
 
-        return self._commit(collection, once, prepare)
+        answer = self._commit(collection, once, prepare)
+        self._release(collection, user_id, answer.changed[self._room(once) :])
+        return answer
+
+    def _release(self, collection: Collection, user_id: str, late: Sequence[UUID]) -> None:
+        """The faces that there was no room for are nobody's now, but their claims spell the user's name."""
+        with suppress(Refusal):  # the call is done; what is left goes with the next change of the face
+            self._memberships.release(collection, late, user_id)
 
     def _require(self, head: Head, user_id: str) -> StoredUser:
         user = self._memberships.user(head, user_id)

@@ -19,13 +19,13 @@ from openrek.domain.models import face_model
 from openrek.store.blobs import Blobs
 from openrek.store.contents import Contents, matches, read_contents
 from openrek.store.findings import Findings
-from openrek.store.heads import Head
+from openrek.store.heads import Head, head_now
 from openrek.store.items import Item, Items, Key
 from openrek.store.listings import item_pages
 from openrek.store.log import LogGap
 from openrek.store.pictures import Pictures
 from openrek.store.plans import plans_of
-from openrek.store.scans import Touched, face_page, head_now, touched
+from openrek.store.scans import Touched, face_page, touched
 from openrek.store.segments import FACES
 from openrek.store.table import DIRECTORY, UIDS, log_key, owned
 from openrek.store.tables import Bools, Table
