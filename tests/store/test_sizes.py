@@ -42,12 +42,12 @@ def test_a_compacted_face_takes_little_more_than_its_raw_bytes(tmp_path: Path) -
     before = tracemalloc.get_traced_memory()[0]
     index = Index(items, blobs)
     snapshot = index.current(people)
-    held_bytes = tracemalloc.get_traced_memory()[0] - before  # beside the files, which are mapped
+    held_bytes = tracemalloc.get_traced_memory()[0] - before  # the files too: they are small, so they are read
 
     assert sum(len(block.scales) for block in snapshot.faces.blocks) == PICTURES * FACES
     print(
         f"raw {RAW_BYTES}, stored {stored_bytes / (PICTURES * FACES):.0f}, held {held_bytes / (PICTURES * FACES):.0f}"
     )
     assert stored_bytes / (PICTURES * FACES) < 1.2 * RAW_BYTES
-    assert (held_bytes + stored_bytes) / (PICTURES * FACES) < 1.5 * RAW_BYTES
+    assert stored_bytes < held_bytes < 1.5 * RAW_BYTES * PICTURES * FACES
     items.close()
