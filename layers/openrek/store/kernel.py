@@ -27,9 +27,9 @@ ROWS_PER_GROUP: Final = 64
 ROWS_PER_SMALL_GROUP: Final = 16
 """Where many hits are wanted, small groups bring fewer candidates that are none; else fewer maxima are quicker."""
 
-VERY_FEW_HITS: Final = 20
+VERY_FEW_HITS: Final = 5
 SAMPLE_ROWS: Final = 1 << 14
-EXPECTED_CANDIDATES, MOST_CANDIDATES = 1 / 200, 1 / 50
+EXPECTED_CANDIDATES, MOST_CANDIDATES = 1 / 100, 1 / 50
 """Shares of all rows: to look at so many whole, one here and one there, takes as long as sketches save."""
 
 KEPT_BYTES: Final = 64 << 20
@@ -184,8 +184,8 @@ class _Sketched(_Search):
         self._largest = max((block for block in blocks if block.sketch), key=lambda b: len(b.scales), default=None)
 
     def suits(self, probe: Probe) -> bool:
-        """Whether few rows are likely to be left: those that may reach very few best ones, if these are good, or those
-        that may reach `lowest`, as far as some rows of the largest block tell.
+        """Whether few rows are likely to be left: those that may reach very few best ones, if these are good; else as
+        far as some rows of the largest block tell, with their share of the best ones.
         """
         if self._largest is None:
             return False
@@ -194,7 +194,10 @@ class _Sketched(_Search):
         few = self._largest.part(slice(SAMPLE_ROWS))
         scores, maxima = np.empty((1, len(few.scales)), np.float32), np.empty((1, -(-len(few.scales) // 4)), np.float32)
         self._want.scan(probe.int8[None], few, 4, scores, maxima)
-        candidates = np.count_nonzero(scores >= self._want.lowest / probe.scale - probe.margin(self._longest))
+        share = min(scores.size, -(-self._want.limit * scores.size // self._slices.total_rows))
+        best = np.argpartition(scores[0], -share)[-share:]
+        reached = max(float(exact(probe, few.vectors, few.scales, best).min()), self._want.lowest)
+        candidates = np.count_nonzero(scores >= reached / probe.scale - probe.margin(self._longest))
         return bool(candidates <= EXPECTED_CANDIDATES * scores.size)
 
     def _reached(self, probe: Probe, places: NDArray[np.intp], scores: Float32Vector) -> float:  # noqa: ARG002
