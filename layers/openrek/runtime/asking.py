@@ -45,10 +45,10 @@ def plain_errors(url: str) -> Iterator[None]:
 
 def photo_bytes(photo: Path) -> bytes:
     """The photo as the API takes it, smaller where it must be. Raises ClickException."""
-    from openrek.runtime.photo_files import UnreadablePhoto, fit
+    from openrek.runtime.photo_files import UnreadablePhoto, fit, read_named
 
     try:
-        return fit(photo.read_bytes()).image
+        return fit(read_named(photo)).image
     except UnreadablePhoto as error:
         raise click.ClickException(f"{photo}: {error}") from None
 

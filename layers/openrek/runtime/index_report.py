@@ -1,12 +1,10 @@
 """`openrek index` as a person sees it: a progress bar, a summary, and the failures at the end."""
 
-import warnings
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -34,8 +32,6 @@ def run(
     identity, made = require_collection(rekognition, collection_id)
     if made:
         console.print(f"Created the collection {escape(collection_id)}.")
-    # Pillow warns of photos of 89 megapixels and more; those that can be shrunk are welcome.
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     outcomes = list(planned.failed)
     with closing(Journal(journals, rekognition.meta.endpoint_url, identity)) as journal, _bar(console) as progress:
         task = progress.add_task("Indexing", total=len(planned.photos))
