@@ -46,5 +46,8 @@ def test_errors_are_sentences() -> None:
     assert explain(ClientError({**refused, **reason}, "Op"), url) == (
         "Request has invalid parameters (The photo is empty.)"
     )
+    broken = {"Error": {"Code": "ValidationException", "Message": "1 validation error detected: Value 'x y' at ..."}}
+    assert explain(ClientError({**broken, **reason}, "Op"), url) == "The photo is empty."
+    assert explain(ClientError(broken, "Op"), url) == "1 validation error detected: Value 'x y' at ..."
     assert "openrek serve" in explain(EndpointConnectionError(endpoint_url=url), url)
     assert "credentials" in explain(NoCredentialsError(), url)

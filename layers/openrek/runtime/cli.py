@@ -11,9 +11,21 @@ import click
 from rich.console import Console
 
 from openrek.runtime import beyond_commands, users_commands
-from openrek.runtime.asking import ENDPOINT_HELP, photo_bytes, plain_errors
+from openrek.runtime.asking import (
+    ENDPOINT_HELP,
+    asking,
+    collection_option,
+    endpoint_option,
+    json_option,
+    photo_argument,
+    photo_bytes,
+    picture_option,
+    plain_errors,
+    print_json,
+)
 from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
+from openrek.runtime.shown import line
 
 if TYPE_CHECKING:
     from openrek.runtime.indexing import IdFrom
@@ -140,15 +152,13 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
 
 
 @main.command()
-@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--collection", "-c", required=True)
-@click.option("--endpoint-url", help=ENDPOINT_HELP)
+@photo_argument
+@collection_option
+@endpoint_option
 @click.option("--max-faces", default=10, show_default=True, type=click.IntRange(1, 4096))
 @click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
-@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
-@click.option(
-    "--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the photo with faces and best match."
-)
+@json_option
+@picture_option
 def search(
     photo: Path,
     collection: str,
@@ -159,26 +169,21 @@ def search(
     picture: Path | None,
 ) -> None:
     """Find the largest face of PHOTO in a collection."""
-    import json
-
     from openrek.runtime import searching
-    from openrek.runtime.endpoint import connect, endpoint
 
-    url = endpoint(endpoint_url)
     console = Console(stderr=as_json)
-    with plain_errors(url):
+    with asking(endpoint_url) as rekognition:
         image = photo_bytes(photo)
-        rekognition = connect(url)
         answer = searching.search(rekognition, image, collection, limit=max_faces, threshold_pct=threshold)
         if as_json:
-            click.echo(json.dumps(searching.plain(answer), indent=2))
+            print_json(answer)
         elif answer["FaceMatches"]:
             console.print(searching.table(answer))
         else:
-            console.print(f"No face in {collection} is at least {threshold:g} similar.")
+            console.print(line(f"No face in {collection} is at least {threshold:g} similar."))
         if picture:
             searching.save_picture(rekognition, image, answer, picture)
-            console.print(f"Picture: {picture}")
+            console.print(line(f"Picture: {picture}"), soft_wrap=True)
 
 
 for command in (*COMMANDS, *users_commands.COMMANDS, *beyond_commands.COMMANDS, keys_command):

@@ -62,11 +62,16 @@ def code_of(error: Exception) -> str:
 
 
 def explain(error: Exception, url: str) -> str:
-    """One sentence for a person, with openrek's own reason where there is one."""
+    """One sentence for a person, with openrek's own reason where there is one.
+
+    Of a broken constraint that reason alone, which says the same in fewer words.
+    """
     if isinstance(error, ClientError):
         said = error.response.get("Error", {}).get("Message", "") or code_of(error)
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         reason = headers.get("x-openrek-reason")
+        if reason and code_of(error) == "ValidationException":
+            return reason
         return f"{said} ({reason})" if reason and reason not in said else said
     if isinstance(error, EndpointConnectionError):
         return f"No server answers at {url}; start one with `openrek serve`, or name another with --endpoint-url."
