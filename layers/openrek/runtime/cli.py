@@ -25,6 +25,7 @@ from openrek.runtime.asking import (
 )
 from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
+from openrek.runtime.private import private_files
 from openrek.runtime.shown import line
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) 
     try:
         settings = replace(Settings.of(os.environ), data=data)
         issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
-        serving.serve(settings, host, port, _announce, keys=issued)
+        with private_files():
+            serving.serve(settings, host, port, _announce, keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
         raise click.ClickException(str(error)) from None
 
@@ -143,7 +145,7 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
     from openrek.runtime.endpoint import connect, endpoint
 
     url = endpoint(endpoint_url)
-    with plain_errors(url):
+    with plain_errors(url), private_files():
         journals = Path(click.get_app_dir("openrek")) / "indexed"
         failed = index_report.run(
             connect(url, connections=jobs), folder, collection, journals, jobs=jobs, id_from=id_from, again=again

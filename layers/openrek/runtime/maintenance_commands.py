@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from openrek.runtime.private import private_files
 from openrek.runtime.shown import shown
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _store(data: Path, *, create: bool = False) -> Iterator["Adapters"]:
     if not create and not (data / "items.sqlite3").is_file():
         raise click.ClickException(shown(f"There is no store in the folder {data}."))
     try:
-        with closing(Adapters(replace(Settings.of(os.environ), data=data))) as adapters:
+        with private_files(), closing(Adapters(replace(Settings.of(os.environ), data=data))) as adapters:
             yield adapters
     except Refusal as refusal:
         raise click.ClickException(shown(refusal.reason or str(refusal))) from None
