@@ -79,7 +79,7 @@ def explain(error: Exception, url: str) -> str:
     if isinstance(error, ClientError):
         said = error.response.get("Error", {}).get("Message", "") or code_of(error)
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        reason = headers.get("x-openrek-reason")
+        reason: str | None = headers.get("x-openrek-reason")
         if reason and code_of(error) == "ValidationException":
             return reason
         return f"{said} ({reason})" if reason and reason not in said else said
