@@ -88,6 +88,17 @@ def test_a_large_damaged_photo_is_refused() -> None:
             fit(content[: MAX_BYTES + 1000])
 
 
+def test_a_large_png_without_its_palette_is_refused() -> None:
+    """Pillow asserts that there is one."""
+    out = io.BytesIO()
+    Image.effect_noise((12_000, 100), 80).convert("P").save(out, "PNG", transparency=0)
+    content = out.getvalue()
+    at = content.index(b"PLTE") - 4
+    length = int.from_bytes(content[at : at + 4], "big") + 12
+    with pytest.raises(UnreadablePhoto, match="damaged"):
+        fit(content[:at] + content[at + length :])
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_a_small_damaged_photo_is_left_to_the_server(kind: str) -> None:
     content = noise(100, 100, kind)

@@ -26,7 +26,7 @@ from openrek.runtime.asking import (
 from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
 from openrek.runtime.private import private_files
-from openrek.runtime.shown import line
+from openrek.runtime.shown import line, shown
 
 if TYPE_CHECKING:
     from openrek.runtime.indexing import IdFrom
@@ -76,7 +76,7 @@ def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) 
         with private_files():
             serving.serve(settings, host, port, _announce, keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(str(error))) from None
 
 
 def _announce(url: str) -> None:
@@ -98,7 +98,7 @@ def weights(check: bool) -> None:
             build_weights.build(folder, console.print)
         zoo.check(folder)
     except (SettingsError, zoo.WeightsError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(str(error))) from None
     click.echo(f"The model files in {folder} are complete and right.")
 
 
@@ -117,7 +117,7 @@ def kernel() -> None:
     try:
         (path,) = build_row_scan.build(Console(stderr=True).print)
     except build_row_scan.ScanBuildError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(str(error))) from None
     click.echo(f"The search kernel is {path.name}.")
 
 

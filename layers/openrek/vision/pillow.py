@@ -10,8 +10,8 @@ from openrek.domain.errors import InvalidImageFormat
 from openrek.vision.headers import Header
 
 DECODER_ERRORS = (
-    OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, AttributeError, EOFError, OverflowError,
-    struct.error, zlib.error,
+    OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError, EOFError,
+    OverflowError, struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow raises for damaged files."""
 
