@@ -33,7 +33,7 @@ def _writable(_context: click.Context, _parameter: click.Parameter, path: Path |
         raise click.BadParameter("its name must end like that of a picture, such as .jpg or .png.")
     if not path.parent.is_dir():
         raise click.BadParameter(f"there is no folder {shown(str(path.parent))}.")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
         raise click.BadParameter(f"{shown(str(path))} cannot be written.")
     return path
 
@@ -66,7 +66,10 @@ def plain_errors(url: str) -> Iterator[None]:
         yield
     except CALL_FAILED as error:
         raise click.ClickException(shown(explain(error, url))) from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        named = error.filename and error.strerror
+        raise click.ClickException(shown(f"{error.filename}: {error.strerror}" if named else str(error))) from None
+    except ValueError as error:
         raise click.ClickException(shown(str(error))) from None
 
 
