@@ -4,11 +4,17 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from openrek.domain.users import MOST_FACES_OF_USER
 from openrek.operations.coverage import NOT_OFFERED, NOTES
+from openrek.operations.matching import MOST_FACES_IN_PHOTO
+from openrek.runtime.object_size import MAX_OBJECT_BYTES
 from openrek.runtime.offered import OFFERED
+from openrek.store.faces import MAX_FACES
+from openrek.store.users import MAX_USERS
+from openrek.vision.decode import LARGEST_SIDE_PX, SMALLEST_SIDE_PX
 from openrek.wire.extensions import extensions
 from openrek.wire.limits import MIB, max_body_bytes
-from openrek.wire.model import service_model
+from openrek.wire.model import Shape, service_model
 
 PAGE = Path(__file__).with_name("COVERAGE.md")
 
@@ -31,6 +37,65 @@ EVERYWHERE = f"""
   the filter that it came from.
 - ARNs have the region that the request was signed for.
 """
+
+
+def _member(operation: str, *path: str) -> Shape:
+    """A member of an operation's request, by its path; an empty name is the element of a list or the value of a map."""
+    model = service_model()
+    shape = model.shapes[model.operations[operation]]
+    for name in path:
+        shape = model.shapes[shape.members[name] if name else shape.member or shape.value]
+    return shape
+
+
+def limits() -> str:
+    """The limits as Markdown, from the constants that the code checks and from the service model."""
+
+    def most(operation: str, *path: str) -> str:
+        return f"{_member(operation, *path).maximum:,}"
+
+    refused, quota = "`ValidationException`", "`ServiceQuotaExceededException`"
+    tag = _member("TagResource", "Tags")
+    key, value = (f"{service_model().shapes[name].maximum}" for name in (tag.key, tag.value))
+    rows = (
+        ("inline image", f"{_member('DetectFaces', 'Image', 'Bytes').maximum / MIB:g} MiB", refused),
+        ("`S3Object`", f"{MAX_OBJECT_BYTES / MIB:g} MiB", "`ImageTooLargeException`"),
+        (
+            "request body",
+            f"{max_body_bytes(None) / MIB:g} MiB; CompareFaces {max_body_bytes('CompareFaces') / MIB:g} MiB",
+            "`ImageTooLargeException`",
+        ),
+        ("longer side of a photo", f"{LARGEST_SIDE_PX:,} px", "`ImageTooLargeException`"),
+        ("shorter side of a photo, at least", f"{SMALLEST_SIDE_PX} px", "`InvalidParameterException`"),
+        ("faces of a photo", f"{MOST_FACES_IN_PHOTO}", "the smallest are left out"),
+        ("faces of a collection", f"{MAX_FACES:,}", quota),
+        ("users of a collection", f"{MAX_USERS:,}", quota),
+        ("faces of a user", f"{MOST_FACES_OF_USER}", "left out of AssociateFaces, without Reasons"),
+        ("tags of a collection", most("TagResource", "Tags"), quota),
+        ("key and value of a tag", f"{key} and {value} characters", refused),
+        ("CollectionId and ExternalImageId", f"{most('CreateCollection', 'CollectionId')} characters", refused),
+        ("UserId", f"{most('CreateUser', 'UserId')} characters", refused),
+        ("ClientRequestToken", f"{most('CreateUser', 'ClientRequestToken')} characters; kept for 24 hours", refused),
+        ("matches of a search for faces", most("SearchFaces", "MaxFaces"), refused),
+        ("matches of a search for users", most("SearchUsers", "MaxUsers"), refused),
+        ("matches a face of SearchAllFacesByImage", most("SearchAllFacesByImage", "MaxFaces"), refused),
+        ("page of faces or collections", most("ListFaces", "MaxResults"), refused),
+        ("page of users", most("ListUsers", "MaxResults"), refused),
+        ("FaceIds of DeleteFaces or a ListFaces filter", most("DeleteFaces", "FaceIds"), refused),
+        ("FaceIds of AssociateFaces or DisassociateFaces", most("AssociateFaces", "FaceIds"), refused),
+    )
+    lines = [
+        "",
+        "## Limits",
+        "",
+        "There is none on the number of collections. [ARCHITECTURE.md](ARCHITECTURE.md) has the bounds of the local",
+        "server, and of Lambda, which takes smaller requests.",
+        "",
+        "| what | most | beyond it |",
+        "|---|---|---|",
+        *(f"| {what} | {limit} | {beyond} |" for what, limit, beyond in rows),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def page(
@@ -65,7 +130,7 @@ def page(
         "|---|---|",
         *(f"| {name} | {notes[name]} |" for name in sorted(added)),
     ]
-    return "\n".join(lines) + "\n" + EVERYWHERE
+    return "\n".join(lines) + "\n" + EVERYWHERE + limits()
 
 
 def _note(name: str, offered: set[str], notes: Mapping[str, str], missing: Mapping[str, str]) -> str:

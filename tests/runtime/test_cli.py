@@ -115,8 +115,24 @@ def test_what_goes_wrong_is_one_sentence(run, collection: str, folder: Path, tmp
     assert nobody.output.startswith("Error: No server answers at http://127.0.0.1:9; start one with")
     bad_name = run("index", folder, "-c", "no spaces")
     assert bad_name.exit_code == 1
-    assert bad_name.output.startswith("Error: 1 validation error detected")
+    assert (
+        bad_name.output == "Error: CollectionId: Member must satisfy regular expression pattern: [a-zA-Z0-9_.\\-]+.\n"
+    )
     assert run("search", tmp_path / "nothing.jpg", "-c", collection).exit_code == 2
+
+
+def test_what_cannot_be_written_is_named(run, rekognition: "RekognitionClient", folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text("")
+    journal = run("index", folder, "-c", "journal")
+    assert (journal.exit_code, journal.output.splitlines()[-1]) == (
+        1,
+        f"Error: {tmp_path}/config/openrek/indexed: Not a directory",
+    )
+    picture = tmp_path / f"{'x' * 300}.jpg"
+    rekognition.index_faces(CollectionId="journal", Image={"Bytes": (folder / "biden.jpg").read_bytes()})
+    drawn = run("search", folder / "biden.jpg", "-c", "journal", "--picture", picture)
+    assert (drawn.exit_code, drawn.output.splitlines()[-1]) == (1, f"Error: {picture}: File name too long")
+    rekognition.delete_collection(CollectionId="journal")
 
 
 def test_a_photo_without_a_face_is_explained(run, collection: str, folder: Path) -> None:

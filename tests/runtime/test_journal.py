@@ -24,6 +24,22 @@ def test_another_endpoint_or_collection_starts_anew(tmp_path: Path) -> None:
     first.close()
 
 
+def test_lines_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
+    first = Journal(tmp_path, "x")
+    first.add("abc one.jpg")
+    first.close()
+    with first.path.open("ab") as file:
+        file.write(b"abc \xff.jpg\n\0\n\xff\xfe")
+    second = Journal(tmp_path, "x")
+    second.add("abc two.jpg")
+    second.close()
+    third = Journal(tmp_path, "x")
+    assert "abc one.jpg" in third
+    assert "abc two.jpg" in third
+    assert "abc :ff.jpg" not in third
+    third.close()
+
+
 def test_a_line_that_was_cut_off_is_not_believed_and_harms_no_other(tmp_path: Path) -> None:
     first = Journal(tmp_path, "x")
     first.add("abc one.jpg")

@@ -168,6 +168,13 @@ def test_export_and_import(run: Run, tmp_path: Path) -> None:
     assert run("verify", "-c", "broken").exit_code == 1
 
 
+def test_paths_are_shown_as_they_are(run: Run, tmp_path: Path) -> None:
+    told = run("export", tmp_path / "[bold]\x1b[1m:smile:.npz", "-c", "people").output
+    assert told.splitlines()[-1] == f"15 faces of people are in {tmp_path}/[bold]\\x1b[1m:smile:.npz."
+    nowhere = run("verify", "--data", tmp_path / "[/x]\x1b[1m").output
+    assert nowhere == f"Error: There is no store in the folder {tmp_path}/[/x]\\x1b[1m.\n"
+
+
 def many(count: int, tmp_path: Path) -> Archive:
     """An archive of as many faces of as many pictures."""
     items = SqliteItems(tmp_path / "one" / "items.sqlite3")

@@ -83,3 +83,24 @@ def png_header(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(b"\0" * 1_000_000)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def tiff_entry(tag: int, kind: int, count: int, value: bytes, order: str = "<") -> bytes:
+    """One entry of a TIFF directory, as EXIF has them; `value` are its last four bytes."""
+    return struct.pack(f"{order}HHI", tag, kind, count) + value
+
+
+def with_exif(image: bytes, *entries: bytes, order: str = "<") -> bytes:
+    """The JPEG with an EXIF block of these entries, written byte by byte: no library makes damaged ones."""
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}IH", 8, len(entries))
+    block = b"Exif\0\0" + start + b"".join(entries) + b"\0\0\0\0"
+    return image[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + image[2:]
+
+
+TURNED = tiff_entry(0x0112, 3, 1, b"\6\0\0\0")
+DAMAGED_EXIF = {
+    "struct.error": tiff_entry(0x0123, 2, 4, b"abc\0"),
+    "TypeError": tiff_entry(0x011A, 2, 4, b"abc\0"),
+    "AttributeError": tiff_entry(0x0132, 11, 1, b"abc\0"),
+}
+"""Entries of EXIF, by the error that Pillow raises when it is asked to turn a photo that has one."""

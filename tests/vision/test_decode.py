@@ -2,8 +2,11 @@
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
+from pathlib import Path
 
 import numpy
 import pytest
@@ -125,6 +128,25 @@ def test_jpeg_is_turned_upright_and_png_is_not(orientation: int) -> None:
     assert numpy.array_equal(numpy.asarray(png.image).astype(int), RGB)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_read_in_both_byte_orders(orientation: int, order: str) -> None:
+    """EXIF written byte by byte: II*\\0 is what most phones write, and Pillow never does."""
+    stored = scene()
+    if orientation in variants.UNDO:
+        stored = stored.transpose(Image.Transpose(variants.UNDO[orientation]))
+    make = variants.tiff_entry(0x010F, 2, 4, b"abc\0", order)
+    turned = variants.tiff_entry(0x0112, 3, 1, struct.pack(f"{order}HH", orientation, 0), order)
+    after = variants.tiff_entry(0x0128, 3, 1, struct.pack(f"{order}HH", 2, 0), order)
+    image = variants.with_exif(saved(stored, "JPEG", quality=98), make, turned, after, order=order)
+    assert ({"<": b"Exif\0\0II*\0\x08\0\0\0\x03\0", ">": b"Exif\0\0MM\0*\0\0\0\x08\0\x03"}[order]) in image
+
+    upright = decode(image)
+
+    assert (upright.width_px, upright.height_px) == upright.image.size == (160, 120)
+    assert numpy.abs(numpy.asarray(upright.image).astype(int) - RGB)[20:40, 20:60].max() <= 6
+
+
 @pytest.mark.parametrize("exif", [b"", b"II*\0", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"garbage" * 9,
     b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09\0\0\0",
     b"II*\0\x08\0\0\0\x01\0\x12\x01\x04\0\x01\0\0\0\x06\0\0\0",
@@ -223,6 +245,30 @@ def test_large_pictures_are_scaled_while_decoding(kind: str, longest: int, left:
     assert numpy.abs(found[height // 4, width // 4] - (255, 0, 0)).max() <= 6
     assert numpy.abs(found[height * 3 // 4, width // 4] - (0, 0, 255)).max() <= 6
     assert numpy.abs(found[height * 3 // 4, width * 3 // 4] - (255, 255, 255)).max() <= 6
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")
+@pytest.mark.parametrize(("size", "most_mb"), [((9000, 3000), 25), ((3000, 9000), 25), ((4000, 3900), 35)])
+def test_a_large_jpeg_is_never_held_in_full(tmp_path: Path, size: tuple[int, int], most_mb: int) -> None:
+    """In full it would take 108 or 62 MB: 4 bytes a pixel. Scaled while it is decoded, a 16th or a quarter of that."""
+    (tmp_path / "large.jpg").write_bytes(saved(scene(size=size), "JPEG"))
+    code = f"""
+import io, pathlib
+from openrek.vision.decode import decode
+def peak_mb():
+    return int(pathlib.Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 1024
+def used_mb():
+    return int(pathlib.Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
+image = pathlib.Path({str(tmp_path / "large.jpg")!r}).read_bytes()
+before = used_mb()
+upright = decode(image)
+print(peak_mb() - before, *upright.image.size)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    grown_mb, width, height = map(float, done.stdout.split())
+    by = 4 if max(size) >= 8000 else 2
+    assert (width, height) == (size[0] / by, size[1] / by)
+    assert size[0] * size[1] * 4 / by**2 / 1e6 / 2 < grown_mb < most_mb
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "P", "L"])

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,12 +76,27 @@ def test_a_missing_manifest_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_processes_that_build_at_once_build_once(tmp_path: Path) -> None:
-    """Really from the registry, by two processes; the graphs come out byte for byte as the manifest says."""
+    """Really from the registry, by two processes; the graphs come out byte for byte as the manifest says.
+
+    A model file of before stays what it is until the new one takes its place, whole: who looks meanwhile sees either,
+    and who has opened the old one goes on reading it.
+    """
+    files = [tmp_path / row.file for row in zoo.manifest().weights.values()]
+    for file in files:
+        file.write_bytes(b"old")
+        (tmp_path / f".{file.name}").hardlink_to(file)
     code = "from openrek.vision.build_weights import build; from pathlib import Path; "
     code += f"build(Path({str(tmp_path)!r}), print)"
     both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=200)[0] for process in both]
+    seen: set[tuple[Path, int]] = set()
+    while any(process.poll() is None for process in both):
+        seen.update((file, file.stat().st_size) for file in files)
+        time.sleep(0.0002)
+    outputs = [process.communicate()[0] for process in both]
 
+    assert seen >= {(file, len(b"old")) for file in files}
+    assert seen <= {(file, size) for file in files for size in (len(b"old"), file.stat().st_size)}
+    assert {(tmp_path / f".{file.name}").read_bytes() for file in files} == {b"old"}
     assert [process.returncode for process in both] == [0, 0]
     assert sorted("Building sface" in output for output in outputs) == [False, True]
     zoo.check(tmp_path)

@@ -1,10 +1,11 @@
 """Draws what was found into a photo: boxes, landmarks and a line of text per face."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
+
+from openrek.runtime.photo_files import pixels
 
 MATCH = (22, 163, 74)
 OTHER = (217, 119, 6)
@@ -22,9 +23,8 @@ class Mark:
 
 
 def annotate(image: bytes, marks: Sequence[Mark]) -> Image.Image:
-    """The upright photo with the marks drawn into it; lines and text grow with the photo."""
-    with Image.open(io.BytesIO(image)) as photo:
-        canvas = ImageOps.exif_transpose(photo).convert("RGB")
+    """The upright photo with the marks drawn into it; lines and text grow with the photo. Raises UnreadablePhoto."""
+    canvas = pixels(image)
     draw = ImageDraw.Draw(canvas)
     stroke = max(2, round(max(canvas.size) / 400))
     font = ImageFont.load_default(max(14, round(max(canvas.size) / 45)))

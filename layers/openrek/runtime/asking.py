@@ -1,12 +1,15 @@
 """What the commands that ask a server share: which server and collection, photos, and errors as one sentence."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from openrek.runtime.shown import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -17,6 +20,30 @@ endpoint_option = click.option("--endpoint-url", help=ENDPOINT_HELP)
 collection_option = click.option("--collection", "-c", required=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
 photo_argument = click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def _writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """A picture that could not be written is told before anything is asked. Raises BadParameter."""
+    if path is None:
+        return None
+    from PIL import Image
+
+    Image.init()
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise click.BadParameter("its name must end like that of a picture, such as .jpg or .png.")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {shown(str(path.parent))}.")
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        raise click.BadParameter(f"{shown(str(path))} cannot be written.")
+    return path
+
+
+picture_option = click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_writable,
+    help="Write the photo with its faces and their best match.",
+)
 
 
 @contextmanager
@@ -38,19 +65,22 @@ def plain_errors(url: str) -> Iterator[None]:
     try:
         yield
     except CALL_FAILED as error:
-        raise click.ClickException(explain(error, url)) from None
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(explain(error, url))) from None
+    except OSError as error:
+        named = error.filename and error.strerror
+        raise click.ClickException(shown(f"{error.filename}: {error.strerror}" if named else str(error))) from None
+    except ValueError as error:
+        raise click.ClickException(shown(str(error))) from None
 
 
 def photo_bytes(photo: Path) -> bytes:
     """The photo as the API takes it, smaller where it must be. Raises ClickException."""
-    from openrek.runtime.photo_files import UnreadablePhoto, fit
+    from openrek.runtime.photo_files import UnreadablePhoto, fit, read_named
 
     try:
-        return fit(photo.read_bytes()).image
+        return fit(read_named(photo)).image
     except UnreadablePhoto as error:
-        raise click.ClickException(f"{photo}: {error}") from None
+        raise click.ClickException(shown(f"{photo}: {error}")) from None
 
 
 def print_json(answer: Mapping[str, Any]) -> None:

@@ -12,8 +12,10 @@ from openrek.runtime.asking import (
     json_option,
     photo_argument,
     photo_bytes,
+    picture_option,
     print_json,
 )
+from openrek.runtime.shown import line, shown
 
 SDK_MODELS = Path("~/.aws/models")
 
@@ -26,9 +28,7 @@ SDK_MODELS = Path("~/.aws/models")
 @click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
 @endpoint_option
 @json_option
-@click.option(
-    "--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the photo with each face's best match."
-)
+@picture_option
 def search_all(
     photo: Path,
     collection: str,
@@ -62,7 +62,7 @@ def search_all(
             console.print("No face was found in the photo.")
         if picture:
             searching_all.save_picture(image, answer, picture)
-            console.print(f"Picture: {picture}")
+            console.print(line(f"Picture: {picture}"), soft_wrap=True)
 
 
 @click.command()
@@ -89,7 +89,8 @@ def erase(
         raise click.UsageError("Give either --user or --external-image-id.")
     person = {"UserId": user_id} if user_id is not None else {"ExternalImageId": external_image_id}
     if not yes:
-        click.confirm(f"Erase {' '.join(map(str, person.values()))} from {collection}?", abort=True, err=True)
+        question = f"Erase {' '.join(map(str, person.values()))} from {collection}?"
+        click.confirm(shown(question), abort=True, err=True)
     with asking(endpoint_url, extended=True) as rekognition:
         answer = rekognition.erase_person(CollectionId=collection, **person)  # type: ignore[attr-defined]
     if as_json:
@@ -113,8 +114,8 @@ def extensions(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sdk_extras(), "utf-8")
     except OSError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"Wrote {path}.")
+        raise click.ClickException(shown(str(error))) from None
+    click.echo(shown(f"Wrote {path}."))
 
 
 COMMANDS = (search_all, erase, extensions)

@@ -11,9 +11,22 @@ import click
 from rich.console import Console
 
 from openrek.runtime import beyond_commands, users_commands
-from openrek.runtime.asking import ENDPOINT_HELP, photo_bytes, plain_errors
+from openrek.runtime.asking import (
+    ENDPOINT_HELP,
+    asking,
+    collection_option,
+    endpoint_option,
+    json_option,
+    photo_argument,
+    photo_bytes,
+    picture_option,
+    plain_errors,
+    print_json,
+)
 from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
+from openrek.runtime.private import private_files
+from openrek.runtime.shown import line, shown
 
 if TYPE_CHECKING:
     from openrek.runtime.indexing import IdFrom
@@ -60,9 +73,10 @@ def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) 
     try:
         settings = replace(Settings.of(os.environ), data=data)
         issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
-        serving.serve(settings, host, port, _announce, keys=issued)
+        with private_files():
+            serving.serve(settings, host, port, _announce, keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(str(error))) from None
 
 
 def _announce(url: str) -> None:
@@ -84,7 +98,7 @@ def weights(check: bool) -> None:
             build_weights.build(folder, console.print)
         zoo.check(folder)
     except (SettingsError, zoo.WeightsError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(str(error))) from None
     click.echo(f"The model files in {folder} are complete and right.")
 
 
@@ -103,7 +117,7 @@ def kernel() -> None:
     try:
         (path,) = build_row_scan.build(Console(stderr=True).print)
     except build_row_scan.ScanBuildError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(str(error))) from None
     click.echo(f"The search kernel is {path.name}.")
 
 
@@ -124,14 +138,15 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
     """Index every JPEG and PNG below FOLDER.
 
     An interrupted run goes on where it stopped when it is started again. Each face's ExternalImageId is the photo's
-    path below FOLDER; characters that the API does not allow are written as a colon and two hex digits. Exits with 1
-    if any photo failed.
+    path below FOLDER; characters that the API does not allow are written as a colon and two hex digits. A photo above
+    the API's limits (5 MiB, 10,000 pixels a side) is sent smaller; one above 256 MiB or 180 megapixels fails. Exits
+    with 1 if any photo failed.
     """
     from openrek.runtime import index_report
     from openrek.runtime.endpoint import connect, endpoint
 
     url = endpoint(endpoint_url)
-    with plain_errors(url):
+    with plain_errors(url), private_files():
         journals = Path(click.get_app_dir("openrek")) / "indexed"
         failed = index_report.run(
             connect(url, connections=jobs), folder, collection, journals, jobs=jobs, id_from=id_from, again=again
@@ -140,15 +155,13 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
 
 
 @main.command()
-@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--collection", "-c", required=True)
-@click.option("--endpoint-url", help=ENDPOINT_HELP)
+@photo_argument
+@collection_option
+@endpoint_option
 @click.option("--max-faces", default=10, show_default=True, type=click.IntRange(1, 4096))
 @click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
-@click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
-@click.option(
-    "--picture", type=click.Path(dir_okay=False, path_type=Path), help="Write the photo with faces and best match."
-)
+@json_option
+@picture_option
 def search(
     photo: Path,
     collection: str,
@@ -159,26 +172,21 @@ def search(
     picture: Path | None,
 ) -> None:
     """Find the largest face of PHOTO in a collection."""
-    import json
-
     from openrek.runtime import searching
-    from openrek.runtime.endpoint import connect, endpoint
 
-    url = endpoint(endpoint_url)
     console = Console(stderr=as_json)
-    with plain_errors(url):
+    with asking(endpoint_url) as rekognition:
         image = photo_bytes(photo)
-        rekognition = connect(url)
         answer = searching.search(rekognition, image, collection, limit=max_faces, threshold_pct=threshold)
         if as_json:
-            click.echo(json.dumps(searching.plain(answer), indent=2))
+            print_json(answer)
         elif answer["FaceMatches"]:
             console.print(searching.table(answer))
         else:
-            console.print(f"No face in {collection} is at least {threshold:g} similar.")
+            console.print(line(f"No face in {collection} is at least {threshold:g} similar."))
         if picture:
             searching.save_picture(rekognition, image, answer, picture)
-            console.print(f"Picture: {picture}")
+            console.print(line(f"Picture: {picture}"), soft_wrap=True)
 
 
 for command in (*COMMANDS, *users_commands.COMMANDS, *beyond_commands.COMMANDS, keys_command):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -33,16 +34,17 @@ def endpoint(given: str | None) -> str:
 
 
 def connect(url: str, *, connections: int = 4, extended: bool = False) -> "RekognitionClient":
-    """A client with the user's own credentials; a local server without keys takes any, so then none are needed.
+    """A client with the user's own credentials. A local server without keys takes any, so where there are none it gets
+    a stand-in for them.
 
     `extended`: it has `search_all_faces_by_image` and `erase_person` too.
     """
     host = urlsplit(url).hostname or ""
     at_aws = AWS_HOST.fullmatch(host)
-    core = extended_session() if extended else None
+    core = extended_session() if extended else botocore.session.get_session()
+    if is_loopback(host) and not _has_credentials(core):
+        core.set_credentials("openrek", "openrek")
     session = boto3.Session(botocore_session=core)
-    if is_loopback(host) and not os.environ.keys() & {"AWS_ACCESS_KEY_ID", "AWS_PROFILE"}:
-        session = boto3.Session("openrek", "openrek", region_name=session.region_name, botocore_session=core)
     return session.client(
         "rekognition",
         endpoint_url=url,
@@ -56,17 +58,30 @@ def connect(url: str, *, connections: int = 4, extended: bool = False) -> "Rekog
     )
 
 
+def _has_credentials(session: botocore.session.Session) -> bool:
+    """Whether the user has configured any. A role of the machine is not looked for: where there is none, that takes
+    seconds.
+    """
+    session.get_component("credential_provider").remove("iam-role")
+    return session.get_credentials() is not None
+
+
 def code_of(error: Exception) -> str:
     """AWS's error code, or the empty string where the call got no answer."""
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
 
 
 def explain(error: Exception, url: str) -> str:
-    """One sentence for a person, with openrek's own reason where there is one."""
+    """One sentence for a person, with openrek's own reason where there is one.
+
+    Of a broken constraint that reason alone, which says the same in fewer words.
+    """
     if isinstance(error, ClientError):
         said = error.response.get("Error", {}).get("Message", "") or code_of(error)
         headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        reason = headers.get("x-openrek-reason")
+        reason: str | None = headers.get("x-openrek-reason")
+        if reason and code_of(error) == "ValidationException":
+            return reason
         return f"{said} ({reason})" if reason and reason not in said else said
     if isinstance(error, EndpointConnectionError):
         return f"No server answers at {url}; start one with `openrek serve`, or name another with --endpoint-url."

@@ -1,18 +1,16 @@
 """`openrek index` as a person sees it: a progress bar, a summary, and the failures at the end."""
 
-import warnings
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from openrek.runtime.indexing import Fate, IdFrom, Indexer, Outcome, plan, require_collection, run_parallel
 from openrek.runtime.journal import Journal
+from openrek.runtime.shown import line
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -33,9 +31,7 @@ def run(
     planned = plan(folder, id_from)
     identity, made = require_collection(rekognition, collection_id)
     if made:
-        console.print(f"Created the collection {escape(collection_id)}.")
-    # Pillow warns of photos of 89 megapixels and more; those that can be shrunk are welcome.
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        console.print(line(f"Created the collection {collection_id}."))
     outcomes = list(planned.failed)
     with closing(Journal(journals, rekognition.meta.endpoint_url, identity)) as journal, _bar(console) as progress:
         task = progress.add_task("Indexing", total=len(planned.photos))
@@ -80,10 +76,9 @@ def _list(console: Console, title: str, outcomes: list[Outcome], folder: Path) -
         console.print(f"{title} ({len(outcomes)}):")
     for outcome in sorted(outcomes, key=lambda outcome: outcome.photo):
         why = f": {outcome.why}" if outcome.why else ""
-        console.print(escape(f"  {_shown(outcome.photo, folder)}{why}"), soft_wrap=True)
+        console.print(line(f"  {_place(outcome.photo, folder)}{why}"), soft_wrap=True)
 
 
-def _shown(photo: Path, folder: Path) -> str:
-    """The photo's place below the folder; bytes that are no text are shown as escapes."""
-    shown = photo.relative_to(folder) if photo.is_relative_to(folder) else photo
-    return str(shown).encode("utf-8", "backslashreplace").decode()
+def _place(photo: Path, folder: Path) -> Path:
+    """The photo's place below the folder."""
+    return photo.relative_to(folder) if photo.is_relative_to(folder) else photo

@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Literal
 
 from openrek.runtime.endpoint import CALL_FAILED, code_of, explain
 from openrek.runtime.external_ids import NameTooLong, external_id
 from openrek.runtime.journal import Journal
-from openrek.runtime.photo_files import UnreadablePhoto, find_photos, fit
+from openrek.runtime.photo_files import UnreadablePhoto, find_photos, fit, read_found
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -94,7 +95,7 @@ class Indexer:
     def index(self, photo: Path, image_id: str) -> Outcome:
         """Never raises for what is wrong with one photo or one call."""
         try:
-            content = photo.read_bytes()
+            content = read_found(photo)
             entry = f"{hashlib.sha256(content).hexdigest()} {image_id}"
             if entry in self._journal and not self._again:
                 return Outcome(photo, Fate.DONE_BEFORE)
@@ -104,6 +105,8 @@ class Indexer:
             )
         except OSError as error:
             return Outcome(photo, Fate.FAILED, why=error.strerror or "cannot be read")
+        except MemoryError:
+            return Outcome(photo, Fate.FAILED, why="too large for the memory of this machine")
         except UnreadablePhoto as error:
             return Outcome(photo, Fate.FAILED, why=str(error))
         except CALL_FAILED as error:
@@ -116,17 +119,40 @@ class Indexer:
 def run_parallel(
     work: Callable[[Path, str], Outcome], photos: Iterable[tuple[Path, str]], jobs: int
 ) -> Iterator[Outcome]:
-    """Outcomes as they come, `jobs` at once; only a few photos are in memory at any time."""
-    waiting: set[Future[Outcome]] = set()
-    with ThreadPoolExecutor(jobs, thread_name_prefix="openrek-index") as pool:
-        try:
-            for photo, image_id in photos:
-                waiting.add(pool.submit(work, photo, image_id))
-                if len(waiting) >= 2 * jobs:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    """Outcomes as they come, `jobs` at once. What `work` raises is raised here.
+
+    Who stops listening (Ctrl-C) waits for nobody: no further photo is begun, and the threads, which may be waiting for
+    a server that does not answer, end with the process. A photo that was sent meanwhile is sent again by the next run,
+    which adds nothing.
+    """
+    waiting: SimpleQueue[tuple[Path, str]] = SimpleQueue()
+    outcomes: SimpleQueue[Outcome | BaseException] = SimpleQueue()
+    for photo in photos:
+        waiting.put(photo)
+    count = waiting.qsize()
+
+    def run() -> None:
+        while (photo := _next(waiting)) is not None:
+            try:
+                outcomes.put(work(*photo))
+            except BaseException as error:  # noqa: BLE001 - raised again by who reads the outcomes
+                outcomes.put(error)
+
+    for number in range(min(jobs, count)):
+        Thread(target=run, name=f"openrek-index-{number}", daemon=True).start()
+    try:
+        for _ in range(count):
+            outcome = outcomes.get()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            yield outcome
+    finally:
+        while _next(waiting) is not None:
+            pass
+
+
+def _next(waiting: SimpleQueue[tuple[Path, str]]) -> tuple[Path, str] | None:
+    try:
+        return waiting.get_nowait()
+    except Empty:
+        return None

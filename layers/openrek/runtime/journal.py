@@ -1,8 +1,8 @@
 """What an interrupted `openrek index` has already done, so that the next run goes on from there.
 
 One text file per endpoint and collection (by its creation time too: a re-created collection starts anew), outside the
-photos' folder. A line is a photo's sha256 and its ExternalImageId. Losing the file costs only time: IndexFaces of the
-same photo and id adds nothing.
+photos' folder. A line is a photo's sha256 and its ExternalImageId; any other is passed over. Losing the file costs only
+time: IndexFaces of the same photo and id adds nothing.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ class Journal:
         name = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:32]
         self.path = folder / f"{name}.txt"
         self._lock = Lock()
-        self._file = self.path.open("a+", encoding="ascii", buffering=1)
+        self._file = self.path.open("a+", encoding="ascii", errors="replace", buffering=1)
         self._file.seek(0)
         lines = self._file.read().split("\n")
         if lines[-1]:  # the last run was cut off within a line

@@ -5,12 +5,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from openrek.domain.errors import ResourceNotFound
 from openrek.runtime.adapters import Adapters
+from openrek.runtime.shown import line
 from openrek.store.archive_files import load, save
 from openrek.store.exporting import export
 from openrek.store.importing import import_archive
@@ -27,15 +27,15 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
     with console.status("Checking the database"):
         faults = items.faults()
     for fault in faults:
-        console.print(escape(f"database: {fault}"), soft_wrap=True, highlight=False)
+        console.print(line(f"database: {fault}"), soft_wrap=True)
     reports: list[Report] = []
     ids = [collection_id] if collection_id is not None else list(collections_of(items))
     deleted_since = [] if collection_id is not None else [ResourceNotFound]
     for each in ids:
-        with console.status(f"Checking {escape(each)}"), suppress(*deleted_since):
+        with console.status(line(f"Checking {each}")), suppress(*deleted_since):
             if rebuild_first:
                 rebuilt = rebuild(items, blobs, each)
-                console.print(escape(f"{each}: {rebuilt.faces} faces in {rebuilt.segments} new segments."))
+                console.print(line(f"{each}: {rebuilt.faces} faces in {rebuilt.segments} new segments."))
             reports.append(verify(items, blobs, each))
     if not reports:
         console.print("There is no collection.")
@@ -43,9 +43,9 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
     console.print(_table(reports))
     for report in reports:
         for note in report.notes:
-            console.print(escape(f"{report.collection_id}: note: {note}"), soft_wrap=True)
+            console.print(line(f"{report.collection_id}: note: {note}"), soft_wrap=True)
         for finding in report.findings:
-            console.print(escape(f"{report.collection_id}: {finding}"), soft_wrap=True, highlight=False)
+            console.print(line(f"{report.collection_id}: {finding}"), soft_wrap=True)
     return not faults and not any(report.findings for report in reports)
 
 
@@ -56,7 +56,7 @@ def _table(reports: Sequence[Report]) -> Table:
     for report in reports:
         findings = str(len(report.findings)) if report.findings else "none"
         table.add_row(
-            escape(report.collection_id), str(report.faces), str(report.segments), f"{report.stored_bytes / 1e6:.1f}",
+            line(report.collection_id), str(report.faces), str(report.segments), f"{report.stored_bytes / 1e6:.1f}",
             str(report.log_entries), findings, style="red" if report.findings else "",
         )  # fmt: skip
     return table
@@ -89,19 +89,19 @@ def export_collection(adapters: Adapters, collection_id: str, path: Path, consol
         archive = export(adapters.items(), collection_id, told=lambda done: progress.update(task, completed=done))
         progress.update(task, completed=len(archive), total=len(archive))
         save(archive, path)
-    console.print(escape(f"{len(archive)} faces of {collection_id} are in {path}."), soft_wrap=True)
+    console.print(line(f"{len(archive)} faces of {collection_id} are in {path}."), soft_wrap=True)
 
 
 def import_collection(adapters: Adapters, path: Path, collection_id: str, console: Console) -> None:
     """Raises BadArchive with nothing written, any Refusal, or OSError."""
-    with console.status(f"Reading {escape(str(path))}"):
+    with console.status(line(f"Reading {path}")):
         archive = load(path)
     with _bar("Importing", len(archive), console) as (progress, task):
         outcome = import_archive(
             adapters.items(), archive, collection_id, told=lambda done: progress.update(task, completed=done)
         )
     if outcome.made:
-        console.print(f"Created the collection {escape(collection_id)}.")
+        console.print(line(f"Created the collection {collection_id}."))
     console.print(f"{outcome.added} faces imported, {outcome.present} were there already.")
 
 

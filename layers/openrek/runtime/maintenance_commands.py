@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from openrek.runtime.private import private_files
+from openrek.runtime.shown import shown
+
 if TYPE_CHECKING:
     from openrek.runtime.adapters import Adapters
 
@@ -115,18 +118,18 @@ def _store(data: Path, *, create: bool = False) -> Iterator["Adapters"]:
     from openrek.store.upkeep import DAMAGED
 
     if not create and not (data / "items.sqlite3").is_file():
-        raise click.ClickException(f"There is no store in the folder {data}.")
+        raise click.ClickException(shown(f"There is no store in the folder {data}."))
     try:
-        with closing(Adapters(replace(Settings.of(os.environ), data=data))) as adapters:
+        with private_files(), closing(Adapters(replace(Settings.of(os.environ), data=data))) as adapters:
             yield adapters
     except Refusal as refusal:
-        raise click.ClickException(refusal.reason or str(refusal)) from None
+        raise click.ClickException(shown(refusal.reason or str(refusal))) from None
     except DAMAGED as error:
         told = f"The store is damaged ({error}); `openrek verify` says more, `openrek verify --rebuild` may mend it."
-        raise click.ClickException(told) from None
+        raise click.ClickException(shown(told)) from None
     except (Contended, ConditionFailed, OutcomeUnknown) as error:
         raise click.ClickException(f"The store is too busy ({error}); try again.") from None
     except (SettingsError, UnusableStore, BadArchive, NotExported, BadFaces, WritersBusy, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        raise click.ClickException(shown(str(error))) from None
     except apsw.Error as error:
-        raise click.ClickException(f"The database in {data} cannot be used: {error}.") from None
+        raise click.ClickException(shown(f"The database in {data} cannot be used: {error}.")) from None

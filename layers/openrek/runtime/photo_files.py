@@ -1,24 +1,31 @@
 """Photos on disk: which files are photos, and their bytes as the API takes them.
 
 A photo above the API's limits (5 MiB inline, 10,000 pixels a side) is sent smaller. Boxes are ratios, so that answers
-mean the same for the photo on disk.
+mean the same for the photo on disk. Whatever is in a file, it is no more than that photo's failure.
 """
 
 import io
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
+
+from openrek.domain.errors import InvalidImageFormat
+from openrek.vision.headers import Header, read_header
+from openrek.vision.pillow import DECODER_ERRORS, opened, upright
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"})
 MAX_BYTES = 5 * 1024 * 1024
 MAX_SIDE_PX = 10_000
 FIRST_SIDE_PX = 4096
+MOST_FILE_BYTES = 256 * 1024 * 1024
+MOST_PIXELS = 180_000_000
 
 
-class UnreadablePhoto(Exception):
+class UnreadablePhoto(ValueError):
     """Why the photo cannot be sent, in a few words."""
 
 
@@ -40,28 +47,67 @@ def find_photos(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator
         yield from (Path(here, name) for name in sorted(names) if Path(name).suffix.lower() in SUFFIXES)
 
 
+def read_found(photo: Path) -> bytes:
+    """The bytes of a file that a folder held, without waiting for the other end of a pipe.
+
+    Raises OSError, and UnreadablePhoto for what is no file or too large.
+    """
+    handle = os.open(photo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadablePhoto("not a regular file")
+        return _content(file, facts.st_size)
+
+
+def read_named(photo: Path) -> bytes:
+    """The bytes of what a person named; a pipe is welcome. Raises OSError or UnreadablePhoto."""
+    with photo.open("rb") as file:
+        return _content(file)
+
+
+def _content(file: io.BufferedReader, size_bytes: int = 0) -> bytes:
+    """What an open file holds, which may say how much that is. Raises OSError or UnreadablePhoto."""
+    content = b"" if size_bytes > MOST_FILE_BYTES else file.read(MOST_FILE_BYTES + 1)
+    if max(size_bytes, len(content)) > MOST_FILE_BYTES:
+        raise UnreadablePhoto(f"larger than {MOST_FILE_BYTES // 1024 // 1024} MiB")
+    if not content:
+        raise UnreadablePhoto("the file is empty")
+    return content
+
+
 def fit(content: bytes) -> SentPhoto:
     """The photo within the API's limits. Raises UnreadablePhoto for one that is too large and cannot be shrunk."""
     try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as photo:
-            if len(content) <= MAX_BYTES and max(photo.size) <= MAX_SIDE_PX:
-                return SentPhoto(content, shrunk=False)
-            return SentPhoto(_shrink(photo), shrunk=True)
-    except UnidentifiedImageError:
+        header = read_header(content)
+    except InvalidImageFormat as refusal:
         if len(content) <= MAX_BYTES:
             return SentPhoto(content, shrunk=False)  # the server says what it is not
-        raise UnreadablePhoto("larger than 5 MiB, and neither a JPEG nor a PNG") from None
-    except Image.DecompressionBombError:
-        raise UnreadablePhoto("too many pixels") from None
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises for damaged files
+        raise UnreadablePhoto(f"larger than 5 MiB, and cannot be made smaller: {refusal.reason}") from None
+    if len(content) <= MAX_BYTES and max(header.width_px, header.height_px) <= MAX_SIDE_PX:
+        return SentPhoto(content, shrunk=False)
+    if header.width_px * header.height_px > MOST_PIXELS:
+        raise UnreadablePhoto("too many pixels")
+    try:
+        return SentPhoto(_shrunk(header), shrunk=True)
+    except (*DECODER_ERRORS, InvalidImageFormat, MemoryError):
         raise UnreadablePhoto("larger than the API takes, and damaged, so that it cannot be made smaller") from None
 
 
-def _shrink(photo: Image.Image) -> bytes:
+def pixels(content: bytes) -> Image.Image:
+    """The upright photo in RGB. Raises UnreadablePhoto."""
+    try:
+        header = read_header(content)
+        return upright(opened(header).convert("RGB"), header.orientation)
+    except (*DECODER_ERRORS, InvalidImageFormat, MemoryError):
+        raise UnreadablePhoto("its pixels cannot be read") from None
+
+
+def _shrunk(header: Header) -> bytes:
     side = FIRST_SIDE_PX
+    photo = opened(header)
     photo.draft("RGB", (side, side))
-    upright = ImageOps.exif_transpose(photo)
-    plain = upright.convert("RGB") if "A" not in upright.getbands() else _on_white(upright)
+    plain = upright(photo.convert("RGB") if "A" not in photo.getbands() else _on_white(photo), header.orientation)
     while True:
         plain.thumbnail((side, side))
         out = io.BytesIO()

@@ -1,12 +1,13 @@
 """`openrek search`: who is on a photo, as a table, as JSON and as a picture."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from openrek.runtime.annotate import Mark, annotate
 from openrek.runtime.external_ids import file_name
+from openrek.runtime.shown import add_row, shown
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -25,25 +26,20 @@ def search(
     )
 
 
-def plain(answer: "SearchFacesByImageResponseTypeDef") -> dict[str, Any]:
-    """The answer as the service gave it, without what boto3 added."""
-    return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-
-
 def table(answer: "SearchFacesByImageResponseTypeDef") -> Table:
     """One line per match, best first."""
-    shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    shown.add_column("Similarity", justify="right")
-    shown.add_column("Photo", overflow="fold")
-    shown.add_column("FaceId", style="dim", no_wrap=True)
+    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    found.add_column("Similarity", justify="right")
+    found.add_column("Photo", overflow="fold")
+    found.add_column("FaceId", style="dim", no_wrap=True)
     for match in answer["FaceMatches"]:
         face = match["Face"]
-        shown.add_row(f"{match['Similarity']:.2f}", photo_name(face.get("ExternalImageId", "")), face["FaceId"])
-    return shown
+        add_row(found, f"{match['Similarity']:.2f}", photo_name(face.get("ExternalImageId", "")), face["FaceId"])
+    return found
 
 
 def photo_name(external_image_id: str) -> str:
-    """The file that `openrek index` made the id from, or the id itself."""
+    """The file that `openrek index` made the id from, or the id itself; whatever it holds."""
     try:
         return file_name(external_image_id)
     except ValueError:
@@ -73,7 +69,7 @@ def mark(face: "FaceDetailTypeDef", text: str) -> Mark:
     return Mark(
         (box["Left"], box["Top"], box["Width"], box["Height"]),
         [(point["X"], point["Y"]) for point in face.get("Landmarks", [])],
-        text,
+        shown(text),
         matched=bool(text) and text != "no match",
     )
 

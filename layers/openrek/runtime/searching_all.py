@@ -8,22 +8,23 @@ from rich.table import Table
 
 from openrek.runtime.annotate import Mark, annotate
 from openrek.runtime.searching import mark, photo_name
+from openrek.runtime.shown import add_row
 from openrek.runtime.users_report import plain_table
 
 
 def table(answer: Mapping[str, Any]) -> Table:
     """One line per match, and one for a face without any; faces are numbered from the largest."""
-    shown = plain_table("Face", "Similarity", "Match", "FaceId")
+    found = plain_table("Face", "Similarity", "Match", "FaceId")
     for number, face in enumerate(answer["SearchedFaces"], start=1):
         lines = [
             *((match["Similarity"], f"user {match['User']['UserId']}", "") for match in face.get("UserMatches", ())),
             *((match["Similarity"], _photo(match), match["Face"]["FaceId"]) for match in face.get("FaceMatches", ())),
         ]
         for place, (similarity, name, face_id) in enumerate(lines):
-            shown.add_row("" if place else str(number), f"{similarity:.2f}", name, face_id)
+            add_row(found, "" if place else str(number), f"{similarity:.2f}", name, face_id)
         if not lines:
-            shown.add_row(str(number), "", "nobody", "")
-    return shown
+            add_row(found, str(number), "", "nobody", "")
+    return found
 
 
 def save_picture(image: bytes, answer: Mapping[str, Any], path: Path) -> None:

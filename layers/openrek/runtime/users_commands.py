@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from openrek.runtime.asking import asking, collection_option, endpoint_option, json_option, photo_bytes, print_json
+from openrek.runtime.shown import shown
 
 user_argument = click.argument("user_id", metavar="USER")
 faces_argument = click.argument("face_ids", metavar="FACE_ID...", nargs=-1, required=True)
@@ -27,7 +28,7 @@ def create(user_id: str, collection: str, endpoint_url: str | None) -> None:
     """Create USER, without faces as yet."""
     with asking(endpoint_url) as rekognition:
         rekognition.create_user(CollectionId=collection, UserId=user_id)
-    click.echo(f"Created the user {user_id}.")
+    click.echo(shown(f"Created the user {user_id}."))
 
 
 @users.command()
@@ -38,7 +39,7 @@ def delete(user_id: str, collection: str, endpoint_url: str | None) -> None:
     """Delete USER. Its faces stay in the collection; `openrek erase` removes them too."""
     with asking(endpoint_url) as rekognition:
         rekognition.delete_user(CollectionId=collection, UserId=user_id)
-    click.echo(f"Deleted the user {user_id}; its faces stay.")
+    click.echo(shown(f"Deleted the user {user_id}; its faces stay."))
 
 
 @users.command("list")
@@ -57,7 +58,7 @@ def list_(collection: str, endpoint_url: str | None, as_json: bool) -> None:
     elif found:
         Console().print(users_report.users(found))
     else:
-        click.echo(f"{collection} has no users.")
+        click.echo(shown(f"{collection} has no users."))
 
 
 @users.command()
@@ -160,7 +161,7 @@ def search(
     elif answer["UserMatches"]:
         Console().print(users_report.matches(answer["UserMatches"]))
     else:
-        click.echo(f"No user of {collection} is at least {threshold:g} similar.")
+        click.echo(shown(f"No user of {collection} is at least {threshold:g} similar."))
 
 
 COMMANDS = (users,)

@@ -5,6 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
+from openrek.runtime.shown import add_row
+
 WORDS = {
     "FACE_NOT_FOUND": "is not in the collection",
     "ASSOCIATED_TO_A_DIFFERENT_USER": "belongs to",
@@ -21,18 +23,18 @@ def plain_table(*columns: str) -> Table:
 
 
 def users(found: Iterable[Mapping[str, Any]]) -> Table:
-    shown = plain_table("User", "Status")
+    table = plain_table("User", "Status")
     for user in found:
-        shown.add_row(user["UserId"], user["UserStatus"])
-    return shown
+        add_row(table, user["UserId"], user["UserStatus"])
+    return table
 
 
 def matches(found: Iterable[Mapping[str, Any]]) -> Table:
     """One line per user, best first."""
-    shown = plain_table("Similarity", "User", "Status")
+    table = plain_table("Similarity", "User", "Status")
     for match in found:
-        shown.add_row(f"{match['Similarity']:.2f}", match["User"]["UserId"], match["User"]["UserStatus"])
-    return shown
+        add_row(table, f"{match['Similarity']:.2f}", match["User"]["UserId"], match["User"]["UserStatus"])
+    return table
 
 
 def changes(
@@ -46,10 +48,10 @@ def changes(
     """What happened to each face that was asked for: `done`, why not, or `else_` where the service said nothing."""
     moved_ids = {face["FaceId"] for face in moved}
     why = {face["FaceId"]: _why(face) for face in left}
-    shown = plain_table("FaceId", "")
+    table = plain_table("FaceId", "")
     for face_id in dict.fromkeys(asked):
-        shown.add_row(face_id, done if face_id in moved_ids else why.get(face_id, else_))
-    return shown
+        add_row(table, face_id, done if face_id in moved_ids else why.get(face_id, else_))
+    return table
 
 
 def _why(face: Mapping[str, Any]) -> str:

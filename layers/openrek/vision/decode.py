@@ -11,32 +11,19 @@ Peak memory is 4 bytes a pixel of the decoded picture plus a few bands: at most 
 10,000 x 10,000 (its format must be decoded whole). A progressive JPEG needs 2 bytes a sample on top, before scaling.
 """
 
-import io
-import struct
-import zlib
 from dataclasses import dataclass
 
 import numpy
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin
+from PIL import Image
 
 from openrek.domain.errors import ImageTooLarge, InvalidImageFormat, InvalidParameter
 from openrek.vision.headers import Header, read_header
+from openrek.vision.pillow import DECODER_ERRORS, opened, upright
 
 SMALLEST_SIDE_PX = 80
 LARGEST_SIDE_PX = 10_000
 LEAST_LONGEST_SIDE_PX = 2000
 _BAND_PX = 512
-
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError)
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +41,18 @@ def decode(image: bytes) -> Upright:
     _check_size(header)
     scale = _scale(header)
     try:
-        picture = _open(header)
+        picture = opened(header)
         if header.kind == "JPEG" and scale > 1:
             picture.draft(None, (header.width_px // scale, header.height_px // scale))
             scale = 1
         picture.load()
         rgb = _to_rgb(picture, scale)
-    except (*_DECODER_ERRORS, struct.error, zlib.error) as error:
+    except DECODER_ERRORS as error:
         raise InvalidImageFormat(reason=f"The {header.kind} is damaged or of a rare kind: {error}.") from error
     width_px, height_px = header.width_px, header.height_px
-    if header.orientation in _UPRIGHT:
-        rgb = rgb.transpose(_UPRIGHT[header.orientation])
     if header.orientation >= 5:
         width_px, height_px = height_px, width_px
-    return Upright(rgb, width_px, height_px)
+    return Upright(upright(rgb, header.orientation), width_px, height_px)
 
 
 def _check_size(header: Header) -> None:
@@ -87,15 +72,6 @@ def _scale(header: Header) -> int:
     return next(
         by for by in (4, 2, 1) if by == 1 or max(header.width_px, header.height_px) >= by * LEAST_LONGEST_SIDE_PX
     )
-
-
-def _open(header: Header) -> ImageFile.ImageFile:
-    """The one decoder for the kind; `Image.open` would let other plug-ins look and would warn above 89 megapixels."""
-    plugin = JpegImagePlugin.JpegImageFile if header.kind == "JPEG" else PngImagePlugin.PngImageFile
-    picture = plugin(io.BytesIO(header.pixels))
-    if picture.size != (header.width_px, header.height_px):
-        raise InvalidImageFormat(reason=f"The {header.kind} is damaged: it gives two sizes.")
-    return picture
 
 
 def _to_rgb(picture: Image.Image, scale: int) -> Image.Image:

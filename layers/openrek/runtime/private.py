@@ -1,0 +1,20 @@
+"""Files that are nobody else's business."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+OTHERS = 0o077
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """What is made meanwhile only this user can read, whoever may look into the folder.
+
+    It holds for the whole process, so it is for commands.
+    """
+    before = os.umask(OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
