@@ -17,6 +17,8 @@ from openrek.runtime.settings import SettingsError
 KEEP_ALIVE_S = 75
 GRACEFUL_STOP_S = 30
 BACKLOG = 1024
+UNSENT_BYTES = 64 * 1024
+"""The kernel takes so much before the client does: whoever reads slowly costs little, and that it reads shows soon."""
 MAX_CONNECTIONS = 2048
 
 
@@ -94,6 +96,7 @@ def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
     # Named by its protocol, because asyncio turns off Nagle's algorithm only then; else each answer waits 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # of the connections, too
     try:
         bound.bind((host, port))
     except (OSError, OverflowError) as error:
