@@ -1,11 +1,12 @@
 """The local server over stub operations: who is answered, what is bounded, and that overload is never a hang."""
 
+import gc
 import http.client
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
@@ -16,7 +17,8 @@ from openrek.domain.caller import Caller
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
 from openrek.runtime.server import listener
-from tests.support.server import stub_server
+from openrek.wire.http import HttpRequest
+from tests.support.server import HEALTHY, stub_server
 
 AWS_JSON = "application/x-amz-json-1.1"
 LIMIT = 15 * 1024 * 1024 // 2
@@ -269,6 +271,33 @@ def test_work_whose_client_left_is_not_done(server: tuple[str, int], stubs: Stub
     assert stubs.finished == 3
 
 
+def test_the_body_of_a_client_that_left_is_not_kept_until_its_turn(server: tuple[str, int], stubs: Stubs) -> None:
+    image = json.dumps(IMAGE).encode()
+    large = b" " * 1_000_000 + image
+    with socket.create_connection(server, timeout=30) as first:
+        first.sendall(head("Host: localhost", f"Content-Length: {len(image)}", target="DetectFaces") + image)
+        assert stubs.running.acquire(timeout=10)
+        with socket.create_connection(server, timeout=30) as impatient:
+            impatient.sendall(head("Host: localhost", f"Content-Length: {len(large)}", target="DetectFaces") + large)
+            assert soon(lambda: bodies(len(large)) == 1)
+        assert soon(lambda: bodies(len(large)) == 0)
+    assert not stubs.go.is_set()
+
+
+def bodies(size: int) -> int:
+    """How many requests with a body of this size this process holds."""
+    return sum(isinstance(each, HttpRequest) and len(each.body) == size for each in gc.get_objects())
+
+
+def soon(happens: Callable[[], bool]) -> bool:
+    deadline_s = time.monotonic() + 10
+    while not happens():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def test_stopping_finishes_what_is_running(stubs: Stubs) -> None:
     image = json.dumps(IMAGE).encode()
     with ThreadPoolExecutor(1) as pool:
@@ -308,6 +337,19 @@ def test_health_is_examined_each_time(stubs: Stubs) -> None:
         fine, broken = (call(server, method="GET", path="/health") for _ in range(2))
     assert (fine[0], json.loads(fine[2])["ok"]) == (200, True)
     assert (broken[0], json.loads(broken[2])["store"]) == (503, "cannot be read: disk")
+
+
+def test_health_that_takes_too_long_is_ill(stubs: Stubs) -> None:
+    def examine() -> Health:
+        assert stubs.go.wait(30)
+        return HEALTHY
+
+    with stub_server({}, examine=examine, health_timeout_s=0.2) as server:
+        status, _, body = call(server, method="GET", path="/health")
+        page = call(server, method="GET", path="/")
+        stubs.go.set()
+    assert (status, json.loads(body)["ok"], json.loads(body)["store"]) == (503, False, "no answer within 0.2 s")
+    assert b"not able to work" in page[2]
 
 
 @pytest.mark.parametrize(

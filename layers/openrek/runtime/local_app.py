@@ -18,7 +18,7 @@ from openrek.runtime import page
 from openrek.runtime.adapters import Bound
 from openrek.runtime.api import Api
 from openrek.runtime.guard import Guard
-from openrek.runtime.health import Health
+from openrek.runtime.health import Health, unanswered
 from openrek.runtime.lanes import Lane
 from openrek.runtime.replies import SECURITY_HEADERS, response
 from openrek.wire.door import Door
@@ -47,9 +47,11 @@ class LocalApp:
         workers: int,
         queue: int,
         signatures: SigV4 | None = None,
+        health_timeout_s: float = HEALTH_TIMEOUT_S,
     ) -> None:
         self._operations = sorted(operations)
         self._examine = examine
+        self._health_timeout_s = health_timeout_s
         self._signed = signatures is not None
         self._inference = Lane("inference", threads=workers, queue=queue)
         self._quick = Lane("quick calls", threads=QUICK_THREADS, queue=queue)
@@ -87,8 +89,11 @@ class LocalApp:
         return JSONResponse(told, 200 if health.ok else 503, SECURITY_HEADERS)
 
     async def _found(self) -> Health:
-        async with asyncio.timeout(HEALTH_TIMEOUT_S):
-            return await self._asking.run(self._examine)
+        try:
+            async with asyncio.timeout(self._health_timeout_s):
+                return await self._asking.run(self._examine)
+        except TimeoutError:
+            return unanswered(self._health_timeout_s)
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:
