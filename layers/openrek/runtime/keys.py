@@ -37,7 +37,7 @@ def authenticator(
 class CachedKeys:
     """Keys that are costly to look up, kept for 5 minutes: that long a revoked key may still be good.
 
-    An id that is unknown stays so for 30 s. Strangers who try ever new ids cost at most 100 lookups a minute and bounded
+    An id that is unknown stays so for 30 s. Strangers who try ever new ids cost at most 100 lookups a minute and little
     memory; above that, ids that were never found are answered with Throttling, which SDKs try again. Whoever has been
     found is looked up again whatever strangers do.
 
