@@ -81,6 +81,7 @@ def functions(
         "OPENREK_BUCKET": aws.new_bucket(),
         "OPENREK_IMAGE_BUCKETS": image_bucket,
         "OPENREK_KEYS": keys_prefix,
+        "OPENREK_ACCOUNT": "123456789012",
         "OPENREK_STAGE": "v1",
         "POWERTOOLS_SERVICE_NAME": "openrek",
     }

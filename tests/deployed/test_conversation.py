@@ -78,7 +78,9 @@ def test_the_main_job(
     assert [match["Face"]["FaceId"] for match in found["FaceMatches"]] == [face_id]
     assert found["FaceMatches"][0]["Face"]["ExternalImageId"] == "it:s-me.jpg"
     assert rekognition.search_faces(CollectionId=people, FaceId=face_id)["FaceMatches"] == []
-    assert rekognition.describe_collection(CollectionId=people)["FaceCount"] == 2
+    described = rekognition.describe_collection(CollectionId=people)
+    assert described["FaceCount"] == 2
+    assert described["CollectionARN"] == "arn:aws:rekognition:eu-west-1:123456789012:collection/people"
     first = rekognition.list_faces(CollectionId=people, MaxResults=1)
     rest = rekognition.list_faces(CollectionId=people, MaxResults=1, NextToken=first["NextToken"])
     assert {face["ExternalImageId"] for page in (first, rest) for face in page["Faces"]} == {"it:s-me.jpg", "biden"}
