@@ -12,19 +12,26 @@ from openrek.wire.model import service_model
 
 PAGE = Path(__file__).with_name("COVERAGE.md")
 
+
+def _mib(operation: str) -> str:
+    return f"{max_body_bytes(service_model(), operation) / MIB:g}"
+
+
 EVERYWHERE = f"""
 ## Every operation
 
 - `POST /` with `X-Amz-Target: RekognitionService.<Operation>`, or `POST /<Operation>`; the content type is
   `application/x-amz-json-1.1` (1.0 is taken too, any other is refused).
-- A body may have {max_body_bytes(None) / MIB:g} MiB, that of CompareFaces {max_body_bytes("CompareFaces") / MIB:g} MiB;
-  a larger one is an `ImageTooLargeException`.
+- A body with an image may have {_mib("DetectFaces")} MiB, that of CompareFaces {_mib("CompareFaces")} MiB; a larger one
+  is an `ImageTooLargeException`. Any other may have {_mib("ListFaces")} MiB; a larger one is a `SerializationException`.
 - Requests are checked against the service model: types (`SerializationException`), then required members, lengths,
   ranges, patterns and enums (`ValidationException` in AWS's words, at most ten of them; quoted values are cut after
   1024 characters).
 - As on AWS, `null` is the same as absent, a fraction given for an integer is cut off, and a member that the model does
   not know is ignored; the header `x-openrek-reason` then names it.
-- Every refusal carries one plain sentence in `x-openrek-reason`. Every answer has an `x-amzn-RequestId`.
+- Every refusal carries one plain sentence in `x-openrek-reason` and an `x-amzn-RequestId`, as every answer to an
+  operation has. Not so what never becomes a request: bytes that are not HTTP/1.1 (400), and connections beyond the
+  limit (503).
 - A malformed body has a text in its `SerializationException`, where AWS sends none.
 - An image is either `Bytes` or an `S3Object` with both `Bucket` and `Name`; anything else is an
   `InvalidParameterException`. A NextToken has at most 255 characters, and is good for the operation, the collection and

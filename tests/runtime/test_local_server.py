@@ -185,9 +185,16 @@ def test_a_body_over_the_limit_is_refused_and_the_client_hears_why(
     assert code(fits[2]) == "SerializationException"
 
 
+def test_operations_without_an_image_take_small_bodies(server: tuple[str, int]) -> None:
+    status, headers, body = call(server, body=b" " * (1024 * 1024 + 1))
+    assert (status, code(body)) == (400, "SerializationException")
+    assert headers["x-openrek-reason"] == "The request body is larger than 1 MiB."
+    assert call(server, body=b"{}".ljust(1024 * 1024))[0] == 200
+
+
 def test_a_declared_size_over_the_limit_is_refused_before_the_body_comes(server: tuple[str, int]) -> None:
     with socket.create_connection(server, timeout=30) as connection:
-        connection.sendall(head("Host: localhost", "Content-Length: 99999999999"))
+        connection.sendall(head("Host: localhost", "Content-Length: 99999999999", target="DetectFaces"))
         received = b""
         while b"ImageTooLargeException" not in received:
             chunk = connection.recv(65536)
@@ -197,7 +204,12 @@ def test_a_declared_size_over_the_limit_is_refused_before_the_body_comes(server:
 
 def test_a_chunked_body_over_the_limit_is_refused(server: tuple[str, int]) -> None:
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-    received = raw(server, head("Host: localhost", "Transfer-Encoding: chunked"), *[chunk] * 9, b"0\r\n\r\n")
+    received = raw(
+        server,
+        head("Host: localhost", "Transfer-Encoding: chunked", target="DetectFaces"),
+        *[chunk] * 9,
+        b"0\r\n\r\n",
+    )
     assert b"ImageTooLargeException" in received
 
 
@@ -356,7 +368,11 @@ def test_health_that_takes_too_long_is_ill(stubs: Stubs) -> None:
     ("method", "path"), [("GET", "/nowhere"), ("PUT", "/"), ("OPTIONS", "/"), ("DELETE", "/health")]
 )
 def test_other_methods_are_not_allowed(server: tuple[str, int], method: str, path: str) -> None:
-    assert call(server, method=method, path=path)[0] == 405
+    status, headers, body = call(server, method=method, path=path)
+    assert (status, code(body)) == (405, "UnknownOperationException")
+    assert headers["x-openrek-reason"].startswith("Ask with POST /")
+    assert headers["x-amzn-requestid"]
+    assert headers["allow"]
 
 
 def test_an_unknown_operation_is_refused(server: tuple[str, int]) -> None:

@@ -36,7 +36,7 @@ def serve(operation: Operation, settings: Settings | None = None) -> Handler:
     adapters = Adapters(settings, scanned=notes.scan)
     tell = _begin(operation, adapters, settings)
     bound = noted(bind(operation, adapters, **_ahead(operation, adapters)), notes)
-    door = Door({api_name(operation): bound}, authenticate=adapters.authenticate())
+    door = Door({api_name(operation): bound}, authenticate=adapters.authenticate(), one_of_many=True)
 
     def handler(event: Event, context: Any) -> dict[str, Any]:
         began_s = time.perf_counter()
