@@ -4,7 +4,6 @@ import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from signal import SIGINT, SIGTERM, getsignal, signal
 from threading import current_thread, main_thread
 
 import uvicorn
@@ -13,6 +12,7 @@ from starlette.types import ASGIApp
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.guard import is_loopback
 from openrek.runtime.settings import SettingsError
+from openrek.runtime.stopping import signals_to
 
 KEEP_ALIVE_S = 75
 GRACEFUL_STOP_S = 30
@@ -63,14 +63,8 @@ class LocalServer(uvicorn.Server):
         if current_thread() is not main_thread():  # only the main thread gets signals
             yield
             return
-        before = {number: getsignal(number) for number in (SIGINT, SIGTERM)}
-        for number in before:
-            signal(number, self.handle_exit)
-        try:
+        with signals_to(self.handle_exit):
             yield
-        finally:
-            for number, handler in before.items():
-                signal(number, handler)
 
 
 def room_for_connections() -> int:
