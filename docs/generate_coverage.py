@@ -23,7 +23,7 @@ EVERYWHERE = f"""
 - `POST /` with `X-Amz-Target: RekognitionService.<Operation>`, or `POST /<Operation>`; the content type is
   `application/x-amz-json-1.1` (1.0 is taken too, any other is refused).
 - A body with an image may have {_mib("DetectFaces")} MiB, that of CompareFaces {_mib("CompareFaces")} MiB; a larger one
-  is an `ImageTooLargeException`. Any other may have {_mib("ListFaces")} MiB; a larger one is a `SerializationException`.
+  is an `ImageTooLargeException`. One without may have {_mib("ListFaces")} MiB; else it is a `SerializationException`.
 - Requests are checked against the service model: types (`SerializationException`), then required members, lengths,
   ranges, patterns and enums (`ValidationException` in AWS's words, at most ten of them; quoted values are cut after
   1024 characters).

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -16,7 +16,8 @@ import pytest
 from openrek.domain.caller import Caller
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
-from openrek.runtime.server import listener
+from openrek.runtime.local_app import QUICK_THREADS
+from openrek.runtime.server import listener, room_for_connections
 from openrek.wire.http import HttpRequest
 from tests.support.server import HEALTHY, stub_server
 
@@ -262,6 +263,52 @@ def test_overload_is_answered_with_throttling_and_quick_calls_go_on(server: tupl
     assert len(throttled) == 5
     assert {code(body) for _, _, body in throttled} == {"ThrottlingException"}
     assert all("inference" in headers["x-openrek-reason"] for _, headers, _ in throttled)
+
+
+def test_quick_calls_have_a_full_queue_too(stubs: Stubs) -> None:
+    with stub_server({"ListCollections": stubs.detect_faces}, queue=2) as server, ThreadPoolExecutor(15) as pool:
+        waiting = [pool.submit(call, server) for _ in range(15)]
+        while sum(answer.done() for answer in waiting) < 15 - QUICK_THREADS - 2:
+            time.sleep(0.01)
+        stubs.go.set()
+        answers = [answer.result() for answer in waiting]
+    throttled = [answer for answer in answers if answer[0] != 200]
+    assert stubs.finished == QUICK_THREADS + 2
+    assert {(code(body), headers["x-openrek-reason"]) for _, headers, body in throttled} == {
+        ("ThrottlingException", "10 requests for quick calls are already running or waiting.")
+    }
+
+
+def test_what_all_bodies_hold_is_bounded_before_they_come(server: tuple[str, int]) -> None:
+    size = 29 * 1024 * 1024 // 2
+    sent = head("Host: localhost", f"Content-Length: {size}", target="CompareFaces")
+    with ExitStack() as stack:
+        for _ in range(512 * 1024 * 1024 // size):
+            stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
+        assert soon(lambda: b"Too many large requests at once." in first_answer(server, sent))
+        assert call(server)[0] == 200
+    assert soon(lambda: b"Too many large requests" not in first_answer(server, sent))
+
+
+def test_requests_are_counted_before_anything_is_read(server: tuple[str, int]) -> None:
+    if room_for_connections() < 1100:
+        pytest.skip("this machine allows too few open files")
+    sent = head("Host: localhost", "Content-Length: 2")
+    with ExitStack() as stack:
+        for _ in range(1024):
+            stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
+        assert soon(lambda: b"1024 requests are already being answered." in first_answer(server, sent))
+    assert soon(lambda: call(server)[0] == 200)
+
+
+def first_answer(server: tuple[str, int], sent: bytes) -> bytes:
+    """What comes within a moment."""
+    with socket.create_connection(server, timeout=0.3) as connection:
+        connection.sendall(sent)
+        try:
+            return connection.recv(65536)
+        except TimeoutError:
+            return b""
 
 
 def test_work_whose_client_left_is_not_done(server: tuple[str, int], stubs: Stubs) -> None:

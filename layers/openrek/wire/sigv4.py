@@ -129,8 +129,9 @@ class SigV4:
 
 
 def claimed(request: HttpRequest) -> Authorization:
-    """What the request says of who signed it, proved by nothing. Raises MissingAuthenticationToken, IncompleteSignature or
-    InvalidSignature.
+    """Who signed it, as the request says without any proof.
+
+    Raises MissingAuthenticationToken, IncompleteSignature or InvalidSignature.
     """
     header = request.headers.get("authorization", "").strip()
     if QUERY_SIGNATURE.search(request.path.partition("?")[2]):
