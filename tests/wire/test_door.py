@@ -189,11 +189,13 @@ def test_the_most_tags_fit_however_json_spells_them() -> None:
     assert len(json.dumps(request)) < max_body_bytes(MODEL, "CreateCollection") == 2**20
 
 
-def test_one_door_of_many_does_not_say_what_others_offer() -> None:
-    alone = Door({"DescribeCollection": describe}, one_of_many=True)
+def test_one_door_of_many_knows_what_others_answer() -> None:
+    alone = Door({"DescribeCollection": describe}, elsewhere={"ListFaces"}.__contains__)
     reply = ask(door=alone, operation="ListFaces")
     assert kind(reply) == "UnknownOperationException"
     assert reply.headers["x-openrek-reason"] == "ListFaces is not answered at this address."
+    reply = ask(door=alone, operation="DetectLabels")
+    assert reply.headers["x-openrek-reason"].endswith("that openrek does not offer.")
     reply = ask(door=alone, path="/DescribeCollection", operation="ListFaces")
     assert reply.headers["x-openrek-reason"].endswith("; if both name one, the same.")
 

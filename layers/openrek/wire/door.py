@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 class Door:
     """`operations` maps API names (`SearchFacesByImage`) to what carries them out.
 
-    `authenticate` tells who asks, or raises a Refusal; the default believes the credential scope. `one_of_many`: the
-    other operations have doors of their own.
+    `authenticate` tells who asks, or raises a Refusal; the default believes the credential scope. `elsewhere`
+    tells whether another door answers an operation that this one does not.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class Door:
         *,
         model: Model | None = None,
         authenticate: Authenticate = caller_by_scope,
-        one_of_many: bool = False,
+        elsewhere: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._operations = operations
         self.model = model or service_model()
         self._authenticate = authenticate
-        self._one_of_many = one_of_many
+        self._elsewhere = elsewhere
 
     def answer(self, request: HttpRequest) -> HttpReply:
         """Never raises."""
@@ -76,7 +76,7 @@ class Door:
         if name in self.model.operations:
             raise UnknownOperation(
                 reason=f"{name} is not answered at this address."
-                if self._one_of_many
+                if self._elsewhere(name)
                 else f"{name} is an operation of Rekognition that openrek does not offer."
             )
         raise UnknownOperation(reason=f"Rekognition has no operation {name!r}." if name else HOW_TO_ASK)
