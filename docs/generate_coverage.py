@@ -18,19 +18,26 @@ from openrek.wire.model import Shape, service_model
 
 PAGE = Path(__file__).with_name("COVERAGE.md")
 
+
+def _mib(operation: str) -> str:
+    return f"{max_body_bytes(service_model(), operation) / MIB:g}"
+
+
 EVERYWHERE = f"""
 ## Every operation
 
 - `POST /` with `X-Amz-Target: RekognitionService.<Operation>`, or `POST /<Operation>`; the content type is
   `application/x-amz-json-1.1` (1.0 is taken too, any other is refused).
-- A body may have {max_body_bytes(None) / MIB:g} MiB, that of CompareFaces {max_body_bytes("CompareFaces") / MIB:g} MiB;
-  a larger one is an `ImageTooLargeException`.
+- A body with an image may have {_mib("DetectFaces")} MiB, that of CompareFaces {_mib("CompareFaces")} MiB; a larger one
+  is an `ImageTooLargeException`. One without may have {_mib("ListFaces")} MiB; else it is a `SerializationException`.
 - Requests are checked against the service model: types (`SerializationException`), then required members, lengths,
   ranges, patterns and enums (`ValidationException` in AWS's words, at most ten of them; quoted values are cut after
   1024 characters).
 - As on AWS, `null` is the same as absent, a fraction given for an integer is cut off, and a member that the model does
   not know is ignored; the header `x-openrek-reason` then names it.
-- Every refusal carries one plain sentence in `x-openrek-reason`. Every answer has an `x-amzn-RequestId`.
+- Every refusal carries one plain sentence in `x-openrek-reason` and an `x-amzn-RequestId`, as every answer to an
+  operation has. Not so what never becomes a request: bytes that are not HTTP/1.1 (400), and connections beyond the
+  limit (503).
 - A malformed body has a text in its `SerializationException`, where AWS sends none.
 - An image is either `Bytes` or an `S3Object` with both `Bucket` and `Name`; anything else is an
   `InvalidParameterException`. A NextToken has at most 255 characters, and is good for the operation, the collection and
@@ -62,8 +69,9 @@ def limits() -> str:
         ("`S3Object`", f"{MAX_OBJECT_BYTES / MIB:g} MiB", "`ImageTooLargeException`"),
         (
             "request body",
-            f"{max_body_bytes(None) / MIB:g} MiB; CompareFaces {max_body_bytes('CompareFaces') / MIB:g} MiB",
-            "`ImageTooLargeException`",
+            f"{_mib('DetectFaces')} MiB with an image, {_mib('CompareFaces')} with two (CompareFaces), "
+            f"{_mib('ListFaces')} without",
+            "`ImageTooLargeException`; without an image `SerializationException`",
         ),
         ("longer side of a photo", f"{LARGEST_SIDE_PX:,} px", "`ImageTooLargeException`"),
         ("shorter side of a photo, at least", f"{SMALLEST_SIDE_PX} px", "`InvalidParameterException`"),

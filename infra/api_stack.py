@@ -71,6 +71,7 @@ class ApiStack(cdk.Stack):
         environment |= self._store
         if Grant.READ_KEYS in row.grants:
             environment["OPENREK_KEYS"] = keys_prefix(self._deployment)
+            environment["OPENREK_ACCOUNT"] = self.account
         if Grant.ASK_UPKEEP in row.grants:
             environment["OPENREK_UPKEEP"] = qualified_name(self._deployment, UPKEEP.name)
         if Grant.READ_IMAGES in row.grants:

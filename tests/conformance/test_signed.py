@@ -33,6 +33,7 @@ class Keyed:
     def __init__(self, folder: Path, weights: Path) -> None:
         self.file = folder / "keys.json"
         self.owner = self.issue("--allow", "*", "--collection", "*")
+        self.buckets = folder / "data" / "buckets"
         self.server = ServerProcess(folder / "data", weights, ["--keys-file", str(self.file), "--host", "0.0.0.0"])
         self.url = self.server.url.replace("0.0.0.0", "127.0.0.1")
 
@@ -135,6 +136,33 @@ def test_an_expired_key_says_so(keyed: Keyed) -> None:
         "ExpiredTokenException",
         "The security token included in the request is expired",
     )
+
+
+def test_a_key_reads_only_its_objects_and_learns_nothing_of_others(keyed: Keyed, photos: Mapping[str, bytes]) -> None:
+    for bucket, name in (("photos", "anna/1.jpg"), ("staff", "ceo.jpg")):
+        place = keyed.buckets / bucket / name
+        place.parent.mkdir(parents=True)
+        place.write_bytes(photos["obama.jpg"])
+    anna = client(keyed.url, keyed.issue("--allow", "Detect*", "--object", "photos/anna/*"))
+    found = anna.detect_faces(Image={"S3Object": {"Bucket": "photos", "Name": "anna/1.jpg"}})
+    assert len(found["FaceDetails"]) == 1
+    places = (
+        ("staff", "ceo.jpg"),
+        ("staff", "nobody.jpg"),
+        ("nowhere", "x"),
+        ("photos", "ben/1.jpg"),
+        ("photos", "/../.."),
+    )
+    for rekognition in (anna, client(keyed.url, keyed.issue("--allow", "*", "--collection", "*"))):
+        told = {
+            refusal(rekognition.detect_faces, Image={"S3Object": {"Bucket": bucket, "Name": name}})
+            for bucket, name in places
+        }
+        ((code, text, reason),) = told
+        assert code == "InvalidS3ObjectException"
+        assert text.startswith("Unable to get object metadata from S3.")
+        assert "object patterns" in reason
+    assert refusal(anna.detect_faces, Image={"S3Object": {"Bucket": "photos", "Name": "anna/2.jpg"}})[1] == text
 
 
 def test_a_key_for_searching_staff_can_do_nothing_else(keyed: Keyed, photos: Mapping[str, bytes]) -> None:

@@ -12,6 +12,7 @@ from infra.targets import TARGETS
 from openrek.domain.access_keys import AccessKey
 from openrek.runtime.keys_ssm import SsmKeys
 from tests.support.aws import ENVIRON, REGION, LocalAws, local_aws
+from tests.support.events import ACCOUNT
 from tests.support.lambda_service import LambdaService
 from tests.support.runtime_api import runtime_folder
 from tests.support.signing import new_key
@@ -81,6 +82,7 @@ def functions(
         "OPENREK_BUCKET": aws.new_bucket(),
         "OPENREK_IMAGE_BUCKETS": image_bucket,
         "OPENREK_KEYS": keys_prefix,
+        "OPENREK_ACCOUNT": ACCOUNT,
         "OPENREK_STAGE": "v1",
         "POWERTOOLS_SERVICE_NAME": "openrek",
     }

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.permissions import Permissions
 from openrek.runtime.keys_ssm import SsmKeys
+from tests.support.events import ACCOUNT
 from tests.support.front_door import FrontDoor
 from tests.support.lambda_service import LambdaService, Refused
 from tests.support.signing import new_key
@@ -78,7 +79,9 @@ def test_the_main_job(
     assert [match["Face"]["FaceId"] for match in found["FaceMatches"]] == [face_id]
     assert found["FaceMatches"][0]["Face"]["ExternalImageId"] == "it:s-me.jpg"
     assert rekognition.search_faces(CollectionId=people, FaceId=face_id)["FaceMatches"] == []
-    assert rekognition.describe_collection(CollectionId=people)["FaceCount"] == 2
+    described = rekognition.describe_collection(CollectionId=people)
+    assert described["FaceCount"] == 2
+    assert described["CollectionARN"] == f"arn:aws:rekognition:eu-west-1:{ACCOUNT}:collection/people"
     first = rekognition.list_faces(CollectionId=people, MaxResults=1)
     rest = rekognition.list_faces(CollectionId=people, MaxResults=1, NextToken=first["NextToken"])
     assert {face["ExternalImageId"] for page in (first, rest) for face in page["Faces"]} == {"it:s-me.jpg", "biden"}

@@ -125,7 +125,7 @@ def environment(deployment: Synthesised, name: str) -> dict[str, str]:
 
 EVERYWHERE = {"OPENREK_STAGE": "v1", "POWERTOOLS_SERVICE_NAME": "openrek", "POWERTOOLS_METRICS_NAMESPACE": "openrek"}
 STORE = EVERYWHERE | {"OPENREK_TABLE": "<<openrek-table>>", "OPENREK_BUCKET": "<<openrek-bucket>>"}
-SIGNED = STORE | {"OPENREK_KEYS": "/openrek/openrek/keys/"}
+SIGNED = STORE | {"OPENREK_KEYS": "/openrek/openrek/keys/", "OPENREK_ACCOUNT": "<AWS::AccountId>"}
 ASKING = {"OPENREK_UPKEEP": "openrek-Upkeep:live"}
 NUMERIC = {"OPENBLAS_NUM_THREADS": "1"}
 IMAGES = NUMERIC | {"OPENREK_IMAGE_BUCKETS": "photos,more-photos", "OPENREK_WEIGHTS": "/opt/weights"}

@@ -6,6 +6,8 @@ import pytest
 
 from openrek.runtime.gateway import head_of, request_of, response_of
 from openrek.wire.http import HttpReply
+from openrek.wire.sigv4 import SigV4
+from tests.support.signing import TARGET, KeysInMemory, new_key, signed
 
 
 def event(**more: Any) -> dict[str, Any]:
@@ -36,8 +38,17 @@ def test_the_head_needs_no_body() -> None:
 
 
 def test_headers_are_joined_in_lower_case() -> None:
-    many = event(multiValueHeaders={"X-One": ["a", "b"], "HOST": ["h"]}, headers={"X-One": "b"})
-    assert request_of(many).headers == {"x-one": "a, b", "host": "h"}
+    many = event(multiValueHeaders={"X-One": ["a ", "b"], "HOST": ["h"]}, headers={"X-One": "b"})
+    assert request_of(many).headers == {"x-one": "a,b", "host": "h"}
+
+
+def test_headers_that_were_sent_twice_are_signed_as_they_arrive() -> None:
+    key = new_key()
+    request = signed(key, headers={"x-amz-target": TARGET, "x-twice": "1,2"})
+    many = {**{name: [value] for name, value in request.headers.items()}, "X-Twice": ["1", "2"]}
+    del many["x-twice"]
+    arrived = request_of(event(multiValueHeaders=many))
+    assert SigV4(KeysInMemory(key))(arrived).key_id == key.key_id
 
 
 def test_a_reply_is_a_proxy_response() -> None:

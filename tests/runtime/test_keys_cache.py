@@ -76,7 +76,7 @@ def test_an_unknown_id_stays_unknown_for_half_a_minute() -> None:
     assert cached.find(key.key_id) == key
 
 
-def test_ever_new_ids_cost_twenty_lookups_a_minute_and_leave_known_keys_alone() -> None:
+def test_ever_new_ids_cost_a_hundred_lookups_a_minute_and_leave_known_keys_alone() -> None:
     key, clock = new_key(), Clock()
     keys = KeysInMemory(key)
     cached = CachedKeys(keys, clock=clock)
@@ -89,9 +89,29 @@ def test_ever_new_ids_cost_twenty_lookups_a_minute_and_leave_known_keys_alone() 
         except Throttling:
             refused += 1
         assert cached.find(key.key_id) == key
-    assert (keys.asked, refused) == (21, 980)
+    assert (keys.asked, refused) == (101, 900)
     clock.now += 60
     assert cached.find(stranger(5000)) is None
+
+
+def test_strangers_lock_nobody_out_whose_five_minutes_are_over() -> None:
+    key, clock = new_key(), Clock()
+    keys = KeysInMemory(key)
+    cached = CachedKeys(keys, clock=clock)
+    cached.find(key.key_id)
+    for minute in range(20):
+        clock.now += 60
+        refused = 0
+        for number in range(150):
+            try:
+                cached.find(stranger(1000 * minute + number))
+            except Throttling:
+                refused += 1
+        assert refused == 50
+        assert cached.find(key.key_id) == key
+    del keys.keys[key.key_id]
+    clock.now += 301
+    assert cached.find(key.key_id) is None
 
 
 def test_memory_is_bounded() -> None:

@@ -16,10 +16,10 @@ from tests.support.aws import local_aws
 
 Run = Callable[..., Result]
 EXPORTED = re.compile(
-    r"# (OREK[A-Z2-7]{16}) may Search\* ListFaces on staff-\*\. The secret is shown only now\.\n"
+    r"# (OREK[A-Z2-7]{16}) may Search\* ListFaces on staff-\* with photos/\*\. The secret is shown only now\.\n"
     r"export AWS_ACCESS_KEY_ID=\1\nexport AWS_SECRET_ACCESS_KEY=([A-Za-z0-9_-]{40})\nunset AWS_SESSION_TOKEN\n"
 )
-CREATE = ("create", "--allow", "Search*", "--allow", "ListFaces", "--collection", "staff-*")
+CREATE = ("create", "--allow", "Search*", "--allow", "ListFaces", "--collection", "staff-*", "--object", "photos/*")
 
 
 @pytest.fixture
@@ -40,12 +40,14 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(run: Run, tmp
     assert key is not None
     assert (key.secret, key.permissions, key.note) == (
         secret,
-        Permissions(("Search*", "ListFaces"), ("staff-*",)),
+        Permissions(("Search*", "ListFaces"), ("staff-*",), ("photos/*",)),
         "the door",
     )
     listed = run("list").stdout
     assert re.fullmatch(
-        rf"{key_id} may Search\* ListFaces on staff-\*, created \d{{4}}-\d\d-\d\d \d\d:\d\d UTC: the door\n", listed
+        rf"{key_id} may Search\* ListFaces on staff-\* with photos/\*, "
+        r"created \d{4}-\d\d-\d\d \d\d:\d\d UTC: the door\n",
+        listed,
     )
     assert run("revoke", key_id).stdout == f"Revoked {key_id}.\n"
     assert run("list").stdout == ""
@@ -58,7 +60,7 @@ def test_a_key_may_end_by_itself_and_may_reach_no_collection(run: Run, tmp_path:
     (key,) = FileKeys(tmp_path / "data" / "keys.json").listed()
     assert key.expires_s == key.created_s + 30 * 86400
     assert key.permissions == Permissions(("Detect*",), ())
-    assert " may Detect* on no collection until " in run("list").stdout
+    assert " may Detect* on no collection with no S3 object until " in run("list").stdout
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,7 @@ def test_a_key_may_end_by_itself_and_may_reach_no_collection(run: Run, tmp_path:
     [
         (("--allow", "Serach*"), "Rekognition has no operation Serach*."),
         (("--allow", "Search*", "--collection", "a b"), "'a b' is no collection pattern"),
+        (("--allow", "Search*", "--object", "photos/?"), "'photos/?' is no object pattern"),
         (("--allow", "Search*", "--note", "a\nb"), "A note is one line"),
     ],
 )

@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def a_key(note: str = "", created_s: float = 1.5) -> AccessKey:
-    permissions = Permissions(("Search*", "ListFaces"), ("staff-*",))
+    permissions = Permissions(("Search*", "ListFaces"), ("staff-*",), ("photos/*",))
     return new_access_key(permissions, now_s=created_s, expires_s=9e9, note=note)
 
 
@@ -43,6 +43,17 @@ def test_what_was_added_is_found_by_another_process_and_gone_when_removed(path: 
     assert writer.remove(first.key_id) is False
     path.unlink()
     assert reader.find(second.key_id) is None
+
+
+def test_a_key_of_before_there_were_patterns_of_objects_reads_none(path: Path) -> None:
+    key = a_key()
+    FileKeys(path).add(key)
+    plain = json.loads(path.read_text())
+    del plain["keys"][key.key_id]["objects"]
+    path.write_text(json.dumps(plain))
+    found = FileKeys(path).find(key.key_id)
+    assert found is not None
+    assert found.permissions == Permissions(("Search*", "ListFaces"), ("staff-*",))
 
 
 def test_only_its_owner_can_read_it_whatever_the_umask(path: Path) -> None:

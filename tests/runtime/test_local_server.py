@@ -1,13 +1,14 @@
 """The local server over stub operations: who is answered, what is bounded, and that overload is never a hang."""
 
+import gc
 import http.client
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ import pytest
 from openrek.domain.caller import Caller
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
-from openrek.runtime.server import listener
-from tests.support.server import stub_server
+from openrek.runtime.local_app import QUICK_THREADS
+from openrek.runtime.server import listener, room_for_connections
+from openrek.wire.http import HttpRequest
+from tests.support.server import HEALTHY, stub_server
 
 AWS_JSON = "application/x-amz-json-1.1"
 LIMIT = 15 * 1024 * 1024 // 2
@@ -183,9 +186,16 @@ def test_a_body_over_the_limit_is_refused_and_the_client_hears_why(
     assert code(fits[2]) == "SerializationException"
 
 
+def test_operations_without_an_image_take_small_bodies(server: tuple[str, int]) -> None:
+    status, headers, body = call(server, body=b" " * (1024 * 1024 + 1))
+    assert (status, code(body)) == (400, "SerializationException")
+    assert headers["x-openrek-reason"] == "The request body is larger than 1 MiB."
+    assert call(server, body=b"{}".ljust(1024 * 1024))[0] == 200
+
+
 def test_a_declared_size_over_the_limit_is_refused_before_the_body_comes(server: tuple[str, int]) -> None:
     with socket.create_connection(server, timeout=30) as connection:
-        connection.sendall(head("Host: localhost", "Content-Length: 99999999999"))
+        connection.sendall(head("Host: localhost", "Content-Length: 99999999999", target="DetectFaces"))
         received = b""
         while b"ImageTooLargeException" not in received:
             chunk = connection.recv(65536)
@@ -195,7 +205,12 @@ def test_a_declared_size_over_the_limit_is_refused_before_the_body_comes(server:
 
 def test_a_chunked_body_over_the_limit_is_refused(server: tuple[str, int]) -> None:
     chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-    received = raw(server, head("Host: localhost", "Transfer-Encoding: chunked"), *[chunk] * 9, b"0\r\n\r\n")
+    received = raw(
+        server,
+        head("Host: localhost", "Transfer-Encoding: chunked", target="DetectFaces"),
+        *[chunk] * 9,
+        b"0\r\n\r\n",
+    )
     assert b"ImageTooLargeException" in received
 
 
@@ -250,6 +265,52 @@ def test_overload_is_answered_with_throttling_and_quick_calls_go_on(server: tupl
     assert all("inference" in headers["x-openrek-reason"] for _, headers, _ in throttled)
 
 
+def test_quick_calls_have_a_full_queue_too(stubs: Stubs) -> None:
+    with stub_server({"ListCollections": stubs.detect_faces}, queue=2) as server, ThreadPoolExecutor(15) as pool:
+        waiting = [pool.submit(call, server) for _ in range(15)]
+        while sum(answer.done() for answer in waiting) < 15 - QUICK_THREADS - 2:
+            time.sleep(0.01)
+        stubs.go.set()
+        answers = [answer.result() for answer in waiting]
+    throttled = [answer for answer in answers if answer[0] != 200]
+    assert stubs.finished == QUICK_THREADS + 2
+    assert {(code(body), headers["x-openrek-reason"]) for _, headers, body in throttled} == {
+        ("ThrottlingException", "10 requests for quick calls are already running or waiting.")
+    }
+
+
+def test_what_all_bodies_hold_is_bounded_before_they_come(server: tuple[str, int]) -> None:
+    size = 29 * 1024 * 1024 // 2
+    sent = head("Host: localhost", f"Content-Length: {size}", target="CompareFaces")
+    with ExitStack() as stack:
+        for _ in range(512 * 1024 * 1024 // size):
+            stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
+        assert soon(lambda: b"Too many large requests at once." in first_answer(server, sent))
+        assert call(server)[0] == 200
+    assert soon(lambda: b"Too many large requests" not in first_answer(server, sent))
+
+
+def test_requests_are_counted_before_anything_is_read(server: tuple[str, int]) -> None:
+    if room_for_connections() < 1100:
+        pytest.skip("this machine allows too few open files")
+    sent = head("Host: localhost", "Content-Length: 2")
+    with ExitStack() as stack:
+        for _ in range(1024):
+            stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
+        assert soon(lambda: b"1024 requests are already being answered." in first_answer(server, sent))
+    assert soon(lambda: call(server)[0] == 200)
+
+
+def first_answer(server: tuple[str, int], sent: bytes) -> bytes:
+    """What comes within a moment."""
+    with socket.create_connection(server, timeout=0.3) as connection:
+        connection.sendall(sent)
+        try:
+            return connection.recv(65536)
+        except TimeoutError:
+            return b""
+
+
 def test_work_whose_client_left_is_not_done(server: tuple[str, int], stubs: Stubs) -> None:
     image = json.dumps(IMAGE).encode()
     request = head("Host: localhost", f"Content-Length: {len(image)}", target="DetectFaces") + image
@@ -267,6 +328,33 @@ def test_work_whose_client_left_is_not_done(server: tuple[str, int], stubs: Stub
             stubs.go.set()
             assert [answer.result()[0] for answer in patient] == [200, 200]
     assert stubs.finished == 3
+
+
+def test_the_body_of_a_client_that_left_is_not_kept_until_its_turn(server: tuple[str, int], stubs: Stubs) -> None:
+    image = json.dumps(IMAGE).encode()
+    large = b" " * 1_000_000 + image
+    with socket.create_connection(server, timeout=30) as first:
+        first.sendall(head("Host: localhost", f"Content-Length: {len(image)}", target="DetectFaces") + image)
+        assert stubs.running.acquire(timeout=10)
+        with socket.create_connection(server, timeout=30) as impatient:
+            impatient.sendall(head("Host: localhost", f"Content-Length: {len(large)}", target="DetectFaces") + large)
+            assert soon(lambda: bodies(len(large)) == 1)
+        assert soon(lambda: bodies(len(large)) == 0)
+    assert not stubs.go.is_set()
+
+
+def bodies(size: int) -> int:
+    """How many requests with a body of this size this process holds."""
+    return sum(isinstance(each, HttpRequest) and len(each.body) == size for each in gc.get_objects())
+
+
+def soon(happens: Callable[[], bool]) -> bool:
+    deadline_s = time.monotonic() + 10
+    while not happens():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def test_stopping_finishes_what_is_running(stubs: Stubs) -> None:
@@ -310,11 +398,28 @@ def test_health_is_examined_each_time(stubs: Stubs) -> None:
     assert (broken[0], json.loads(broken[2])["store"]) == (503, "cannot be read: disk")
 
 
+def test_health_that_takes_too_long_is_ill(stubs: Stubs) -> None:
+    def examine() -> Health:
+        assert stubs.go.wait(30)
+        return HEALTHY
+
+    with stub_server({}, examine=examine, health_timeout_s=0.2) as server:
+        status, _, body = call(server, method="GET", path="/health")
+        page = call(server, method="GET", path="/")
+        stubs.go.set()
+    assert (status, json.loads(body)["ok"], json.loads(body)["store"]) == (503, False, "no answer within 0.2 s")
+    assert b"not able to work" in page[2]
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/nowhere"), ("PUT", "/"), ("OPTIONS", "/"), ("DELETE", "/health")]
 )
 def test_other_methods_are_not_allowed(server: tuple[str, int], method: str, path: str) -> None:
-    assert call(server, method=method, path=path)[0] == 405
+    status, headers, body = call(server, method=method, path=path)
+    assert (status, code(body)) == (405, "UnknownOperationException")
+    assert headers["x-openrek-reason"].startswith("Ask with POST /")
+    assert headers["x-amzn-requestid"]
+    assert headers["allow"]
 
 
 def test_an_unknown_operation_is_refused(server: tuple[str, int]) -> None:

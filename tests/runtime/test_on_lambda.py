@@ -105,6 +105,16 @@ def test_a_body_may_come_in_base64() -> None:
     assert answer(sent) == (200, {"CollectionIds": ["eu-west-1", "10"]})
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"), [("ListFaces", "is not answered at this address."), ("DetectText", "openrek does not offer.")]
+)
+def test_a_request_for_another_operation_is_told_whether_there_is_one(name: str, reason: str) -> None:
+    sent = {**event("list_collections"), "resource": "/", "path": "/", "multiValueHeaders": None}
+    headers = {"X-Amz-Target": f"RekognitionService.{name}"}
+    told = serve(list_collections, Settings.of({}))({**sent, "headers": headers}, None)
+    assert told["headers"]["x-openrek-reason"].endswith(reason)
+
+
 @pytest.mark.parametrize("body", ["!", "e30"])
 def test_a_body_that_is_not_base64_is_refused(body: str) -> None:
     status, got = answer({**event("list_collections"), "body": body, "isBase64Encoded": True})

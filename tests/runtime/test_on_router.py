@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from infra.functions import OPERATION_TIMEOUT_S, ROUTER_TIMEOUT_S
 from openrek.runtime.functions import lambda_client
-from openrek.runtime.gateway import Event
+from openrek.runtime.gateway import Event, request_of, response_of
 from openrek.runtime.offered import OFFERED
 from openrek.runtime.on_router import IDLE_S, READ_TIMEOUT_S, Call, route
 from openrek.runtime.settings import SettingsError
+from openrek.wire.door import Door
+from openrek.wire.sigv4 import SigV4
+from tests.support.signing import KeysInMemory
 
 FUNCTIONS = "openrek-{operation}:live"
 SAID = {"statusCode": 400, "headers": {"x": "y"}, "body": "it's \u00e9", "isBase64Encoded": False}
@@ -45,7 +48,8 @@ class Lambda:
 
 
 def event(target: str, path: str = "/", **more: Any) -> Event:
-    headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+    headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1", "X-Amz-Date": "20260101T000000Z"}
+    headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=OREK/20260101/a/b/c, SignedHeaders=host, Signature=d"
     return {"httpMethod": "POST", "path": path, "resource": path, "headers": headers, "body": "{}", **more}
 
 
@@ -88,6 +92,30 @@ def test_an_operation_that_is_not_offered_is_unknown_as_everywhere() -> None:
     answer = routed(Lambda(), event("RekognitionService.StartFaceDetection"))
     assert code(answer) == (400, "UnknownOperationException")
     assert "openrek does not offer" in answer["headers"]["x-openrek-reason"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": None},
+        {"Authorization": "  "},
+        {"Authorization": "Bearer x"},
+        {"Authorization": "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b"},
+        {"Authorization": "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, Signature=c"},
+        {"X-Amz-Date": None},
+    ],
+)
+def test_what_nobody_claims_to_have_signed_is_refused_as_its_function_would(headers: dict[str, str | None]) -> None:
+    sent = event("RekognitionService.ListCollections")
+    together = {**sent["headers"], **headers}
+    sent = {**sent, "headers": {name: value for name, value in together.items() if value is not None}}
+    door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory()))
+    theirs = response_of(door.answer(request_of(sent)))
+    client = Lambda()
+    ours = routed(client, sent)
+    assert client.calls == []
+    assert (ours["statusCode"], ours["body"]) == (theirs["statusCode"], theirs["body"])
+    assert ours["headers"]["x-openrek-reason"] == theirs["headers"]["x-openrek-reason"]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,20 @@ def test_a_signal_ends_it_with_zero(tmp_path: Path, weights_folder: Path, number
     assert server.stop(number) == (0, "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_so_does_one_that_comes_while_models_are_loaded(
+    tmp_path: Path, weights_folder: Path, number: signal.Signals
+) -> None:
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        while not data.exists():
+            assert server.poll() is None
+        server.send_signal(number)
+        _, errors = server.communicate(timeout=40)
+    assert (server.returncode, errors) == (0, "")
+
+
 def test_what_runs_when_the_signal_comes_is_finished(
     tmp_path: Path, weights_folder: Path, photos: Mapping[str, bytes]
 ) -> None:

@@ -47,6 +47,7 @@ def test_the_environment_of_a_function_is_read() -> None:
     environ = {
         **AWS,
         "OPENREK_KEYS": "/openrek/main/keys/",
+        "OPENREK_ACCOUNT": "123456789012",
         "OPENREK_STAGE": "v1",
         "OPENREK_IMAGE_BUCKETS": " photos, more.photos ,",
         "OPENREK_UPKEEP": "openrek-Upkeep:live",
@@ -56,6 +57,7 @@ def test_the_environment_of_a_function_is_read() -> None:
         "items",
         "blobs",
         keys="/openrek/main/keys/",
+        account="123456789012",
         stage="v1",
         image_buckets=frozenset({"photos", "more.photos"}),
         upkeep="openrek-Upkeep:live",
@@ -75,6 +77,7 @@ def test_table_and_bucket_need_each_other(missing: str) -> None:
         ("OPENREK_IMAGE_BUCKETS", "photos,*"),
         ("OPENREK_IMAGE_BUCKETS", "photos/one"),
         ("OPENREK_IMAGE_BUCKETS", "arn:aws:s3:::photos"),
+        ("OPENREK_ACCOUNT", "<AWS::AccountId>"),
         ("OPENREK_STAGE", "v1/"),
         ("OPENREK_STAGE", "a b"),
         ("OPENREK_UPKEEP", "openrek upkeep"),

@@ -9,16 +9,19 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from openrek.domain.access_keys import AccessKey
+from openrek.domain.caller import NO_ACCOUNT
 
 FOLDER = Path(__file__).parents[2] / "events"
 BUCKET = '"photos"'
 """The bucket of images that the events name."""
+ACCOUNT = "123456789012"
+"""The account of deployments in tests; the events' own is that of this machine."""
 
 
 def event_of(name: str, key: AccessKey, image_bucket: str) -> dict[str, Any]:
     """The event of an operation, by its name in snake case."""
     event: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
-    event["body"] = event["body"].replace(BUCKET, f'"{image_bucket}"')
+    event["body"] = event["body"].replace(BUCKET, f'"{image_bucket}"').replace(NO_ACCOUNT, ACCOUNT)
     return signed_event(event, key)
 
 

@@ -98,9 +98,10 @@ def stub_server(
     queue: int = 2,
     connection: type[BoundedConnection] = BoundedConnection,
     signatures: SigV4 | None = None,
+    **more: Any,
 ) -> Iterator[tuple[str, int]]:
-    """Host and port of the real HTTP server over stub operations."""
-    app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue, signatures=signatures)
+    """Host and port of the real HTTP server over stub operations; `more` is for LocalApp."""
+    app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue, signatures=signatures, **more)
     bound = listener("127.0.0.1", 0)
     server = LocalServer(app.asgi, connection=connection)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})

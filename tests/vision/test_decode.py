@@ -228,6 +228,56 @@ def test_too_large_is_refused_before_any_pixel(size: tuple[int, int]) -> None:
     assert str(refusal.value) == expected
 
 
+SCAN, COMMENT, END = b"\xff\xda", b"\xff\xfe", b"\xff\xd9"
+
+
+def scans_again(scans: int, between: bytes = b"") -> bytes:
+    """A progressive JPEG with its last scan put there `scans` times."""
+    image = saved(scene(), "JPEG", progressive=True)
+    last = image.rindex(SCAN)
+    return image[:last] + (image[last:-2] + between) * scans + END
+
+
+def refusal(image: bytes) -> str:
+    with pytest.raises(InvalidImageFormat) as refused:
+        decode(image)
+    return refused.value.reason or ""
+
+
+def test_scans_without_end_are_refused() -> None:
+    """Each is a pass over the whole picture, however few its bytes."""
+    few = saved(scene(), "JPEG", progressive=True).count(SCAN)
+    assert decode(scans_again(100 - few + 1)).image.size == (160, 120)
+    assert "it has 101 scans, and one of its size at most 100" in refusal(scans_again(100 - few + 2))
+    hidden = COMMENT + b"\0\4" + END
+    assert "it has 201 scans" in refusal(scans_again(200 - few + 2, hidden))
+
+
+def test_large_pictures_may_have_fewer_scans() -> None:
+    size_at = saved(scene(), "JPEG", progressive=True).index(b"\xff\xc2") + 5
+    few = saved(scene(), "JPEG", progressive=True).count(SCAN)
+    image = bytearray(scans_again(21 - few + 1))
+    image[size_at : size_at + 4] = struct.pack(">HH", 10_000, 10_000)
+    assert "it has 21 scans, and one of its size at most 20" in refusal(bytes(image))
+
+
+def test_what_follows_a_picture_is_not_looked_at() -> None:
+    image = saved(scene(), "JPEG", progressive=True)
+    assert numpy.array_equal(pixels(image + SCAN * 5000), pixels(image))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_segments_without_end_are_refused(before: bool) -> None:
+    image = saved(scene(), "JPEG")
+    at = 2 if before else len(image) - 2
+    assert "more than 10000 segments" in refusal(image[:at] + (COMMENT + b"\0\2") * 10_000 + image[at:])
+
+
+@pytest.mark.parametrize("frame", [b"\xff\xc3", b"\xff\xc9", b"\xff\xca"])
+def test_jpeg_that_is_not_coded_as_usual_is_refused(frame: bytes) -> None:
+    assert "neither baseline nor progressive" in refusal(saved(scene(), "JPEG").replace(b"\xff\xc0", frame, 1))
+
+
 def test_a_png_that_promises_more_than_it_holds_is_refused() -> None:
     with pytest.raises(InvalidImageFormat):
         decode(variants.png_header(3000, 3000))

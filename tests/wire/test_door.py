@@ -17,6 +17,7 @@ from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.limits import body_too_large, max_body_bytes
 from openrek.wire.reply import FAULTS, refuse
+from tests.wire.examples import MODEL
 
 JSON_1_1 = "application/x-amz-json-1.1"
 
@@ -165,18 +166,38 @@ def test_any_other_content_type_is_refused(content_type: str | None) -> None:
 
 
 def test_a_body_over_the_limit_is_refused_whatever_is_in_it() -> None:
-    reply = ask(b" " * (max_body_bytes("DescribeCollection") + 1))
+    reply = ask(b" " * (2**20 + 1))
+    assert (reply.status, kind(reply)) == (400, "SerializationException")
+    assert reply.headers["x-openrek-reason"] == "The request body is larger than 1 MiB."
+    assert ask(b'{"CollectionId": "staff"}'.ljust(2**20)).status == 200
+    reply = ask(b" " * (15 * 2**19 + 1), operation="DetectFaces")
     assert (reply.status, kind(reply)) == (400, "ImageTooLargeException")
-    assert "7.5 MiB" in reply.headers["x-openrek-reason"]
-    at_the_limit = ask(b'{"CollectionId": "staff"}'.ljust(max_body_bytes("DescribeCollection")))
-    assert at_the_limit.status == 200
+    assert "7.5 MiB; larger images can be given as an S3Object" in reply.headers["x-openrek-reason"]
 
 
 def test_two_inline_images_of_the_largest_size_fit_a_comparison_and_one_fits_any_other() -> None:
     base64_characters = math.ceil(5242880 / 3) * 4
-    assert max_body_bytes(None) == max_body_bytes("IndexFaces") == 7.5 * 2**20 > base64_characters + 500_000
-    assert max_body_bytes("CompareFaces") == 14.5 * 2**20 > 2 * base64_characters + 500_000
-    assert str(body_too_large("CompareFaces")) == "Image size is too large"
+    for operation in ("IndexFaces", "DetectLabels", "SearchAllFacesByImage", "Nonsense", ""):
+        assert max_body_bytes(MODEL, operation) == 7.5 * 2**20 > base64_characters + 500_000
+    assert max_body_bytes(MODEL, "CompareFaces") == 14.5 * 2**20 > 2 * base64_characters + 500_000
+    assert str(body_too_large(MODEL, "CompareFaces")) == "Image size is too large"
+
+
+def test_the_most_tags_fit_however_json_spells_them() -> None:
+    tags = {chr(0x10000 + number) * 128: chr(0x10000) * 256 for number in range(200)}
+    request = {"CollectionId": "a" * 255, "Tags": tags}
+    assert len(json.dumps(request)) < max_body_bytes(MODEL, "CreateCollection") == 2**20
+
+
+def test_one_door_of_many_knows_what_others_answer() -> None:
+    alone = Door({"DescribeCollection": describe}, elsewhere={"ListFaces"}.__contains__)
+    reply = ask(door=alone, operation="ListFaces")
+    assert kind(reply) == "UnknownOperationException"
+    assert reply.headers["x-openrek-reason"] == "ListFaces is not answered at this address."
+    reply = ask(door=alone, operation="DetectLabels")
+    assert reply.headers["x-openrek-reason"].endswith("that openrek does not offer.")
+    reply = ask(door=alone, path="/DescribeCollection", operation="ListFaces")
+    assert reply.headers["x-openrek-reason"].endswith("; if both name one, the same.")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +214,7 @@ def test_two_inline_images_of_the_largest_size_fit_a_comparison_and_one_fits_any
         (b'{"CollectionId": "\xff"}', "The body is not JSON in UTF-8."),
         (b'{"CollectionId": ' + b"9" * 5000 + b"}", "The body is not JSON in UTF-8."),
         (b"[" * 500_000, "The body is nested too deeply."),
-        (b'{"a":' * 500_000, "The body is nested too deeply."),
+        (b'{"a":' * 100_000, "The body is nested too deeply."),
         (b"null", "The body must be a JSON object."),
         (b'"x"', "The body must be a JSON object."),
         (b"[]", "Start of list found where not expected"),

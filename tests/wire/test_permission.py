@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn, collection_in_arn
-from openrek.domain.errors import AccessDenied
+from openrek.domain.errors import AccessDenied, InvalidS3Object
 from openrek.domain.permissions import TOUCH_NO_COLLECTION, Permissions
 from openrek.runtime.adapters import needs
 from openrek.runtime.offered import OFFERED
@@ -104,6 +104,57 @@ def test_a_collection_is_known_by_the_name_of_its_member_and_by_that_of_its_shap
         require_permission(model, "Merge", {"More": [{"Note": "staff-a"}]}, caller)
 
 
+PHOTOS = Permissions(("*",), ("*",), ("photos/anna/*", "holiday/*"))
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("DetectFaces", ["Image"]),
+        ("CompareFaces", ["SourceImage", "TargetImage"]),
+        ("IndexFaces", ["Image"]),
+        ("SearchFacesByImage", ["Image"]),
+        ("StartFaceDetection", ["Video"]),
+    ],
+)
+def test_an_object_is_named_only_with_a_key_for_it(operation: str, members: list[str]) -> None:
+    def asked(permissions: Permissions, **places: tuple[str, str]) -> HttpReply:
+        named = {member: {"S3Object": {"Bucket": bucket, "Name": name}} for member, (bucket, name) in places.items()}
+        return ask(permissions, operation, {**smallest(MODEL, MODEL.operations[operation]), **named})
+
+    anna = dict.fromkeys(members, ("photos", "anna/1.jpg"))
+    assert asked(PHOTOS, **anna).status == 200
+    refused = [asked(Permissions(("*",), ("*",)), **anna)]
+    for other in (("photos", "ben/1.jpg"), ("photos", "anna"), ("photos-2", "anna/1.jpg"), ("anna", "holiday/1")):
+        refused += [asked(PHOTOS, **{**anna, member: other}) for member in members]
+    for reply in refused:
+        assert (reply.status, json.loads(reply.body)["__type"]) == (400, "InvalidS3ObjectException")
+        assert json.loads(reply.body)["Message"] == InvalidS3Object.text
+        assert "object patterns" in reply.headers["x-openrek-reason"]
+
+
+def test_a_photo_that_is_sent_needs_no_pattern_of_objects() -> None:
+    assert allowed(STAFF, "DetectFaces", {"Image": {"Bytes": "aGVsbG8="}})
+    assert not STAFF.read("photos", "anna/1.jpg")
+    assert not STAFF.read("", "")
+
+
+def test_objects_are_found_in_every_place_that_the_model_has_for_one() -> None:
+    naming = {operation for operation in MODEL.operations if "S3Object" in parts(MODEL.operations[operation], set())}
+    for operation, function in OFFERED.items():
+        assert (operation in naming) is ("buckets" in needs(function)), operation
+
+
+def parts(name: str, seen: set[str]) -> set[str]:
+    """The shapes that a shape is made of."""
+    if name in MODEL.shapes and name not in seen:
+        seen.add(name)
+        shape = MODEL.shapes[name]
+        for part in (*shape.members.values(), shape.member, shape.key, shape.value):
+            parts(part, seen)
+    return seen
+
+
 def test_what_is_said_to_touch_no_collection_touches_none() -> None:
     assert set(MODEL.operations) >= TOUCH_NO_COLLECTION
     for name, operation in OFFERED.items():
@@ -117,7 +168,7 @@ def test_an_operation_that_was_not_allowed_is_refused(operation: str) -> None:
     others = tuple({letter + "*" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"} - {operation[0] + "*"})
     for start in range(0, len(others), 10):
         assert not allowed(Permissions(others[start : start + 10], ("*",)), operation, request)
-    assert allowed(Permissions((operation,), ("*",)), operation, request)
+    assert allowed(Permissions((operation,), ("*",), ("*",)), operation, request)
 
 
 def test_the_refusal_is_in_the_words_of_aws() -> None:
@@ -195,6 +246,19 @@ def test_patterns(pattern: str, name: str, matches: bool) -> None:
 def test_what_is_no_pattern(pattern: str) -> None:
     with pytest.raises(ValueError, match="no collection pattern"):
         Permissions(("*",), (pattern,))
+
+
+@pytest.mark.parametrize("pattern", ["", "photos/[a-z]*", "photos/?", "a\n", "a" * 513])
+def test_what_is_no_pattern_of_objects(pattern: str) -> None:
+    with pytest.raises(ValueError, match="no object pattern"):
+        Permissions(("*",), (), (pattern,))
+
+
+def test_patterns_of_objects_are_as_free_as_keys() -> None:
+    key = "2026/Mai/Anna & M\u00fcller (1)+!.jpg"
+    assert Permissions(("*",), (), (f"photos/{key}",)).read("photos", key)
+    assert Permissions(("*",), (), ("*",)).read("photos", key)
+    assert Permissions(("*",), (), ("photos/*",)).read("photos", "a\nb")
 
 
 def test_patterns_of_operations() -> None:

@@ -1,4 +1,6 @@
-"""What a caller may do: which operations, on which collections, as patterns in which `*` stands for any characters."""
+"""What a caller may do: which operations, on which collections, with which S3 objects, as patterns in which `*` stands
+for any characters.
+"""
 
 import re
 from dataclasses import dataclass
@@ -6,6 +8,8 @@ from fnmatch import fnmatchcase
 
 OPERATION_PATTERN = re.compile(r"[A-Za-z*]{1,64}")
 COLLECTION_PATTERN = re.compile(r"[a-zA-Z0-9_.\-*]{1,255}")
+OBJECT_PATTERN = re.compile(r"[^\[\]?\x00-\x1f\x7f]{1,512}")
+"""Of `bucket/key`. Without [, ] and ?, of which fnmatch would make more than they say."""
 MOST_PATTERNS = 10
 
 TOUCH_NO_COLLECTION = frozenset(
@@ -26,21 +30,28 @@ ListCollections does, and needs the collection pattern `*`: like AWS, which auth
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Patterns of operations (`Search*`) and of collection ids (`staff-*`); whatever matches none is refused."""
+    """Patterns of operations (`Search*`), of collection ids (`staff-*`) and of S3 objects as `bucket/key` (`photos/*`);
+    whatever matches none is refused.
+    """
 
     operations: tuple[str, ...]
     collections: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError."""
         _require_patterns("operation", self.operations, OPERATION_PATTERN)
         _require_patterns("collection", self.collections, COLLECTION_PATTERN)
+        _require_patterns("object", self.objects, OBJECT_PATTERN)
 
     def allow(self, operation: str) -> bool:
         return any(fnmatchcase(operation, pattern) for pattern in self.operations)
 
     def reach(self, collection_id: str) -> bool:
         return any(fnmatchcase(collection_id, pattern) for pattern in self.collections)
+
+    def read(self, bucket: str, key: str) -> bool:
+        return any(fnmatchcase(f"{bucket}/{key}", pattern) for pattern in self.objects)
 
     @property
     def reach_all(self) -> bool:
@@ -56,4 +67,4 @@ def _require_patterns(what: str, patterns: tuple[str, ...], form: re.Pattern[str
             raise ValueError(f"{pattern!r} is no {what} pattern: give a name, or part of one and *.")
 
 
-EVERYTHING = Permissions(("*",), ("*",))
+EVERYTHING = Permissions(("*",), ("*",), ("*",))

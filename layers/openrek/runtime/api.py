@@ -15,7 +15,7 @@ from openrek.runtime.bodies import BodyBudget, ClientGone, read_body, wait_until
 from openrek.runtime.lanes import Lane
 from openrek.runtime.replies import early, response
 from openrek.wire.door import Door
-from openrek.wire.http import HttpReply, HttpRequest
+from openrek.wire.http import HttpReply, HttpRequest, headers_of
 from openrek.wire.limits import body_too_large, max_body_bytes
 from openrek.wire.reply import refuse
 
@@ -62,17 +62,18 @@ class Api:
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         if self._inside > MAX_REQUESTS:
             raise Throttling(reason=f"{MAX_REQUESTS} requests are already being answered.")
-        headers = _headers(scope)
+        headers = headers_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         head = HttpRequest(scope["method"], _target(scope), headers, b"")
         self._examine(head)
         operation = self._door.target(head)
-        limit = max_body_bytes(operation)
+        limit = max_body_bytes(self._door.model, operation)
         declared = headers.get("content-length")
         size = int(declared) if declared is not None else limit
+        too_large = body_too_large(self._door.model, operation)
         if size > limit:
-            raise body_too_large(operation)
+            raise too_large
         with self._budget.hold(size):
-            body = await read_body(receive, limit, body_too_large(operation))
+            body = await read_body(receive, limit, too_large)
             request = HttpRequest(head.method, head.path, headers, body)
             lane = self._inference if operation in self._heavy else self._quick
             try:
@@ -99,12 +100,3 @@ def _target(scope: Scope) -> str:
     """Path and query as on the request line: that is what was signed."""
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """Lower-case names; what was sent twice is joined by a comma, as HTTP allows."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers

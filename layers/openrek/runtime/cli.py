@@ -27,6 +27,7 @@ from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
 from openrek.runtime.private import private_files
 from openrek.runtime.shown import line, shown
+from openrek.runtime.stopping import end_at_once, signals_to
 
 if TYPE_CHECKING:
     from openrek.runtime.indexing import IdFrom
@@ -60,6 +61,11 @@ def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) 
     Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
     ask too; this server speaks plain HTTP, so put one that speaks TLS and keeps the Host header before it.
     """
+    with signals_to(end_at_once):  # until the server takes them: numpy and the models need a moment
+        _serve(host, port, data, keys, keys_file)
+
+
+def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # read when numpy is imported; searches share their rows themselves

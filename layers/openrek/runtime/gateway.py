@@ -8,7 +8,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from openrek.wire.http import HttpReply, HttpRequest
+from openrek.wire.http import HttpReply, HttpRequest, headers_of
 
 Event: TypeAlias = Mapping[str, Any]
 Handler: TypeAlias = Callable[[Event, Any], dict[str, Any]]
@@ -47,8 +47,8 @@ def _path(event: Event) -> str:
 
 
 def _headers(event: Event) -> dict[str, str]:
-    """Lower-case names; the gateway gives them in the case in which the client sent them."""
+    """The gateway gives them in the case in which the client sent them."""
     many = event.get("multiValueHeaders")
     if many:
-        return {name.lower(): ", ".join(values) for name, values in many.items()}
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        return headers_of((name, value) for name, values in many.items() for value in values)
+    return headers_of((event.get("headers") or {}).items())

@@ -28,6 +28,11 @@ def examine(adapters: Adapters) -> Health:
     return Health(store_ok and models_ok, store, _search(), models, version("openrek"))
 
 
+def unanswered(timeout_s: float) -> Health:
+    """What is known when `examine` takes too long."""
+    return Health(False, f"no answer within {timeout_s:g} s", "unknown", "unknown", version("openrek"))
+
+
 def _store(adapters: Adapters) -> tuple[bool, str]:
     try:
         adapters.collections().page(None, 1)

@@ -14,7 +14,7 @@ from openrek.wire.sigv4 import SigV4
 KNOWN_S = 300.0
 UNKNOWN_S = 30.0
 MOST_KEPT = 1024
-STRANGERS = 20
+STRANGERS = 100
 STRANGERS_S = 60.0
 
 
@@ -37,8 +37,9 @@ def authenticator(
 class CachedKeys:
     """Keys that are costly to look up, kept for 5 minutes: that long a revoked key may still be good.
 
-    An id that is unknown stays so for 30 s. Strangers who try ever new ids cost at most 20 lookups a minute and bounded
-    memory; above that, ids that are not kept are answered with Throttling, which SDKs try again.
+    An id that is unknown stays so for 30 s. Strangers who try ever new ids cost at most 100 lookups a minute and little
+    memory; above that, ids that were never found are answered with Throttling, which SDKs try again. Whoever has been
+    found is looked up again whatever strangers do.
 
     `clock` tells epoch seconds and not those since the start, which stand still while a Lambda function is frozen.
     """
@@ -60,7 +61,7 @@ class CachedKeys:
                 return kept[1]
             if key_id in self._unknown and 0 <= now - self._unknown[key_id] < UNKNOWN_S:
                 return None
-            if len(self._misses) == STRANGERS and 0 <= now - self._misses[0] < STRANGERS_S:
+            if not kept and len(self._misses) == STRANGERS and 0 <= now - self._misses[0] < STRANGERS_S:
                 raise Throttling(reason="Too many unknown access keys were tried; try again in a minute.")
         found = self._keys.find(key_id)
         with self._lock:

@@ -54,12 +54,14 @@ def keys() -> None:
 @click.option(
     "--collection", "-c", "collections", multiple=True, metavar="PATTERN", help="Collections, such as 'staff-*'."
 )
+@click.option("--object", "objects", multiple=True, metavar="PATTERN", help="S3 objects, such as 'photos/anna/*'.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Good for so many days. [default: until it is revoked]")
 @click.option("--note", default="", help="A word for yourself, shown by `openrek keys list`.")
 @place_options
 def create(
     allow: tuple[str, ...],
     collections: tuple[str, ...],
+    objects: tuple[str, ...],
     days: int | None,
     note: str,
     data: Path,
@@ -70,13 +72,15 @@ def create(
 
     Without --collection the key is only good for operations on images alone, such as DetectFaces. Operations that
     concern all collections, such as ListCollections, need --collection '*'.
+
+    Without --object no photo can be given as an S3Object. The pattern is matched with BUCKET/KEY.
     """
     from openrek.domain.access_keys import new_access_key
     from openrek.domain.permissions import Permissions
 
     now_s = time.time()
     try:
-        permissions = Permissions(allow, collections)
+        permissions = Permissions(allow, collections, objects)
         key = new_access_key(permissions, now_s=now_s, expires_s=now_s + days * DAY_S if days else None, note=note)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -125,9 +129,11 @@ def _require_operations(patterns: tuple[str, ...]) -> None:
 
 
 def _described(key: "AccessKey") -> str:
-    operations, collections = (" ".join(each) for each in (key.permissions.operations, key.permissions.collections))
+    may = key.permissions
+    operations, collections, objects = map(" ".join, (may.operations, may.collections, may.objects))
     until = "" if key.expires_s is None else f" until {_day(key.expires_s)}"
-    return f"{key.key_id} may {operations} on {collections or 'no collection'}{until}"
+    reach = f"on {collections or 'no collection'} with {objects or 'no S3 object'}"
+    return f"{key.key_id} may {operations} {reach}{until}"
 
 
 def _day(epoch_s: float) -> str:

@@ -17,6 +17,7 @@ def to_plain(key: AccessKey) -> dict[str, Any]:
         "secret": key.secret,
         "operations": list(key.permissions.operations),
         "collections": list(key.permissions.collections),
+        "objects": list(key.permissions.objects),
         "created": key.created_s,
         "expires": key.expires_s,
         "note": key.note,
@@ -24,9 +25,11 @@ def to_plain(key: AccessKey) -> dict[str, Any]:
 
 
 def of_plain(key_id: str, plain: Any) -> AccessKey:
-    """Raises BadKey."""
+    """Raises BadKey. A key of before there were patterns of objects reads none."""
     try:
-        permissions = Permissions(_texts(plain["operations"]), _texts(plain["collections"]))
+        permissions = Permissions(
+            _texts(plain["operations"]), _texts(plain["collections"]), _texts(plain.get("objects", []))
+        )
         expires = plain["expires"]
         return AccessKey(
             key_id,

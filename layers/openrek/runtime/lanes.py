@@ -27,9 +27,14 @@ class Lane:
         Cancelling takes waiting work out of the queue. Running work goes on and keeps its place until it is done.
         """
         self._enter()
-        future = self._pool.submit(work)
+        waiting = [work]
+        future = self._pool.submit(lambda: waiting.pop()())
         future.add_done_callback(self._leave)
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            if future.cancelled():  # the pool holds it until a thread is free; what the work holds is let go now
+                waiting.clear()
 
     def close(self) -> None:
         """Waits for what is running; what is still queued is dropped."""

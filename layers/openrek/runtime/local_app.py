@@ -8,20 +8,21 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from openrek.domain.errors import Refusal
+from openrek.domain.errors import Refusal, UnknownOperation
 from openrek.runtime import page
 from openrek.runtime.adapters import Bound
 from openrek.runtime.api import Api
 from openrek.runtime.guard import Guard
-from openrek.runtime.health import Health
+from openrek.runtime.health import Health, unanswered
 from openrek.runtime.lanes import Lane
 from openrek.runtime.replies import SECURITY_HEADERS, response
-from openrek.wire.door import Door
+from openrek.wire.door import HOW_TO_ASK, Door
 from openrek.wire.reply import refuse
 from openrek.wire.scope import caller_by_scope
 from openrek.wire.sigv4 import SigV4
@@ -47,9 +48,11 @@ class LocalApp:
         workers: int,
         queue: int,
         signatures: SigV4 | None = None,
+        health_timeout_s: float = HEALTH_TIMEOUT_S,
     ) -> None:
         self._operations = sorted(operations)
         self._examine = examine
+        self._health_timeout_s = health_timeout_s
         self._signed = signatures is not None
         self._inference = Lane("inference", threads=workers, queue=queue)
         self._quick = Lane("quick calls", threads=QUICK_THREADS, queue=queue)
@@ -67,7 +70,7 @@ class LocalApp:
             Route("/health", self._health, methods=["GET"]),
             Route("/{operation:path}", api, methods=["POST"]),
         ]
-        app = Starlette(routes=routes, exception_handlers={Refusal: _refused})
+        app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _not_here})
         self.asgi: ASGIApp = Guard(app, signed=self._signed)
 
     def close(self) -> None:
@@ -87,9 +90,21 @@ class LocalApp:
         return JSONResponse(told, 200 if health.ok else 503, SECURITY_HEADERS)
 
     async def _found(self) -> Health:
-        async with asyncio.timeout(HEALTH_TIMEOUT_S):
-            return await self._asking.run(self._examine)
+        try:
+            async with asyncio.timeout(self._health_timeout_s):
+                return await self._asking.run(self._examine)
+        except TimeoutError:
+            return unanswered(self._health_timeout_s)
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:
     return response(refuse(refusal if isinstance(refusal, Refusal) else Refusal()))
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    """A path or a method that there is nothing for."""
+    answer = response(refuse(UnknownOperation(reason=HOW_TO_ASK)))
+    if isinstance(error, HTTPException):
+        answer.status_code = error.status_code
+        answer.headers.update(error.headers or {})
+    return answer

@@ -1,7 +1,8 @@
 """`POST /`, which is what SDKs use: the operation stands in a header, by which API Gateway cannot choose a function.
 
 The router chooses it, hands it the event as it came, and gives back its answer. It verifies nothing and needs none of
-the deployment's data: the operation's own function does all that, as if the gateway had called it.
+the deployment's data: the operation's own function does all that, as if the gateway had called it. Only what nobody
+claims to have signed starts no function.
 """
 
 import json
@@ -21,6 +22,7 @@ from openrek.runtime.gateway import Event, Handler, head_of, response_of
 from openrek.runtime.settings import OPERATION, functions_of
 from openrek.wire.door import Door
 from openrek.wire.reply import refuse
+from openrek.wire.sigv4 import claimed
 
 READ_TIMEOUT_S: Final = 28.0
 """More than the function's own timeout, so that the router does not give up on a write that may yet be made; less than
@@ -49,7 +51,10 @@ def route(operations: Mapping[str, Operation], functions: str | None = None, cli
     def handler(event: Event, context: object) -> dict[str, Any]:
         del context
         try:
-            return call(targets[door.target(head_of(event))], event)
+            head = head_of(event)
+            target = targets[door.target(head)]
+            claimed(head)
+            return call(target, event)
         except Refusal as refusal:
             return response_of(refuse(refusal))
 

@@ -4,7 +4,6 @@ import resource
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from signal import SIGINT, SIGTERM, getsignal, signal
 from threading import current_thread, main_thread
 
 import uvicorn
@@ -13,10 +12,13 @@ from starlette.types import ASGIApp
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.guard import is_loopback
 from openrek.runtime.settings import SettingsError
+from openrek.runtime.stopping import signals_to
 
 KEEP_ALIVE_S = 75
 GRACEFUL_STOP_S = 30
 BACKLOG = 1024
+UNSENT_BYTES = 64 * 1024
+"""The kernel takes so much before the client does: whoever reads slowly costs little, and that it reads shows soon."""
 MAX_CONNECTIONS = 2048
 
 
@@ -61,14 +63,8 @@ class LocalServer(uvicorn.Server):
         if current_thread() is not main_thread():  # only the main thread gets signals
             yield
             return
-        before = {number: getsignal(number) for number in (SIGINT, SIGTERM)}
-        for number in before:
-            signal(number, self.handle_exit)
-        try:
+        with signals_to(self.handle_exit):
             yield
-        finally:
-            for number, handler in before.items():
-                signal(number, handler)
 
 
 def room_for_connections() -> int:
@@ -94,6 +90,7 @@ def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
     # Named by its protocol, because asyncio turns off Nagle's algorithm only then; else each answer waits 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # of the connections, too
     try:
         bound.bind((host, port))
     except (OSError, OverflowError) as error:

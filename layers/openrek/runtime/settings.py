@@ -11,6 +11,7 @@ In AWS, instead of OPENREK_DATA:
 OPENREK_TABLE            DynamoDB table of the items
 OPENREK_BUCKET           S3 bucket of the blobs
 OPENREK_KEYS             prefix of the SSM parameters that hold the access keys
+OPENREK_ACCOUNT          the account's number, for ARNs
 OPENREK_STAGE            API Gateway's stage: requests may be signed for a path with it or without it
 OPENREK_IMAGE_BUCKETS    buckets that an S3Object may name, with commas between them; without it, none
 OPENREK_UPKEEP           the function that is told of collections whose log has grown long
@@ -24,6 +25,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from openrek.domain.caller import NO_ACCOUNT
+
 LAMBDA_MB_PER_CORE = 1769
 """A function of this much memory gets one full core (AWS Lambda developer guide, "Configure memory")."""
 
@@ -31,6 +34,7 @@ LAMBDA_MB_PER_CORE = 1769
 OPERATION = "{operation}"
 FUNCTIONS = re.compile(r"[A-Za-z0-9_-]{0,40}\{operation\}[A-Za-z0-9_-]{0,40}(:[A-Za-z0-9_-]{1,40})?")
 FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,40})?")
+ACCOUNT = re.compile(r"[0-9]{12}")
 STAGE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -52,13 +56,14 @@ def cores() -> int:
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """The parts of a deployment. `upkeep` names a function; `keys` and `stage` are as in the environment; `provisioned`
-    tells that no request waits for the function's start.
+    """The parts of a deployment. `upkeep` names a function; `keys`, `account` and `stage` are as in the environment;
+    `provisioned` tells that no request waits for the function's start.
     """
 
     table: str
     bucket: str
     keys: str | None = None
+    account: str = NO_ACCOUNT
     stage: str | None = None
     image_buckets: frozenset[str] = frozenset()
     upkeep: str | None = None
@@ -76,6 +81,7 @@ class AwsSettings:
             table,
             bucket,
             keys=environ.get("OPENREK_KEYS") or None,
+            account=_like(environ, "OPENREK_ACCOUNT", ACCOUNT, "123456789012") or NO_ACCOUNT,
             stage=_like(environ, "OPENREK_STAGE", STAGE, "v1"),
             image_buckets=_buckets(environ),
             upkeep=_like(environ, "OPENREK_UPKEEP", FUNCTION, "openrek-Upkeep:live"),

@@ -7,6 +7,9 @@
 * Transparent pixels are laid on white. 16-bit samples keep their high byte. CMYK is converted without a profile.
 * An animated PNG gives its default image.
 
+A progressive JPEG has about 10 scans. Each is a pass over the whole picture, however few its bytes, so their number is
+bounded: to 100, or as many as look at 2,000 megapixels together (1.2 s at most).
+
 Peak memory is 4 bytes a pixel of the decoded picture plus a few bands: at most 64 MB for a JPEG, 400 MB for a PNG of
 10,000 x 10,000 (its format must be decoded whole). A progressive JPEG needs 2 bytes a sample on top, before scaling.
 """
@@ -22,6 +25,8 @@ from openrek.vision.pillow import DECODER_ERRORS, opened, upright
 
 SMALLEST_SIDE_PX = 80
 LARGEST_SIDE_PX = 10_000
+MOST_SCANS = 100
+MOST_SCANNED_PX = 2_000_000_000
 LEAST_LONGEST_SIDE_PX = 2000
 _BAND_PX = 512
 
@@ -64,6 +69,12 @@ def _check_size(header: Header) -> None:
     if min(width_px, height_px) < SMALLEST_SIDE_PX:
         raise InvalidParameter(
             reason=f"The image is {width_px} x {height_px} pixels; each side needs at least {SMALLEST_SIDE_PX}."
+        )
+    most_scans = min(MOST_SCANS, MOST_SCANNED_PX // (width_px * height_px))
+    if header.scans > most_scans:
+        raise InvalidImageFormat(
+            reason=f"The {header.kind} is of a rare kind: it has {header.scans} scans, and one of its size at most "
+            f"{most_scans}."
         )
 
 

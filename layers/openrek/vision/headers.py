@@ -6,30 +6,39 @@ their bombs, their warnings and their tricks (a phone's second picture in MPO, s
 Sources: ITU T.81 annex B (JPEG), JEITA CP-3451 (Exif, tag 0x0112), W3C PNG third edition (chunks).
 """
 
+import re
 import struct
 from dataclasses import dataclass
 
 from openrek.domain.errors import InvalidImageFormat
 
 JPEG_START = b"\xff\xd8\xff"
+MOST_SEGMENTS = 10_000
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_HUFFMAN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _SCAN, _END, _EXIF, _ADOBE, _JFIF = 0xDA, 0xD9, 0xE1, 0xEE, 0xE0
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
+_AFTER_DATA = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_FIRST_WITH_LENGTH = 0xC0
 _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Size as stored, before the EXIF `orientation` (1..8; always 1 for PNG); `pixels` is the stripped file."""
+    """Size as stored, before the EXIF `orientation` (1..8; always 1 for PNG); `pixels` is the stripped file.
+
+    `scans` is how often a decoder goes over the whole picture.
+    """
 
     kind: str
     width_px: int
     height_px: int
     orientation: int
     pixels: bytes
+    scans: int = 1
 
 
 def read_header(image: bytes) -> Header:
@@ -50,7 +59,7 @@ def _jpeg(image: bytes) -> Header:
     size: tuple[int, int] | None = None
     orientation = 1
     at = 2
-    while True:
+    for _ in range(MOST_SEGMENTS):
         marker, at = _jpeg_marker(image, at)
         if marker in _WITHOUT_LENGTH:
             continue
@@ -65,16 +74,20 @@ def _jpeg(image: bytes) -> Header:
         if marker in _FRAMES:
             if size is not None or len(segment) < 6:
                 raise _broken("JPEG", "its frame header makes no sense")
+            if marker not in _HUFFMAN_FRAMES:  # arithmetic coding, which next to nobody writes, has bombs of its own
+                raise InvalidImageFormat(reason="The JPEG is of a rare kind: neither baseline nor progressive.")
             size = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big")
         if marker == _EXIF and segment.startswith(b"Exif\0\0"):
             orientation = exif_orientation(segment[6:])
         if marker in {_JFIF, _ADOBE} or not 0xE0 <= marker <= 0xFE:
             kept.append(image[at - 2 : end] if image[at - 2] == 0xFF else b"\xff" + image[at - 1 : end])
         at = end
+    else:
+        raise _too_many_segments()
     if size is None:
         raise _broken("JPEG", "it has no frame header")
     kept.append(b"\xff" + image[at - 1 :])
-    return Header("JPEG", *size, orientation, b"".join(kept))
+    return Header("JPEG", *size, orientation, b"".join(kept), _scans(image, end))
 
 
 def _jpeg_marker(image: bytes, at: int) -> tuple[int, int]:
@@ -85,6 +98,26 @@ def _jpeg_marker(image: bytes, at: int) -> tuple[int, int]:
     if not 0 <= at < len(image) - 3:
         raise _broken("JPEG", "it ends inside its header")
     return image[at + 1], at + 2
+
+
+def _scans(image: bytes, at: int) -> int:
+    """How many scans a picture has whose first scan's data begin at `at`. What follows its end is not looked at: phones
+    append films there.
+    """
+    scans = 1
+    for _ in range(MOST_SEGMENTS):
+        found = _AFTER_DATA.search(image, at)
+        if found is None or image[found.end() - 1] == _END:
+            return scans
+        marker, at = image[found.end() - 1], found.end()
+        if marker >= _FIRST_WITH_LENGTH:
+            at += int.from_bytes(image[at : at + 2], "big")
+        scans += marker == _SCAN
+    raise _too_many_segments()
+
+
+def _too_many_segments() -> InvalidImageFormat:
+    return InvalidImageFormat(reason=f"The JPEG is of a rare kind: it has more than {MOST_SEGMENTS} segments.")
 
 
 def exif_orientation(tiff: bytes) -> int:

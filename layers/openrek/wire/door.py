@@ -26,6 +26,10 @@ Authenticate: TypeAlias = Callable[[HttpRequest], Caller]
 """Who asks; raises a Refusal for whoever may not."""
 
 TARGET_PREFIX = "RekognitionService."
+HOW_TO_ASK = (
+    "Ask with POST / and the header X-Amz-Target: RekognitionService.<Operation>, or POST /<Operation>; "
+    "if both name one, the same."
+)
 CONTENT_TYPES = ("application/x-amz-json-1.1", "application/x-amz-json-1.0")
 
 log = logging.getLogger(__name__)
@@ -34,7 +38,8 @@ log = logging.getLogger(__name__)
 class Door:
     """`operations` maps API names (`SearchFacesByImage`) to what carries them out.
 
-    `authenticate` tells who asks, or raises a Refusal; the default believes the credential scope.
+    `authenticate` tells who asks, or raises a Refusal; the default believes the credential scope. `elsewhere`
+    tells whether another door answers an operation that this one does not.
     """
 
     def __init__(
@@ -43,10 +48,12 @@ class Door:
         *,
         model: Model | None = None,
         authenticate: Authenticate = caller_by_scope,
+        elsewhere: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._operations = operations
-        self._model = model or service_model()
+        self.model = model or service_model()
         self._authenticate = authenticate
+        self._elsewhere = elsewhere
 
     def answer(self, request: HttpRequest) -> HttpReply:
         """Never raises."""
@@ -66,24 +73,29 @@ class Door:
         name = _named(request)
         if name in self._operations:
             return name
-        if name in self._model.operations:
-            raise UnknownOperation(reason=f"{name} is an operation of Rekognition that openrek does not offer.")
-        raise UnknownOperation(
-            reason=f"Rekognition has no operation {name!r}."
-            if name
-            else "Ask with POST / and the header X-Amz-Target: RekognitionService.<Operation>, or POST /<Operation>."
-        )
+        if name in self.model.operations:
+            raise UnknownOperation(
+                reason=f"{name} is not answered at this address."
+                if self._elsewhere(name)
+                else f"{name} is an operation of Rekognition that openrek does not offer."
+            )
+        raise UnknownOperation(reason=f"Rekognition has no operation {name!r}." if name else HOW_TO_ASK)
 
     def _carry_out(self, request: HttpRequest, request_id: str) -> HttpReply:
-        _require_size(request)
+        self._require_size(request)
         caller = self._authenticate(request)
         operation = self.target(request)
         _require_content_type(request)
         sent = parse_object(request.body)
-        arguments, unknown = validated(self._model, operation, sent)
-        require_permission(self._model, operation, arguments, caller)
+        arguments, unknown = validated(self.model, operation, sent)
+        require_permission(self.model, operation, arguments, caller)
         response = self._operations[operation](arguments, caller)
         return reply.accept(response, request_id, reason=_ignored(unknown))
+
+    def _require_size(self, request: HttpRequest) -> None:
+        name = _named(request)
+        if len(request.body) > max_body_bytes(self.model, name):
+            raise body_too_large(self.model, name)
 
 
 def _named(request: HttpRequest) -> str:
@@ -94,12 +106,6 @@ def _named(request: HttpRequest) -> str:
     if request.method != "POST" or (path and target and path != by_target):
         return ""
     return path or by_target
-
-
-def _require_size(request: HttpRequest) -> None:
-    name = _named(request)
-    if len(request.body) > max_body_bytes(name):
-        raise body_too_large(name)
 
 
 def _require_content_type(request: HttpRequest) -> None:

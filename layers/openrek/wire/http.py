@@ -1,6 +1,6 @@
 """An HTTP request and its reply as plain values: the wire room reads and makes bytes, it never opens a socket."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class HttpRequest:
     """`path` is as on the request line, percent-encoded and with its query, if there is one.
 
-    `headers` has lower-case names; what was sent twice is joined by a comma. `body` is as it came, at most
+    `headers` are as `headers_of` gives them. `body` is as it came, at most
     `max_body_bytes` long.
     """
 
@@ -16,6 +16,15 @@ class HttpRequest:
     path: str
     headers: Mapping[str, str]
     body: bytes
+
+
+def headers_of(sent: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """By their lower-case names; what was sent twice is joined by a comma, as it is signed (canonical.py)."""
+    headers: dict[str, str] = {}
+    for each, value in sent:
+        name = each.lower()
+        headers[name] = f"{headers[name]},{value.strip()}" if name in headers else value.strip()
+    return headers
 
 
 @dataclass(frozen=True, slots=True)

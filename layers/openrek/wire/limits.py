@@ -1,23 +1,32 @@
 """How large a request body may be. The server asks before it reads; the door asks again.
 
-An inline image may have 5 MiB (the service model checks that), which is 7.0 MB as base64; CompareFaces takes two.
+An inline image may have 5 MiB (the service model checks that), which is 7.0 MB as base64; CompareFaces takes two. What
+else a request holds is at most 200 tags of 384 characters, of which JSON can make 0.9 MB.
 """
 
-from openrek.domain.errors import ImageTooLarge
+from openrek.domain.errors import ImageTooLarge, Refusal, SerializationError
+from openrek.wire.model import Model
 
 MIB = 1024 * 1024
-BODY_BYTES = 15 * MIB // 2
-TWO_IMAGES_BODY_BYTES = 29 * MIB // 2
+BODY_BYTES = (MIB, 15 * MIB // 2, 29 * MIB // 2)
+"""By how many images the operation takes."""
+IMAGE = "Image"
 
 
-def max_body_bytes(operation: str | None) -> int:
-    """The limit for an operation; for an unknown one (None) the smaller one."""
-    return TWO_IMAGES_BODY_BYTES if operation == "CompareFaces" else BODY_BYTES
+def max_body_bytes(model: Model, operation: str) -> int:
+    """The limit for an operation; an unknown one may be about an image."""
+    return BODY_BYTES[_images(model, operation)]
 
 
-def body_too_large(operation: str | None) -> ImageTooLarge:
+def body_too_large(model: Model, operation: str) -> Refusal:
     """What a body above `max_body_bytes` is refused with."""
-    limit_mib = max_body_bytes(operation) / MIB
-    return ImageTooLarge(
-        reason=f"The request body is larger than {limit_mib:g} MiB; larger images can be given as an S3Object."
-    )
+    larger = f"The request body is larger than {max_body_bytes(model, operation) / MIB:g} MiB"
+    if not _images(model, operation):
+        return SerializationError("The request body is too large", reason=f"{larger}.")
+    return ImageTooLarge(reason=f"{larger}; larger images can be given as an S3Object.")
+
+
+def _images(model: Model, operation: str) -> int:
+    if operation not in model.operations:
+        return 1
+    return list(model.shapes[model.operations[operation]].members.values()).count(IMAGE)

@@ -1,8 +1,8 @@
 """Whether the caller may do what it asks: decided from the validated request alone, before any operation runs.
 
-Whatever the service model calls a CollectionId or a ResourceArn is found, wherever in the request it stands, so that no
-operation has to remember to ask. A request that names neither may concern every collection, unless its operation is
-known to touch none.
+Whatever the service model calls a CollectionId, a ResourceArn or an S3Object is found, wherever in the request it
+stands, so that no operation has to remember to ask. A request that names no collection may concern every one, unless
+its operation is known to touch none.
 """
 
 from collections.abc import Iterator
@@ -10,17 +10,18 @@ from typing import Any
 
 from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn, collection_in_arn
-from openrek.domain.errors import AccessDenied
+from openrek.domain.errors import AccessDenied, InvalidS3Object
 from openrek.domain.permissions import TOUCH_NO_COLLECTION
 from openrek.wire.model import Model
 
 RESOURCES = ("CollectionId", "ResourceArn")
+OBJECTS = ("S3Object",)
 SERVICE = "rekognition"
 
 
 def require_permission(model: Model, operation: str, arguments: dict[str, Any], caller: Caller) -> None:
-    """Raises AccessDenied. `arguments` are validated."""
-    resources = list(_resources(model, model.operations[operation], arguments))
+    """Raises AccessDenied, or InvalidS3Object for an object, as if there were none. `arguments` are validated."""
+    resources = list(_found(model, RESOURCES, model.operations[operation], arguments))
     needed = [operation]
     if operation == "CreateCollection" and arguments.get("Tags"):
         needed.append("TagResource")  # as AWS asks
@@ -35,22 +36,27 @@ def require_permission(model: Model, operation: str, arguments: dict[str, Any], 
             raise _denied(
                 caller, operation, _shown([(kind, value)], caller), "Its collection patterns do not include this one."
             )
+    for _, named in _found(model, OBJECTS, model.operations[operation], arguments):
+        if not caller.permissions.read(named.get("Bucket", ""), named.get("Name", "")):
+            raise InvalidS3Object(
+                reason=f"The object patterns of the access key {caller.key_id} do not include this object."
+            )
 
 
-def _resources(model: Model, name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """(CollectionId or ResourceArn, value) for each, going only where the model says one can be."""
+def _found(model: Model, kinds: tuple[str, ...], name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """(kind, value) for each member or shape of that name, going only where the model says one can be."""
     shape = model.shapes[name]
     parts: list[tuple[str, str, Any]] = []
     if shape.kind == "structure":
         parts = [(member, part, value[member]) for member, part in shape.members.items() if member in value]
-    elif shape.kind == "list" and (shape.member in RESOURCES or model.shapes[shape.member].kind != "string"):
+    elif shape.kind == "list" and (shape.member in kinds or model.shapes[shape.member].kind != "string"):
         parts = [("", shape.member, item) for item in value]
     for member, part, item in parts:
-        kind = member if member in RESOURCES else part
-        if kind in RESOURCES:
+        kind = member if member in kinds else part
+        if kind in kinds:
             yield kind, item
         else:
-            yield from _resources(model, part, item)
+            yield from _found(model, kinds, part, item)
 
 
 def _shown(resources: list[tuple[str, str]], caller: Caller) -> str:

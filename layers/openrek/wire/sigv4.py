@@ -81,7 +81,7 @@ class SigV4:
 
     def examine(self, request: HttpRequest) -> tuple[Authorization, AccessKey]:
         """What the head alone tells: the client's claim and the key that it names. Raises a Refusal."""
-        claim = _claim(request)
+        claim = claimed(request)
         self._require_time(request.headers["x-amz-date"])
         _require_signed(claim, request)
         self._require_scope(claim, request.headers["x-amz-date"])
@@ -128,7 +128,11 @@ class SigV4:
         return paths + [prefix for prefix in self._prefixes if prefix and path == "/"]
 
 
-def _claim(request: HttpRequest) -> Authorization:
+def claimed(request: HttpRequest) -> Authorization:
+    """Who signed it, as the request says without any proof.
+
+    Raises MissingAuthenticationToken, IncompleteSignature or InvalidSignature.
+    """
     header = request.headers.get("authorization", "").strip()
     if QUERY_SIGNATURE.search(request.path.partition("?")[2]):
         if header:

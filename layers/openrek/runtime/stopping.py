@@ -1,0 +1,24 @@
+"""What SIGTERM and SIGINT do, for a while. Imports nothing that takes time."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from signal import SIGINT, SIGTERM, signal
+from types import FrameType
+
+
+@contextmanager
+def signals_to(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Only for the main thread: no other may say who gets signals."""
+    before = {number: signal(number, handler) for number in (SIGINT, SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handled in before.items():
+            signal(number, handled)
+
+
+def end_at_once(number: int, frame: FrameType | None) -> None:
+    """For while nothing runs that must be finished. No exception: some imports would take it for one of theirs."""
+    del number, frame
+    os._exit(0)

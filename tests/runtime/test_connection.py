@@ -1,0 +1,207 @@
+"""What a client may send around bodies, and how fast it must read, through real sockets."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from openrek.domain.caller import Caller
+from openrek.runtime.connection import BoundedConnection
+from tests.support.server import stub_server
+
+ANSWER_BYTES = 3 * 1024 * 1024
+Address = tuple[str, int]
+
+
+class Stubs:
+    """DetectFaces blocks until it is let go; ListFaces has a large answer."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.answered = 0
+
+    def list_collections(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        self.answered += 1
+        return {"CollectionIds": [request.get("NextToken", "")]}
+
+    def detect_faces(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        assert self.go.wait(30)
+        return {"FaceDetails": []}
+
+    def list_faces(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        return {"NextToken": "x" * ANSWER_BYTES}
+
+
+class Watched(BoundedConnection):
+    read_timeout_s = 0.4
+
+
+@pytest.fixture
+def stubs() -> Stubs:
+    return Stubs()
+
+
+@pytest.fixture
+def server(stubs: Stubs) -> Iterator[Address]:
+    operations = {
+        "ListCollections": stubs.list_collections,
+        "DetectFaces": stubs.detect_faces,
+        "ListFaces": stubs.list_faces,
+    }
+    with stub_server(operations, ["DetectFaces"], connection=Watched) as address:
+        yield address
+        stubs.go.set()
+
+
+def request(operation: str, *lines: str, body: bytes = b"{}", sized: bool = True) -> bytes:
+    start = [f"POST /{operation} HTTP/1.1", "Host: localhost", "Content-Type: application/x-amz-json-1.1"]
+    size = [f"Content-Length: {len(body)}"] if sized else []
+    return "\r\n".join([*start, *size, *lines, "", ""]).encode() + body
+
+
+def received(connection: socket.socket) -> bytes:
+    """Everything up to the end of the connection."""
+    whole = b""
+    while piece := connection.recv(65536):
+        whole += piece
+    return whole
+
+
+def sent_until_closed(server: Address, first: bytes, then: bytes, most_bytes: int) -> int:
+    """How many bytes of `then`, again and again, the server takes before it hangs up."""
+    with socket.create_connection(server, timeout=30) as connection:
+        connection.sendall(first)
+        sent = 0
+        try:
+            while sent < most_bytes:
+                connection.sendall(then)
+                sent += len(then)
+        except (ConnectionResetError, BrokenPipeError):
+            return sent
+    return sent
+
+
+FACES = b'{"CollectionId": "staff"}'
+MOST = 64 * 1024 * 1024
+FIELD = b"a: " + b"b" * 60000 + b"\r\n"
+CHUNKED = request("ListCollections", "Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n", sized=False)
+IMAGE = request("DetectFaces", body=json.dumps({"Image": {"Bytes": "aGVsbG8="}}).encode())
+
+
+def test_trailers_without_end_are_cut_off(server: Address) -> None:
+    assert sent_until_closed(server, CHUNKED, FIELD, MOST) < MOST
+
+
+def test_the_head_of_the_next_request_is_bounded_while_one_runs(server: Address) -> None:
+    assert sent_until_closed(server, IMAGE + b"POST / HTTP/1.1\r\n", FIELD, MOST) < MOST
+
+
+def test_what_surrounds_chunks_is_bounded(server: Address) -> None:
+    first = request("ListCollections", "Transfer-Encoding: chunked", body=b"", sized=False)
+    assert sent_until_closed(server, first, b"1;" + b"a" * 60000 + b"\r\n \r\n", MOST) < MOST
+
+
+def test_a_body_in_small_chunks_and_a_trailer_are_read(server: Address) -> None:
+    body = json.dumps({"NextToken": "one", "Unknown": "x" * 50000}).encode()
+    pieces = [body[start : start + 3] for start in range(0, len(body), 3)]
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    assert len(chunks) - len(body) > 64 * 1024
+    with socket.create_connection(server, timeout=30) as connection:
+        sent = request("ListCollections", "Transfer-Encoding: chunked", "Connection: close", body=chunks, sized=False)
+        connection.sendall(sent + b"0\r\nchecksum: abc\r\n\r\n")
+        answer = received(connection)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b'["one"]' in answer
+
+
+def test_some_requests_may_be_sent_before_the_first_is_answered(server: Address, stubs: Stubs) -> None:
+    with socket.create_connection(server, timeout=30) as connection:
+        connection.sendall(request("ListCollections") * 9 + request("ListCollections", "Connection: close"))
+        assert received(connection).count(b"HTTP/1.1 200 ") == 10
+
+
+def test_requests_without_end_are_cut_off_when_none_is_answered(server: Address, stubs: Stubs) -> None:
+    assert sent_until_closed(server, IMAGE, request("ListCollections") * 100, MOST) < MOST
+    assert stubs.answered == 0
+
+
+@pytest.mark.parametrize("line", ["Connection: keep-alive", "Connection: close"])
+def test_a_client_that_does_not_read_is_hung_up_on(server: Address, line: str) -> None:
+    """Also when the server is done with the connection and only waits to be rid of the rest of the answer."""
+    with slow_reader(server) as connection:
+        connection.sendall(request("ListFaces", line, body=FACES))
+        time.sleep(5 * Watched.read_timeout_s)
+        assert len(received(connection)) < ANSWER_BYTES
+
+
+def test_a_client_that_reads_slowly_gets_all(server: Address) -> None:
+    with slow_reader(server) as connection:
+        connection.sendall(request("ListFaces", body=FACES) + request("ListFaces", "Connection: close", body=FACES))
+        taken = 0
+        began_s = time.monotonic()
+        while piece := connection.recv(256 * 1024, socket.MSG_WAITALL):
+            taken += len(piece)
+            time.sleep(0.04)
+    assert taken > 2 * ANSWER_BYTES
+    assert time.monotonic() - began_s > 4 * Watched.read_timeout_s
+
+
+def slow_reader(server: Address) -> socket.socket:
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    connection.settimeout(30)
+    connection.connect(server)
+    return connection
+
+
+OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk")
+TOKEN = b'{"NextToken": "one"}'
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [request("ListCollections", *OFFER, body=TOKEN)],
+        [request("ListCollections", *OFFER, f"Content-Length: {len(TOKEN)}", body=b"", sized=False), TOKEN],
+        [
+            request("ListCollections", *OFFER, "Transfer-Encoding: chunked", body=b"", sized=False),
+            b"14\r\n" + TOKEN,
+            b"\r\n0\r\n\r\n",
+        ],
+        [request("ListCollections", "Connection: Upgrade", "Upgrade: websocket", body=TOKEN)],
+    ],
+)
+def test_an_offer_of_another_protocol_is_ignored_and_the_body_read(
+    server: Address, pieces: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(server, timeout=30) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(0.05)
+        connection.sendall(request("ListCollections", "Connection: close", body=b'{"NextToken": "two"}'))
+        answers = received(connection)
+    assert answers.count(b"HTTP/1.1 200 ") == 2
+    assert answers.index(b'["one"]') < answers.index(b'["two"]')
+    assert caplog.records == []
+
+
+def test_the_last_request_of_a_connection_may_offer_one_too(server: Address) -> None:
+    closing = ("Connection: close, Upgrade", "Upgrade: h2c")
+    with socket.create_connection(server, timeout=30) as connection:
+        connection.sendall(request("ListCollections", *closing, body=TOKEN))
+        assert b'["one"]' in received(connection)
+
+
+def test_nothing_comes_of_an_offer_to_be_a_tunnel(server: Address) -> None:
+    with socket.create_connection(server, timeout=30) as connection:
+        connection.sendall(b"CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert received(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_offers_without_end_are_cut_off(server: Address) -> None:
+    offers = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n" * 3000
+    assert sent_until_closed(server, IMAGE, offers, MOST) < MOST
