@@ -69,8 +69,9 @@ def limits() -> str:
         ("`S3Object`", f"{MAX_OBJECT_BYTES / MIB:g} MiB", "`ImageTooLargeException`"),
         (
             "request body",
-            f"{_mib('DetectFaces')} MiB with an image, {_mib('CompareFaces')} with two (CompareFaces), "
-            f"{_mib('ListFaces')} without",
+            "{} MiB with an image, {} with two (CompareFaces), {} without".format(
+                *map(_mib, ("DetectFaces", "CompareFaces", "ListFaces"))
+            ),
             "`ImageTooLargeException`; without an image `SerializationException`",
         ),
         ("longer side of a photo", f"{LARGEST_SIDE_PX:,} px", "`ImageTooLargeException`"),
