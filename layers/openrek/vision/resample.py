@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy
+from numpy.typing import NDArray
 from PIL import Image
 
 from openrek.vision.arrays import Floats, Words
@@ -43,22 +44,22 @@ def reduced_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
 
 
 def reduced_tensors(image: Image.Image, size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """The picture at a smaller or its own (width, height), and COARSER times smaller still: the mean of the four pixels
-    on the diagonal of every 4 x 4; beyond the picture's edge each is as the one before it."""
-    width, height = -(-size[0] // COARSER), -(-size[1] // COARSER)
-    fine, coarse = _empty(size), _empty((width, height))
-    diagonal = numpy.empty((COARSER, height, width), numpy.int32)
+    """The picture at a smaller or its own (width, height), and COARSER times smaller still: the means of 4 x 4 pixels,
+    beyond the picture's edge as at its last line. Fewer of them would lose the faces of dithered pictures."""
+    width, height = size
+    fine, coarse_size = _empty(size), (-(-width // COARSER), -(-height // COARSER))
+    coarse, sums = _empty(coarse_size), numpy.empty((coarse_size[1], coarse_size[0] * COARSER), numpy.uint64)
     for top, pixels in _strips(image, size):
-        _unpack(pixels, fine[0, :, top:, : size[0]])
-        for place, samples in enumerate(diagonal[:, top // COARSER :]):
-            there = pixels[place::COARSER, place::COARSER]
-            samples[: there.shape[0], : there.shape[1]] = there
+        _unpack(pixels, fine[0, :, top:, :width])
+        lines = _sums_of_lines(pixels)
+        sums[top // COARSER :][: len(lines), :width] = lines
+    sums[:, width:] = sums[:, width - 1 : width]
+    whole = sums[:, ::COARSER].copy()
     for place in range(1, COARSER):
-        if (width - 1) * COARSER + place >= size[0]:
-            diagonal[place, :, -1] = diagonal[place - 1, :, -1]
-        if (height - 1) * COARSER + place >= size[1]:
-            diagonal[place, -1] = diagonal[place - 1, -1]
-    _unpack(_mean(_mean(*diagonal[:2]), _mean(*diagonal[2:])), coarse[0, :, :, :width])
+        whole += sums[:, place::COARSER]
+    channels = whole.view(numpy.uint16)
+    for plane, channel in zip(coarse[0], (2, 1, 0), strict=True):
+        numpy.divide(channels[:, channel::4], numpy.float32(COARSER**2), out=plane[: len(whole), : coarse_size[0]])
     return fine, coarse
 
 
@@ -75,24 +76,22 @@ def _strips(image: Image.Image, size: tuple[int, int]) -> Iterator[tuple[int, Wo
     """The picture at a smaller or its own (width, height): the row at which each strip begins, and its words."""
     width, height = size
     lent = lent_words(image)
+    columns = [((numpy.arange(width) + place) * (image.width / width)).astype(numpy.intp) for place in _PLACES]
     for top in range(0, height, _STRIP_PX):
         rows = range(top, min(top + _STRIP_PX, height))
-        if size != image.size:
-            yield top, _mean(*(_sampled(image, lent, size, rows, place) for place in _PLACES))
-        elif lent is not None:
-            yield top, lent[rows.start : rows.stop]
+        if size == image.size:
+            yield top, words(image.crop((0, top, width, rows.stop))) if lent is None else lent[top : rows.stop]
+        elif lent is None:
+            yield top, _mean(*(_taken(image, size, rows, place) for place in _PLACES))
         else:
-            yield top, words(image.crop((0, rows.start, width, rows.stop)))
+            lines = [((numpy.array(rows) + place) * (image.height / height)).astype(numpy.intp) for place in _PLACES]
+            yield top, _mean(*(lent.take(y, axis=0).take(x, axis=1) for y, x in zip(lines, columns, strict=True)))
 
 
-def _sampled(image: Image.Image, lent: Words | None, size: tuple[int, int], rows: range, place: float) -> Words:
-    """Rows of the picture at a smaller (width, height): the pixels at `place` 0..1 on the diagonals. Pillow takes them
-    where it does not lend them, in twice the time."""
+def _taken(image: Image.Image, size: tuple[int, int], rows: range, place: float) -> Words:
+    """Rows of the picture at a smaller (width, height): the pixels at `place` 0..1 on the diagonals, where Pillow does
+    not lend them; takes twice the time."""
     across, down = image.width / size[0], image.height / size[1]
-    if lent is not None:
-        lines = ((numpy.arange(rows.start, rows.stop) + place) * down).astype(numpy.intp)
-        columns = ((numpy.arange(size[0]) + place) * across).astype(numpy.intp)
-        return lent.take(lines, axis=0).take(columns, axis=1)
     affine = (across, 0, (place - 0.5) * across, 0, down, (rows.start + place - 0.5) * down)
     return words(image.transform((size[0], len(rows)), Image.Transform.AFFINE, affine, Image.Resampling.NEAREST))
 
@@ -104,6 +103,19 @@ def _mean(first: Words, second: Words) -> Words:
     half &= _LOW_7_BITS
     mean: Words = numpy.subtract(first | second, half, out=half)
     return mean
+
+
+def _sums_of_lines(pixels: Words) -> NDArray[numpy.uint64]:
+    """[H, W] -> [ceil(H / 4), W]: of each COARSER lines, 16 bits a channel. What is missing at the end is as the last
+    one."""
+    missing = -len(pixels) % COARSER
+    if missing:
+        pixels = numpy.concatenate([pixels, numpy.repeat(pixels[-1:], missing, axis=0)])
+    channels = pixels.view(numpy.uint8).reshape(-1, COARSER, 4 * pixels.shape[1])
+    sums = channels[:, 0].astype(numpy.uint16)
+    for line in range(1, COARSER):
+        sums += channels[:, line]
+    return sums.view(numpy.uint64)
 
 
 def _enlarge(image: Image.Image, size: tuple[int, int], top: int, columns: list[Block], strip: Floats) -> None:
@@ -145,7 +157,9 @@ def _empty(size: tuple[int, int]) -> Floats:
 
 
 def _unpack(pixels: Words, planes: Floats) -> None:
-    """Words [H, W] -> the first H rows of float32 [3, .., W], blue first."""
-    channels = pixels.view(numpy.uint8).reshape(*pixels.shape, 4)
-    for plane, channel in zip(planes, (2, 1, 0), strict=True):
-        plane[: len(pixels)] = channels[..., channel]
+    """Words [H, W] -> the first H rows of float32 [3, .., W], blue first. Taking every fourth byte would be slower."""
+    channel = numpy.empty(pixels.shape, numpy.int32)
+    for plane, bits in zip(planes, (16, 8, 0), strict=True):
+        numpy.right_shift(pixels, bits, out=channel)
+        channel &= 255
+        plane[: len(pixels)] = channel
