@@ -4,17 +4,16 @@ A row's place is its number among the rows of all blocks, one block after anothe
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +71,24 @@ class Slices:
     def total_groups(self) -> int:
         return self._group_starts[-1]
 
-    def each(self, run: Callable[[Slice], Result], threads: int) -> list[Result]:
-        """run(slice) for each, in their order."""
-        parallel = threads > 1 and len(self._slices) > 1
-        return list(_pool(threads, os.getpid()).map(run, self._slices) if parallel else map(run, self._slices))
+    def each(self, run: Callable[[Slice], None], threads: int) -> None:
+        """run(slice) for each, by the caller and threads - 1 others. Were the caller to wait for all of them, Linux
+        would often wake two of them on one core, for milliseconds.
+        """
+        left = deque(self._slices)
+
+        def work() -> None:
+            while part := _next(left):
+                run(part)
+
+        others = range(min(threads, len(left)) - 1)
+        running = [_pool(threads, os.getpid()).submit(work) for _ in others]
+        try:
+            work()
+        finally:
+            left.clear()
+            for other in running:
+                other.result()
 
     def places(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:
         """The places of all rows of the groups with these numbers; ascending if the numbers are."""
@@ -90,6 +103,12 @@ class Slices:
         """Per block, its rows at these places, which are ascending."""
         parts = np.split(places, np.searchsorted(places, self._row_starts[1:-1]))
         return [part - start for part, start in zip(parts, self._row_starts[:-1], strict=False)]
+
+
+def _next(left: deque[Slice]) -> Slice | None:
+    with suppress(IndexError):
+        return left.popleft()
+    return None
 
 
 @cache
