@@ -160,6 +160,5 @@ def _unpack(pixels: Words, planes: Floats) -> None:
     """Words [H, W] -> the first H rows of float32 [3, .., W], blue first. Taking every fourth byte would be slower."""
     channel = numpy.empty(pixels.shape, numpy.int32)
     for plane, bits in zip(planes, (16, 8, 0), strict=True):
-        numpy.right_shift(pixels, bits, out=channel)
-        channel &= 255
+        numpy.bitwise_and(numpy.right_shift(pixels, bits, out=channel) if bits else pixels, 255, out=channel)
         plane[: len(pixels)] = channel
