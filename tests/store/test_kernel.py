@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from openrek.store import kernel
 from openrek.store.kernel import Hits, nearest, nearest_each
 from openrek.store.probe import Probe
-from openrek.store.row_scan import Block, fastest_scan, numpy_scan
+from openrek.store.row_scan import Block, Float32Matrix, Int8Matrix, fastest_scan, numpy_scan
 from openrek.store.sketches import fits, sketch_of
 
 pytestmark = pytest.mark.usefixtures("row_scan")
@@ -187,6 +187,47 @@ def test_many_queries_give_what_each_gives_alone(
     whole = [replace(block, sketch=None) for block in blocks]
     alone = [nearest(each, whole, limit=limit, lowest=lowest) for each in queries]
     assert [as_list(hits, blocks) for hits in together] == [as_list(hits, blocks) for hits in alone]
+
+
+class Recording:
+    """The fastest scan; `rows` and `nibbles` count what it read of each kind."""
+
+    def __init__(self) -> None:
+        self.rows = self.nibbles = 0
+
+    def __call__(
+        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+    ) -> None:
+        self.rows += 0 if block.sketch else len(block.scales)
+        self.nibbles += len(block.scales) if block.sketch else 0
+        fastest_scan()(queries, block, group_rows, scores, maxima)
+
+
+def test_sketches_are_read_where_they_leave_few_rows_and_rows_once_where_they_do_not() -> None:
+    """Twenty photos of one person among strangers; nobody knows the second query."""
+    chance = np.random.default_rng(21)
+    rows = 2 * kernel.SAMPLE_ROWS
+    loose = chance.standard_normal((rows, 256))
+    loose[1000:1020] = loose[0] + 0.5 * chance.standard_normal((20, 256))
+    loose /= np.abs(loose).max(axis=1, keepdims=True)
+    vectors = np.rint(127 * loose).astype(np.int8)
+    scales = (1.0 / np.linalg.norm(vectors.astype(np.float64), axis=1)).astype(np.float32)
+    blocks = [block(vectors, scales, np.zeros((rows, 16), np.uint8), None)]
+    known = (loose[0] / np.linalg.norm(loose[0])).astype(np.float32)
+    stranger = chance.standard_normal(256)
+    stranger = (stranger / np.linalg.norm(stranger)).astype(np.float32)
+
+    def read(query: NDArray[np.float32], limit: int, lowest: float) -> tuple[bool, int]:
+        """Whether sketches of all rows were read, and how many rows whole."""
+        scan = Recording()
+        nearest(query, blocks, limit=limit, lowest=lowest, scan=scan)
+        return scan.nibbles >= rows, scan.rows
+
+    assert read(known, 5, -1.0) == (True, 0)
+    assert read(known, 4096, 0.4) == (True, 0)
+    assert read(stranger, 4096, 0.4) == (True, 0)
+    assert read(stranger, 5, -1.0) == (True, rows)
+    assert read(stranger, 1000, -1.0) == (False, rows)
 
 
 def test_thread_counts_and_slices_give_the_same_bits() -> None:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from openrek.store import build_row_scan, row_scan
-from openrek.store.row_scan import Block, Scan, first_right, native_scans, numpy_scan
+from openrek.store.row_scan import (
+    Block,
+    Float32Matrix,
+    Int8Matrix,
+    Scan,
+    first_right,
+    native_scans,
+    numpy_scan,
+)
 from openrek.store.sketches import MIDDLE, OFFSET, STEP, Sketch, fits, sketch_of, unpacked
 from tests.support.arm import ArmScan
 
@@ -209,17 +218,18 @@ def test_arrays_that_do_not_fit_are_refused(scans: dict[str, Scan], name: str) -
 
 def test_a_scan_that_is_wrong_here_is_not_used(scans: dict[str, Scan]) -> None:
     def off_by_one(
-        queries: NDArray[np.int8],
-        block: Block,
-        group_rows: int,
-        scores: NDArray[np.float32],
-        maxima: NDArray[np.float32],
+        queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         numpy_scan(queries, block, group_rows, scores, maxima)
         scores[-1, -1] += 1
 
+    def reviving(
+        queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+    ) -> None:
+        numpy_scan(queries, replace(block, dead=None), group_rows, scores, maxima)
+
     right = scans["native 0"]
-    assert first_right([off_by_one, right, numpy_scan]) is right
+    assert first_right([off_by_one, reviving, right, numpy_scan]) is right
     assert first_right([off_by_one, numpy_scan]) is numpy_scan
 
 

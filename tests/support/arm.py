@@ -15,7 +15,7 @@ from unicorn.arm64_const import (
     UC_CPU_ARM64_MAX,
 )
 
-from openrek.store.row_scan import Block, terms_of
+from openrek.store.row_scan import Block, Float32Matrix, Int8Matrix, terms_of
 
 CODE, MEMORY, BEYOND = 0x100_0000, 0x1000_0000, 0x10_0000
 SIZE = 1 << 24
@@ -42,12 +42,7 @@ class ArmScan:
         self._next = MEMORY
 
     def __call__(
-        self,
-        queries: NDArray[np.int8],
-        block: Block,
-        group_rows: int,
-        scores: NDArray[np.float32],
-        maxima: NDArray[np.float32],
+        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         self._next = MEMORY
         stored = block.vectors if block.sketch is None else block.sketch.nibbles

@@ -76,6 +76,12 @@ INLINE int4 nibbles4_plain(const int8_t *query, const uint8_t *rows, size_t row_
   return plain4(1, query, rows, row_bytes, ahead);
 }
 
+/* What the products of the bytes from `from` on add to each row's sum. */
+INLINE int4 plus_tails(int4 sums, const int8_t *query, const uint8_t *rows, size_t row_bytes, size_t from) {
+  for (int k = 0; from < row_bytes && k < 4; k++) sums[k] += dot(query, rows + k * row_bytes, from, row_bytes);
+  return sums;
+}
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -102,9 +108,7 @@ AVX2 INLINE int4 bytes4_avx2(const int8_t *query, const uint8_t *rows, size_t ro
       sums[k] = _mm256_add_epi32(sums[k], _mm256_madd_epi16(part, wide(place)));
     }
   }
-  int4 all = sums4_avx2(sums);
-  for (int k = 0; i < row_bytes && k < 4; k++) all[k] += dot(query, rows + k * row_bytes, i, row_bytes);
-  return all;
+  return plus_tails(sums4_avx2(sums), query, rows, row_bytes, i);
 }
 
 /* Two products of a nibble and a byte, and two such sums, fit 16 bits. */
@@ -196,9 +200,7 @@ DOTPROD INLINE int4 bytes4_dotprod(const int8_t *query, const uint8_t *rows, siz
       sums[k] = vdotq_s32(sums[k], vld1q_s8((const int8_t *)place), part);
     }
   }
-  int4 all = sums4_dotprod(sums);
-  for (int k = 0; i < row_bytes && k < 4; k++) all[k] += dot(query, rows + k * row_bytes, i, row_bytes);
-  return all;
+  return plus_tails(sums4_dotprod(sums), query, rows, row_bytes, i);
 }
 
 DOTPROD INLINE int4 nibbles4_dotprod(const int8_t *query, const uint8_t *rows, size_t row_bytes, size_t ahead) {

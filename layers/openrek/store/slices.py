@@ -88,7 +88,8 @@ class Slices:
         finally:
             left.clear()
             for other in running:
-                other.result()
+                if not other.cancel():  # it may not have begun: others search, too
+                    other.result()
 
     def places(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:
         """The places of all rows of the groups with these numbers; ascending if the numbers are."""
