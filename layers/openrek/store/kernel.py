@@ -21,7 +21,7 @@ from openrek.store.probe import Probe, exact
 from openrek.store.row_scan import Block, Float32Matrix, Float32Vector, Scan, fastest_scan
 from openrek.store.slices import Slice, Slices
 
-ROWS_PER_SLICE: Final = 1 << 16
+ROWS_PER_SLICE: Final = 1 << 17
 FEW_HITS: Final = 500
 ROWS_PER_GROUP: Final = 64
 ROWS_PER_SMALL_GROUP: Final = 16
@@ -128,16 +128,16 @@ class _Search:
             slices.each(run, self._want.threads)
             for probe, best, found in zip(probes, maxima, scores, strict=True):
                 places = self._candidates(probe, best, found)
-                yield None if self._too_many(len(places)) else self._rescored(probe, places)
+                yield None if places is None else self._rescored(probe, places)
 
-    def _candidates(self, probe: Probe, maxima: Float32Vector, scores: Float32Vector) -> NDArray[np.intp]:
+    def _candidates(self, probe: Probe, maxima: Float32Vector, scores: Float32Vector) -> NDArray[np.intp] | None:
         """The places, ascending, of all rows that may be hits. The groups' maxima lead to the `limit` best scanned
-        ones, and these to what a hit must reach.
+        ones, and these to what a hit must reach. None: see `hits`.
         """
         floor = max(self._want.lowest / probe.scale - probe.margin(self._longest), LEAST)
         first = max(_kth(maxima, self._want.limit), floor)
         places = self._places(maxima, scores, first)
-        if first == floor or self._too_many(len(places)):
+        if first == floor or places is None:
             return places
         best = np.sort(places[np.argpartition(scores[places], -self._want.limit)[-self._want.limit :]])
         reached = self._reached(probe, best, scores)
@@ -147,10 +147,8 @@ class _Search:
         """What all of these rows score at least, in units of the probe's scale."""
         return float(scores[places].min()) - probe.margin(self._longest)
 
-    def _too_many(self, candidates: int) -> bool:  # noqa: ARG002
-        return False
-
-    def _places(self, maxima: Float32Vector, scores: Float32Vector, cut: float) -> NDArray[np.intp]:
+    def _places(self, maxima: Float32Vector, scores: Float32Vector, cut: float) -> NDArray[np.intp] | None:
+        """Of the rows that reach `cut`; None if that is too many for this way."""
         places = self._slices.places(np.flatnonzero(maxima >= cut))
         return places[scores[places] >= cut]
 
@@ -204,8 +202,11 @@ class _Sketched(_Search):
         """A sketch says only what a row scores at most."""
         return float(self._exact(probe, places).min()) / probe.scale
 
-    def _too_many(self, candidates: int) -> bool:
-        return candidates > max(self._want.limit, self._most * self._slices.total_rows)
+    def _places(self, maxima: Float32Vector, scores: Float32Vector, cut: float) -> NDArray[np.intp] | None:
+        most = max(self._want.limit, self._most * self._slices.total_rows)
+        if np.count_nonzero(maxima >= cut) * self._slices.group_rows > most and np.count_nonzero(scores >= cut) > most:
+            return None
+        return super()._places(maxima, scores, cut)
 
 
 class _Kept(threading.local):

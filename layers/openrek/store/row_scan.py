@@ -221,7 +221,7 @@ def fastest_scan() -> Scan:
 
 def first_right(scans: Sequence[Scan]) -> Scan:
     """The first one that gives the same bits as numpy's, here and now: a scan that is wrong on some machine would tell
-    people wrong things about people, and a look takes less than a millisecond.
+    people wrong things about people, and a look takes a millisecond or two, once.
     """
     return next(scan for scan in scans if scan is numpy_scan or _is_right(scan))
 
