@@ -8,7 +8,7 @@
 * An animated PNG gives its default image.
 
 A progressive JPEG has about 10 scans. Each is a pass over the whole picture, however few its bytes, so their number is
-bounded: to 100, or as many as look at 2,000 megapixels together (1.2 s at most).
+bounded: to 100, or as many as look at 2,000 megapixels together (up to 1.8 s).
 
 Peak memory is 4 bytes a pixel of the decoded picture plus a few bands: at most 64 MB for a JPEG, 400 MB for a PNG of
 10,000 x 10,000 (its format must be decoded whole). A progressive JPEG needs 2 bytes a sample on top, before scaling.

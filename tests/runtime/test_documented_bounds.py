@@ -1,0 +1,59 @@
+"""The bounds that docs/ARCHITECTURE.md tells are those that the code has."""
+
+import re
+from pathlib import Path
+
+from openrek.runtime import bodies, functions, on_upkeep, server
+from openrek.runtime.api import MAX_BODIES_BYTES, MAX_REQUESTS
+from openrek.runtime.connection import BoundedConnection
+from openrek.runtime.local_app import QUICK_THREADS
+from openrek.runtime.settings import Settings
+from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES
+from openrek.store.index import MAX_BYTES
+from openrek.vision.decode import MOST_SCANNED_PX, MOST_SCANS
+from openrek.wire.limits import MIB, max_body_bytes
+from openrek.wire.model import service_model
+
+TEXT = (Path(__file__).parents[2] / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+ONE_LINE = " ".join(TEXT.split())
+
+
+def test_the_table() -> None:
+    section = TEXT.partition("## The local server's bounds")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", section, re.MULTILINE))
+    one, two, none = (
+        f"{max_body_bytes(service_model(), operation) / MIB:g} MiB"
+        for operation in ("DetectFaces", "CompareFaces", "ListFaces")
+    )
+    connection, queue = BoundedConnection, Settings.of({}).queue
+    expected = {
+        "request head": f"{connection.max_head_bytes >> 10} KiB, {connection.head_timeout_s:g} s",
+        "trailers, and what surrounds chunks": f"{connection.max_head_bytes >> 10} KiB with the head",
+        "requests sent before the first is answered": f"{connection.max_waiting} waiting",
+        "an answer that waits to be read": (
+            f"{connection.min_read_bytes >> 10} KiB taken in {connection.read_timeout_s:g} s"
+        ),
+        "request body": (
+            f"{one}; CompareFaces {two}; without an image {none}; "
+            f"{bodies.IDLE_TIMEOUT_S:g} s without a byte, {bodies.BODY_TIMEOUT_S:g} s in all"
+        ),
+        "all bodies in memory": f"{MAX_BODIES_BYTES // MIB} MiB (bodies up to 256 KiB not counted)",
+        "inferences": f"as many as cores (`OPENREK_WORKERS`), {queue} waiting (`OPENREK_QUEUE`)",
+        "quick calls": f"{QUICK_THREADS} at once, {queue} waiting",
+        "requests; connections": f"{MAX_REQUESTS}; {server.MAX_CONNECTIONS}, or half of the open-files limit",
+        "idle connection": f"{server.KEEP_ALIVE_S} s",
+        "stop (SIGTERM, SIGINT)": f"{server.GRACEFUL_STOP_S} s for what is running",
+    }
+    assert {what: told.get(what) for what in expected} == expected
+    scans = "scans of a progressive JPEG"
+    assert told[scans].startswith(f"{MOST_SCANS}; all together {MOST_SCANNED_PX // 1_000_000:,} megapixels")
+    assert set(told) == {"what", scans, *expected}
+
+
+def test_what_is_told_elsewhere() -> None:
+    drained = f"up to {bodies.DRAIN_BYTES // MIB} MiB of the body are then read and thrown away for up to "
+    assert f"{drained}{bodies.DRAIN_TIMEOUT_S:g} s" in ONE_LINE
+    assert f"({MAX_BYTES >> 30} GiB in the local server)" in ONE_LINE
+    assert f"at {FOLD_BYTES // MIB} MiB or {FOLD_ENTRIES:,} entries" in ONE_LINE
+    assert f"at most every {functions.AGAIN_AFTER_S:g} s per collection and process" in ONE_LINE
+    assert f"begins no step in its last {on_upkeep.RESERVE_MS // 60_000} minutes" in ONE_LINE
