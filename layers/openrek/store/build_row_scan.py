@@ -50,7 +50,7 @@ def build(progress: Callable[[str], None], machines: Collection[tuple[str, str]]
 
 def _build(missing: dict[tuple[str, str], Path], scratch: Path, progress: Callable[[str], None]) -> None:
     progress(f"Installing the compiler {COMPILER} into a throw-away folder")
-    pip = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--only-binary", ":all:")
+    pip = ("-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--only-binary", ":all:")
     _python(*pip, "--target", str(scratch / "tools"), COMPILER)
     for (system, machine), path in missing.items():
         progress(f"Building the search kernel for {system} {machine}")
