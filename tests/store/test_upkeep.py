@@ -16,6 +16,7 @@ from openrek.store.eraser import FORGOTTEN_AFTER_S
 from openrek.store.faces import StoredFaces
 from openrek.store.heads import FOLD_BYTES, require_head
 from openrek.store.items import Items, Put
+from openrek.store.manifests import blob_name, uid_of
 from openrek.store.upkeep import Upkeep
 from openrek.store.verification import verify
 from tests.store.invariants import owned_items
@@ -163,3 +164,16 @@ def test_a_deleted_collection_whose_files_cannot_be_removed_holds_up_no_other(it
 
     assert {name.split("/")[0] for name in blobs.names()} == {blobs.uid.hex, kept.uid.hex}
     assert folded(items, kept) == [True]
+
+
+@pytest.mark.parametrize("bad", [1, 2])
+def test_stray_files_that_cannot_be_removed_hold_up_no_other(items: Items, bad: int) -> None:
+    blobs = Unreadable()
+    for number in (1, 2):
+        blobs.put(blob_name(UUID(int=number), 0, "segment"), b"x")
+    blobs.uid = UUID(int=bad)
+
+    with pytest.raises(PermissionError):
+        upkeep(items, blobs).sweep()
+
+    assert [uid_of(name) for name in blobs.names()] == [blobs.uid]
