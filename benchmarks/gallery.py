@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.store.row_scan import Block
-from openrek.store.sketches import LEAST_ROWS, fits, sketch_of
+from openrek.store.sketches import LazySketch
 
 ROWS_AT_ONCE = 50_000
 PHOTOS_OF_ONE = 10
@@ -26,8 +26,10 @@ def gallery(rows: int, dimensions: int, rng: np.random.Generator) -> Block:
         scales[part] = np.abs(vectors).max(axis=1) / np.float32(127)
         vectors /= scales[part, None]
         quantised[part] = np.clip(np.rint(vectors), -127, 127)
-    sketch = sketch_of(quantised) if fits(dimensions) and rows >= LEAST_ROWS else None
-    return Block(quantised, scales, rng.integers(0, 256, (rows, 16), dtype=np.uint8), None, 1.1, sketch)
+    sketch = LazySketch(quantised)
+    if sketch.claim():
+        sketch.make()
+    return Block(quantised, scales, rng.integers(0, 256, (rows, 16), dtype=np.uint8), None, 1.1, sketch.made)
 
 
 def parts(rows: int) -> Iterator[slice]:

@@ -1,6 +1,8 @@
 """Blobs in a dictionary, for tests that compact much and keep nothing; it passes the same suite as the real ones."""
 
 from collections.abc import Iterator
+from errno import EACCES
+from uuid import UUID
 
 from openrek.store.blobs import NAME, BlobExists, BlobMissing
 
@@ -31,6 +33,24 @@ class MemoryBlobs:
 
     def names(self, prefix: str = "") -> Iterator[str]:
         return iter(sorted(name for name in self._content if name.startswith(prefix)))
+
+
+class Unreadable(MemoryBlobs):
+    """Nothing of the collection `uid` can be read or removed."""
+
+    uid: UUID | None = None
+
+    def open(self, name: str) -> bytes:
+        self._refuse(name)
+        return super().open(name)
+
+    def delete(self, name: str) -> None:
+        self._refuse(name)
+        super().delete(name)
+
+    def _refuse(self, name: str) -> None:
+        if self.uid is not None and name.startswith(self.uid.hex):
+            raise PermissionError(EACCES, "Permission denied", name)
 
 
 def _check(name: str) -> None:

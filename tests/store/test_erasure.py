@@ -466,6 +466,37 @@ def test_who_is_refused_in_the_middle_is_told_to_finish(local: People) -> None:
     erased(local)
 
 
+def add_another(people: People, number: int) -> None:
+    people.add("bob", 1, first=number)
+
+
+def erase_first(people: People, number: int) -> None:
+    people.erasure.erase_external_image_id(people.collection, "x")
+    people.add("ada", 1, first=number, external="x")
+
+
+@pytest.mark.parametrize("meanwhile", [add_another, erase_first])
+def test_who_lost_every_race_in_the_middle_is_told_to_finish(
+    local: People, meanwhile: Callable[[People, int], None]
+) -> None:
+    local.add("ada", 3, external="x")
+    numbers = count(100)
+
+    def race(_: int) -> None:
+        if plan_items(local.items, local.collection):
+            meanwhile(local, next(numbers))
+
+    with pytest.raises(Conflict) as told:
+        StoredErasure(FaultyItems(local.items, before=race), pause=no_pause).erase_external_image_id(
+            local.collection, "x"
+        )
+
+    assert told.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+    assert local.erasure.erase_external_image_id(local.collection, "x").face_ids
+    assert next(numbers) > 107
+    sound(local)
+
+
 def test_a_plan_of_another_person_is_another_plan(local: People) -> None:
     """Two spellings never share a key: a user and an ExternalImageId of the same name, too."""
     keys = {

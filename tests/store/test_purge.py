@@ -26,7 +26,7 @@ from openrek.store.items import Delete, Items, Key, Put
 from openrek.store.manifests import blob_name
 from openrek.store.rebuilding import rebuild
 from openrek.store.sqlite_items import SqliteItems
-from openrek.store.table import deployment_key, user_key
+from openrek.store.table import deployment_key, log_key, user_key
 from openrek.store.upkeep import Upkeep
 from openrek.store.users import StoredUsers
 from openrek.store.vectors import quantise
@@ -293,8 +293,21 @@ def test_only_what_was_deleted_or_replaced_makes_a_wipe_due(
     store.items.close()
 
 
-def test_a_mended_user_makes_a_wipe_due(tmp_path: Path) -> None:
-    """Its old vector was that of other faces; no log tells of it."""
+def spoil_a_user(store: Store) -> None:
+    """Its vector is that of other faces; no log tells of it."""
+    found = store.items.get(user_key(_collection(store, "kept").uid, "ann"))
+    assert found is not None
+    store.items.transact([Put(found.key, {**found.attributes, "vector": bytes(127) + b"1"})])
+
+
+def leave_a_stray_entry(store: Store) -> None:
+    """Of no change; what it holds is nowhere else."""
+    at = head(store, "kept")
+    store.items.transact([Put(log_key(at.uid, at.seq + 1), {"writer": b"", "rows": [], "deleted": []})])
+
+
+@pytest.mark.parametrize("damage", [spoil_a_user, leave_a_stray_entry])
+def test_a_mended_collection_makes_a_wipe_due(tmp_path: Path, damage: Callable[[Store], None]) -> None:
     store = Store(tmp_path)
     kept = store.fill("kept", range(2), 4)
     users = StoredUsers(store.items, pause=no_pause)
@@ -302,9 +315,7 @@ def test_a_mended_user_makes_a_wipe_due(tmp_path: Path) -> None:
     users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, once=None)
     Upkeep(store.items, store.blobs, pause=no_pause).purge()
     assert wipe_if_due(store.items, clock=lambda: NOW_S)
-    found = store.items.get(user_key(kept.uid, "ann"))
-    assert found is not None
-    store.items.transact([Put(found.key, {**found.attributes, "vector": bytes(127) + b"1"})])
+    damage(store)
 
     rebuild(store.items, store.blobs, "kept", pause=no_pause)
 

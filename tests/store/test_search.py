@@ -32,7 +32,7 @@ from openrek.store.tables import Table, texts
 from openrek.store.upkeep import Upkeep
 from openrek.store.vectors import dequantise, quantise
 from tests.store.faults import FaultyItems
-from tests.store.memory_blobs import MemoryBlobs
+from tests.store.memory_blobs import MemoryBlobs, Unreadable
 from tests.store.synthetic import (
     Embedder,
     ids,
@@ -112,6 +112,30 @@ def test_a_large_segment_is_sketched_after_the_first_search_and_answers_stay_the
     index(items, now(items, collection), 1)  # a new snapshot has the same sketches
     assert answers(2, -1.0) == before[0]
     assert ordered == []
+
+    best = answers(1, -1.0)
+    sketch = searched._index.current(now(items, collection)).faces.sketches[0]
+    assert sketch is not None
+    assert sketch.made is not None
+    sketch.made.nibbles[5] ^= 0xFF
+    assert answers(1, -1.0)[0] != best[0], "a wrong sketch hides its row, so searches do read them"
+    assert answers(1, -1.0)[1] == best[1]
+
+
+def test_the_memory_of_sketches_is_counted(items: Items) -> None:
+    blobs = MemoryBlobs()
+    large, small = large_collection(items, blobs, LEAST_ROWS), new_collection(items, "small")
+    index(items, small, 1)
+    searched = StoredSearch(items, blobs, max_bytes=240 * LEAST_ROWS, later=lambda _: None)
+    searched.prepare(large)
+    for name in list(blobs.names()):
+        blobs.delete(name)
+    searched.prepare(large)  # it is in memory: about 200 bytes of each row, and 64 for its sketch
+
+    searched.prepare(now(items, small))
+
+    with pytest.raises(InternalServerError):
+        searched.prepare(large)
 
 
 def index(items: Items, collection: Collection, number: int, faces: int = 5) -> Sequence[Face]:
@@ -280,18 +304,20 @@ def test_a_collection_found_gone_leaves_memory(items: Items, collection: Collect
     assert kept() is None
 
 
-def test_a_damaged_collection_keeps_no_other_in_memory(items: Items) -> None:
+@pytest.mark.parametrize("bad_one", ["manifest", "segment", "nothing to be read"])
+def test_a_damaged_collection_keeps_no_other_in_memory(items: Items, bad_one: str) -> None:
     """Its segments are read in turn; the dead rows of the others leave memory all the same."""
-    blobs = MemoryBlobs()
+    blobs = Unreadable()
     found = Index(items, blobs)
     bad, good = (new_collection(items, name) for name in ("bad", "good"))
     for each in (bad, good):
         index(items, each, 1)
     kept = [vectors_of(items, found, each) for each in (bad, good)]
     Upkeep(items, blobs, pause=no_pause).purge()
-    (name,) = (name for name in blobs.names(bad.uid.hex) if name.endswith("manifest"))
-    blobs.delete(name)
-    blobs.put(name, b"no manifest")
+    for name in [name for name in blobs.names(bad.uid.hex) if name.endswith(bad_one)]:
+        blobs.delete(name)
+        blobs.put(name, b"damaged")
+    blobs.uid = bad.uid if bad_one == "nothing to be read" else None
 
     found.tidy()
     gc.collect()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from errno import EACCES
 from itertools import count
 from pathlib import Path
 from uuid import UUID
@@ -16,10 +15,11 @@ from openrek.store.eraser import FORGOTTEN_AFTER_S
 from openrek.store.faces import StoredFaces
 from openrek.store.heads import FOLD_BYTES, require_head
 from openrek.store.items import Items, Put
+from openrek.store.manifests import blob_name, uid_of
 from openrek.store.upkeep import Upkeep
 from openrek.store.verification import verify
 from tests.store.invariants import owned_items
-from tests.store.memory_blobs import MemoryBlobs
+from tests.store.memory_blobs import MemoryBlobs, Unreadable
 from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
 
 LATER_S = FORGOTTEN_AFTER_S + 1
@@ -45,24 +45,6 @@ def filled(items: Items, name: str, *, long: bool = True) -> Collection:
     if long:
         items.transact([Put(head.key, {**head.attributes(), "log_bytes": FOLD_BYTES})])
     return made
-
-
-class Unreadable(MemoryBlobs):
-    """Nothing of the collection `uid` can be read or removed."""
-
-    uid: UUID | None = None
-
-    def open(self, name: str) -> bytes:
-        self._check(name)
-        return super().open(name)
-
-    def delete(self, name: str) -> None:
-        self._check(name)
-        super().delete(name)
-
-    def _check(self, name: str) -> None:
-        if self.uid is not None and name.startswith(self.uid.hex):
-            raise PermissionError(EACCES, "Permission denied", name)
 
 
 def enough_after(calls: int) -> Callable[[], bool]:
@@ -147,7 +129,10 @@ def test_a_collection_whose_files_cannot_be_read_holds_up_no_other(items: Items)
     assert owned_items(items, gone) == 0
 
 
-def test_a_deleted_collection_whose_files_cannot_be_removed_holds_up_no_other(items: Items) -> None:
+@pytest.mark.parametrize("sweep", [Upkeep.sweep, lambda each: each.sweep_until(lambda: False)])
+def test_a_deleted_collection_whose_files_cannot_be_removed_holds_up_no_other(
+    items: Items, sweep: Callable[[Upkeep], object]
+) -> None:
     """Whichever of the two comes first."""
     blobs = Unreadable()
     both = [filled(items, name) for name in ("one", "two")]
@@ -157,9 +142,22 @@ def test_a_deleted_collection_whose_files_cannot_be_removed_holds_up_no_other(it
     blobs.uid = min(each.uid for each in both)
     kept = filled(items, "kept")
 
-    for sweep in (upkeep(items, blobs).sweep, lambda: upkeep(items, blobs).sweep_until(lambda: False)):
-        with pytest.raises(PermissionError):
-            sweep()
+    blobs.put(blob_name(UUID(int=1), 0, "segment"), b"a stray")
+    with pytest.raises(PermissionError):
+        sweep(upkeep(items, blobs))
 
     assert {name.split("/")[0] for name in blobs.names()} == {blobs.uid.hex, kept.uid.hex}
     assert folded(items, kept) == [True]
+
+
+@pytest.mark.parametrize("bad", [1, 2])
+def test_stray_files_that_cannot_be_removed_hold_up_no_other(items: Items, bad: int) -> None:
+    blobs = Unreadable()
+    for number in (1, 2):
+        blobs.put(blob_name(UUID(int=number), 0, "segment"), b"x")
+    blobs.uid = UUID(int=bad)
+
+    with pytest.raises(PermissionError):
+        upkeep(items, blobs).sweep()
+
+    assert [uid_of(name) for name in blobs.names()] == [blobs.uid]

@@ -417,6 +417,24 @@ def test_faces_that_join_another_user_meanwhile_stay_with_it(local: People) -> N
     sound(local)
 
 
+def test_a_call_that_is_done_is_not_refused_for_the_names_that_it_leaves(local: People) -> None:
+    """They go with the next change of their faces."""
+    local.per_commit = 2
+    faces = local.add("ann", 5)
+    local.user("ann-smith", faces)
+    busy = FaultyItems(local.items)
+    busy.choose = lambda _: Fault.NONE if local.members("ann-smith") else Fault.CONTENDED
+
+    over = StoredUsers(busy, faces_per_commit=2, pause=no_pause)
+    answer = over.disassociate(local.collection, "ann-smith", [face.face_id for face in faces], None)
+
+    assert len(answer.changed) == 5
+    assert naming(local, "face", "ann-smith") == 3
+    local.user("bob", faces)
+    assert naming(local, "face", "ann-smith") == 0
+    sound(local)
+
+
 def naming(people: People, kind: str, name: str) -> int:
     return sum(name in repr(item) for item in everything(people.items, owned(people.collection.uid, kind)))
 

@@ -172,6 +172,12 @@ def test_claims_of_a_client_that_died_are_forgotten(full: People) -> None:
     assert void_claims(full) == 2
     before = full.owners()
 
+    busy = FaultyItems(full.items)
+    busy.choose = lambda _: Fault.CONTENDED if full.head.seq > seq else Fault.NONE
+    seq = full.head.seq
+    rebuild(busy, full.blobs, "people", pause=no_pause)
+    assert void_claims(full) == 2, "for another time"
+
     rebuild(full.items, full.blobs, "people", pause=no_pause)
 
     assert void_claims(full) == 0

@@ -4,7 +4,7 @@ It may run at any time, in several processes at once, and be killed at any point
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 from uuid import UUID
 
@@ -72,7 +72,11 @@ class Eraser:
             if not page.more:
                 break
             cursor = page.rows[-1].key.sort
-        removed += self._sweep_blobs(enough)
+        for uid in self._strays(enough):
+            try:
+                removed += self._erase_blobs(uid, enough)
+            except OSError as error:
+                failed.append(error)
         if failed:
             raise failed[0]
         return removed
@@ -90,14 +94,11 @@ class Eraser:
         self._items.transact([Delete(line.key)])
         return removed + 1
 
-    def _sweep_blobs(self, enough: Callable[[], bool]) -> int:
-        """Blobs whose uid has no line any more: a compactor was suspended while its collection was erased."""
-        uids = {uid_of(name) for name in self._blobs.names()} - {None}
-        return sum(
-            self._erase_blobs(uid, enough)
-            for uid in uids
-            if uid and not enough() and self._items.get(uid_key(uid)) is None
-        )
+    def _strays(self, enough: Callable[[], bool]) -> Iterator[UUID]:
+        """Uids that have blobs but no line any more: a compactor was suspended while its collection was erased."""
+        for uid in {uid for name in self._blobs.names() if (uid := uid_of(name)) is not None}:
+            if not enough() and self._items.get(uid_key(uid)) is None:
+                yield uid
 
     def _erase_blobs(self, uid: UUID, enough: Callable[[], bool]) -> int:
         removed = 0

@@ -106,11 +106,11 @@ class StoredErasure:
     def _stop_adding(self, uid: UUID, external_image_id: str) -> None:
         """What calls wrote ahead for pictures with that id goes; those that are still at work begin anew, as if they
         came after the erasure. Raises PlanLost."""
+        first = f"{external_image_id}/"
         for item in plans_of(self._items, uid):
             if item.attributes["kind"] == "index":
                 plan = plan_from(item)
-                pictures = {face.attributes["picture"] for face in self._plans.staged(plan)}
-                if any(picture.startswith(f"{external_image_id}/") for picture in pictures):
+                if any(face.attributes["picture"].startswith(first) for face in self._plans.staged(plan)):
                     self._plans.clear(plan)
 
     def _erase(self, collection: Collection, fresh: Plan) -> Erased:

@@ -102,17 +102,15 @@ class Memberships:
             raise InternalServerError(reason="The user has a face that is not there; `openrek verify` says more.")
         return found
 
-    def release(self, collection: Collection, face_ids: Sequence[UUID], user_id: str | None = None) -> None:
-        """Claims for `user_id`, or for anybody, that no user makes good leave the faces: their names are forgotten.
+    def release(self, collection: Collection, face_ids: Sequence[UUID]) -> None:
+        """Claims that no user makes good leave the faces: their names are forgotten.
 
         Each commit moves the head, so that a call which counts on its claims looks again. Raises what a commit raises.
         """
 
         def prepare(part: Sequence[UUID], head: Head) -> Change[None]:
-            found = [face for face in self.faces(head, part).values() if face is not None and is_void(face)]
-            return Change(
-                None, writes=hand_over([face for face in found if user_id in (None, face.attributes["claim"])], None)
-            )
+            found = self.faces(head, part).values()
+            return Change(None, writes=hand_over([face for face in found if face is not None and is_void(face)], None))
 
         for start in range(0, len(face_ids), FACES_PER_RELEASE):
             self._commits.commit(collection, partial(prepare, face_ids[start : start + FACES_PER_RELEASE]))

@@ -104,11 +104,8 @@ class Plans:
         # A chunk that lost a race to the same plan's other caller is as good as ours; one that lost to anything else
         # shows here.
         stored: list[FaceRow] = []
-        for start in range(0, len(rows), FACES_PER_CHUNK):
-            found = self._items.read(
-                [face_key(collection.uid, i) for i in plan.face_ids[start : start + FACES_PER_CHUNK]]
-            )
-            stored += [face_row(item.attributes) for item in found if item is not None]
+        for chunk in _chunks(plan):
+            stored += [face_row(item.attributes) for item in self._items.read(chunk) if item is not None]
         if len(stored) != len(rows):
             raise PlanLost
         return stored

@@ -151,9 +151,8 @@ class SqliteItems:
 
     def forgotten(self) -> int:
         """How many transactions removed what must not stay in the file either; it does, in parts, until a wipe."""
-        for (times,) in self._connection().execute("SELECT times FROM forgotten"):
-            return int(times)
-        return 0
+        times: int = self._connection().execute("SELECT times FROM forgotten").get
+        return times
 
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file itself, at most ten sentences."""
@@ -230,7 +229,7 @@ def _keep_private(path: Path) -> None:
     A file that is there is never opened: to close it would drop the locks that SQLite may hold on it in this process.
     """
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        path.touch(0o600, exist_ok=False)
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
         with suppress(FileNotFoundError):
             path.with_name(name).chmod(0o600)

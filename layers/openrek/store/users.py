@@ -97,7 +97,7 @@ class StoredUsers:
             return self._regroup(user, None, verdict, owner=None, room=self._room(once))
 
         self._commit(collection, once, prepare)
-        self._release(collection, user_id, late)
+        self._release(collection, late)
 
     def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:
         def gather(newest: int | None) -> Page[UserEntry]:
@@ -147,13 +147,13 @@ class StoredUsers:
             return self._regroup(user, user.with_members(members), verdict, owner=None, room=self._room(once))
 
         answer = self._commit(collection, once, prepare)
-        self._release(collection, user_id, answer.changed[self._room(once) :])
+        self._release(collection, answer.changed[self._room(once) :])
         return answer
 
-    def _release(self, collection: Collection, user_id: str, late: Sequence[UUID]) -> None:
+    def _release(self, collection: Collection, late: Sequence[UUID]) -> None:
         """The faces that there was no room for are nobody's now, but their claims spell the user's name."""
         with suppress(Refusal):  # the call is done; what is left goes with the next change of the face
-            self._memberships.release(collection, late, user_id)
+            self._memberships.release(collection, late)
 
     def _require(self, head: Head, user_id: str) -> StoredUser:
         user = self._memberships.user(head, user_id)
