@@ -81,7 +81,7 @@ class OpenCollection:
 
 
 def in_a_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="openrek-reopen", daemon=True).start()
+    threading.Thread(target=work, name="openrek-later", daemon=True).start()
 
 
 class Index:
