@@ -25,6 +25,7 @@ TARGETS: Final = {
 """(system, machine) -> the compiler's name for it."""
 
 _OPTIONS: Final = ("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-ffreestanding")
+_STDERR: Final = 2
 _LIBRARY: Final = {"linux": ("-shared", "-fPIC", "-s", "-nostdlib"), "macos": ("-shared", "-fPIC", "-s")}
 """On Linux no C library is linked, so it does not matter which one there is."""
 
@@ -36,7 +37,8 @@ class ScanBuildError(Exception):
 def build(progress: Callable[[str], None], machines: Collection[tuple[str, str]] = ()) -> list[Path]:
     """The libraries for these (system, machine) of TARGETS, by default for this one; builds those that are missing.
 
-    Processes that build at the same time take turns, and a file appears only when it is whole. Raises ScanBuildError.
+    Processes that build at the same time take turns, and a file appears only when it is whole. What the tools print,
+    progress bar and all, goes to the standard error: the standard output is the caller's. Raises ScanBuildError.
     """
     wanted = {machine: library_path(*machine) for machine in machines or (this_machine(),)}
     BUILT.mkdir(exist_ok=True)
@@ -69,6 +71,6 @@ def _build(missing: dict[tuple[str, str], Path], scratch: Path, progress: Callab
 
 
 def _python(*arguments: str, **environ: str) -> None:
-    command = [sys.executable, *arguments]
-    if subprocess.run(command, env={**os.environ, **environ}, check=False).returncode != 0:  # noqa: S603
+    command, surroundings = [sys.executable, *arguments], {**os.environ, **environ}
+    if subprocess.run(command, env=surroundings, stdout=_STDERR, check=False).returncode != 0:  # noqa: S603
         raise ScanBuildError(f"`{' '.join(arguments[1:3])}` failed (its own message is above).")
