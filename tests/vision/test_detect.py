@@ -196,9 +196,38 @@ def test_the_coarse_picture_is_the_mean_of_the_fine_one(photos: dict[str, bytes]
     assert not coarse[0, :, :, width:].any()
 
 
+@pytest.mark.parametrize("source", [(600, 400), (450, 640), (320, 213), (1020, 765)])
+def test_the_coarse_picture_of_an_enlarged_one_has_a_share_of_every_pixel(
+    photos: dict[str, bytes], source: tuple[int, int]
+) -> None:
+    """Each in the mean within which its middle lies."""
+    picture = opened(photos["coffee.png"]).resize(source)
+
+    fine, coarse = detect.tensors(picture)
+
+    assert (fine == enlarged_tensor(picture, detect.searched_size(source))).all()
+    width, height = (-(-side // 4) for side in detect.searched_size(source))
+    expected = plain(picture)
+    for axis, target in ((1, height), (2, width)):
+        side = expected.shape[axis]
+        starts = numpy.searchsorted((2 * numpy.arange(side) + 1) * target, 2 * side * numpy.arange(target), "right")
+        counts = numpy.diff(starts, append=side).reshape((-1, 1) if axis == 1 else -1)
+        expected = numpy.add.reduceat(expected, starts, axis) / counts
+    assert numpy.abs(coarse[0, :, :height, :width] - expected).max() <= 1
+    assert not coarse[0, :, height:].any()
+    assert not coarse[0, :, :, width:].any()
+
+
+@pytest.mark.parametrize("longest", [None, 1000, 900, 800])
 @pytest.mark.parametrize("name", ["obama.jpg", "obama2.jpg"])
-def test_faces_of_dithered_pictures_are_found(reader: FaceReader, photos: dict[str, bytes], name: str) -> None:
-    dithered = opened(photos[name]).convert("1").convert("RGB")
+def test_faces_of_dithered_pictures_are_found(
+    reader: FaceReader, photos: dict[str, bytes], name: str, longest: int | None
+) -> None:
+    """Those that are enlarged too."""
+    picture = opened(photos[name])
+    if longest is not None:
+        picture.thumbnail((longest, longest))
+    dithered = picture.convert("1").convert("RGB")
 
     found = detect.detect(reader.session("yunet"), dithered)
 

@@ -16,7 +16,7 @@ from onnxruntime import InferenceSession
 from PIL import Image
 
 from openrek.vision.arrays import Floats
-from openrek.vision.resample import COARSER, enlarged_tensor, reduced_tensor, reduced_tensors
+from openrek.vision.resample import COARSER, coarse_size, enlarged_tensor, reduced_tensor, reduced_tensors
 
 LONGEST_SIDE_PX = 1280
 LEAST_ENLARGEMENT = 1.25
@@ -63,11 +63,13 @@ def searched_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def tensors(image: Image.Image) -> tuple[Floats, Floats]:
-    """What is searched finely and, COARSER times smaller, coarsely."""
+    """What is searched finely and, COARSER times smaller, coarsely. That is of means of all pixels: fewer samples would
+    lose the faces of dithered pictures."""
     size = searched_size(image.size)
     if size[0] <= image.width:
         return reduced_tensors(image, size)
-    return enlarged_tensor(image, size), reduced_tensor(image, (-(-size[0] // COARSER), -(-size[1] // COARSER)))
+    small = coarse_size(size)
+    return enlarged_tensor(image, size), reduced_tensor(image.resize(small, Image.Resampling.BOX), small)
 
 
 def search(session: InferenceSession, tensor: Floats) -> Found:

@@ -6,6 +6,7 @@ RGB picture is an array of lists of four bytes, a list a pixel. It does so if th
 """
 
 import ctypes
+from collections.abc import Callable
 
 import numpy
 from PIL import Image
@@ -28,8 +29,20 @@ _pointer_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char
 
 
 def words(image: Image.Image) -> Words:
-    """A copy of the pixels [H, W] of an RGB picture. Pillow holds four bytes a pixel: the cheapest form to take out."""
+    """The pixels [H, W] of an RGB picture, to be read only: where they lie if that can be, else a copy."""
+    lent = lent_words(image)
+    if lent is not None:
+        return lent
     return numpy.frombuffer(image.tobytes("raw", "RGBX"), "<i4").reshape(image.height, image.width)
+
+
+def lines_of(image: Image.Image) -> Callable[[int, int], Words]:
+    """What gives the pixels of some lines of an RGB picture, from one to before another, and copies no more than those
+    of one that is not lent."""
+    lent = lent_words(image)
+    if lent is not None:
+        return lambda first, end: lent[first:end]
+    return lambda first, end: words(image.crop((0, first, image.width, end)))
 
 
 def lent_words(image: Image.Image) -> Words | None:

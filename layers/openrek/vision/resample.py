@@ -6,15 +6,16 @@ detector finds the same faces with the same scores as after an area filter, in a
 bilinear, in float32. Both go strip by strip, each from the picture to the tensors while it is in the cache.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy
 from numpy.typing import NDArray
 from PIL import Image
 
 from openrek.vision.arrays import Floats, Words
-from openrek.vision.pixels import lent_words, words
+from openrek.vision.pixels import lent_words, lines_of, words
 
 STEP_PX = 32
 COARSER = 4
@@ -24,6 +25,7 @@ _TALL_STRIP_PX = 128
 _COLUMNS = 64  # blocks of a product: small enough to skip most zeros, large enough to be worth a call,
 _ROWS = 16  # and below the size from which OpenBLAS wakes other threads, two times 2^18 multiplications
 _LOW_7_BITS = 0x7F7F7F7F
+_Number = TypeVar("_Number", bound=numpy.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Block:
     target: slice
     source: slice
     weights: Floats
+
+
+def coarse_size(size: tuple[int, int]) -> tuple[int, int]:
+    """COARSER times smaller than a (width, height), upwards."""
+    return -(-size[0] // COARSER), -(-size[1] // COARSER)
 
 
 def reduced_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
@@ -45,55 +52,60 @@ def reduced_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
 
 def reduced_tensors(image: Image.Image, size: tuple[int, int]) -> tuple[Floats, Floats]:
     """The picture at a smaller or its own (width, height), and COARSER times smaller still: the means of 4 x 4 pixels,
-    beyond the picture's edge as at its last line. Fewer of them would lose the faces of dithered pictures."""
-    width, height = size
-    fine, coarse_size = _empty(size), (-(-width // COARSER), -(-height // COARSER))
-    coarse, sums = _empty(coarse_size), numpy.empty((coarse_size[1], coarse_size[0] * COARSER), numpy.uint64)
+    beyond the picture's edge as at its last line."""
+    small = coarse_size(size)
+    fine, coarse = _empty(size), _empty(small)
     for top, pixels in _strips(image, size):
-        _unpack(pixels, fine[0, :, top:, :width])
-        lines = _sums_of_lines(pixels)
-        sums[top // COARSER :][: len(lines), :width] = lines
-    sums[:, width:] = sums[:, width - 1 : width]
-    whole = sums[:, ::COARSER].copy()
-    for place in range(1, COARSER):
-        whole += sums[:, place::COARSER]
-    channels = whole.view(numpy.uint16)
-    for plane, channel in zip(coarse[0], (2, 1, 0), strict=True):
-        numpy.divide(channels[:, channel::4], numpy.float32(COARSER**2), out=plane[: len(whole), : coarse_size[0]])
+        _unpack(pixels, fine[0, :, top:, : size[0]])
+        _average(pixels, coarse[0, :, top // COARSER :, : small[0]])
     return fine, coarse
 
 
 def enlarged_tensor(image: Image.Image, size: tuple[int, int]) -> Floats:
     """The picture, of at least 2 x 2 pixels, at a larger or its own (width, height)."""
-    tensor = _empty(size)
+    tensor, lines = _empty(size), lines_of(image)
     columns = [*_blocks(image.width, size[0], range(0, size[0], _COLUMNS))]
     for top in range(0, size[1], _TALL_STRIP_PX):
-        _enlarge(image, size, top, columns, tensor[0, :, top : min(top + _TALL_STRIP_PX, size[1]), : size[0]])
+        rows = [*_blocks(image.height, size[1], range(top, min(top + _TALL_STRIP_PX, size[1]), _ROWS))]
+        pixels = lines(rows[0].source.start, rows[-1].source.stop)
+        _enlarge(pixels, rows, columns, tensor[0, :, :, : size[0]])
     return tensor
 
 
 def _strips(image: Image.Image, size: tuple[int, int]) -> Iterator[tuple[int, Words]]:
     """The picture at a smaller or its own (width, height): the row at which each strip begins, and its words."""
-    width, height = size
+    lines = lines_of(image) if size == image.size else _reduced_lines_of(image, size)
+    for top in range(0, size[1], _STRIP_PX):
+        yield top, lines(top, min(top + _STRIP_PX, size[1]))
+
+
+def _reduced_lines_of(image: Image.Image, size: tuple[int, int]) -> Callable[[int, int], Words]:
+    """As `lines_of`, of the picture at a smaller (width, height)."""
     lent = lent_words(image)
-    columns = [((numpy.arange(width) + place) * (image.width / width)).astype(numpy.intp) for place in _PLACES]
-    for top in range(0, height, _STRIP_PX):
-        rows = range(top, min(top + _STRIP_PX, height))
-        if size == image.size:
-            yield top, words(image.crop((0, top, width, rows.stop))) if lent is None else lent[top : rows.stop]
-        elif lent is None:
-            yield top, _mean(*(_taken(image, size, rows, place) for place in _PLACES))
-        else:
-            lines = [((numpy.array(rows) + place) * (image.height / height)).astype(numpy.intp) for place in _PLACES]
-            yield top, _mean(*(lent.take(y, axis=0).take(x, axis=1) for y, x in zip(lines, columns, strict=True)))
+    if lent is None:
+        return lambda first, end: _mean(*(_transformed(image, size, first, end, place) for place in _PLACES))
+    columns, rows = (
+        [((numpy.arange(length) + place) * (side / length)).astype(numpy.intp) for place in _PLACES]
+        for length, side in zip(size, image.size, strict=True)
+    )
+
+    def lines(first: int, end: int) -> Words:
+        return _mean(*(_taken(lent, y[first:end], x) for y, x in zip(rows, columns, strict=True)))
+
+    return lines
 
 
-def _taken(image: Image.Image, size: tuple[int, int], rows: range, place: float) -> Words:
-    """Rows of the picture at a smaller (width, height): the pixels at `place` 0..1 on the diagonals, where Pillow does
+def _taken(pixels: Words, rows: NDArray[numpy.intp], columns: NDArray[numpy.intp]) -> Words:
+    """Where they cross. None is outside: "wrap" is only the mode that checks them most cheaply."""
+    return pixels.take(rows, axis=0, mode="wrap").take(columns, axis=1, mode="wrap")
+
+
+def _transformed(image: Image.Image, size: tuple[int, int], first: int, end: int, place: float) -> Words:
+    """Lines of the picture at a smaller (width, height): the pixels at `place` 0..1 on the diagonals, where Pillow does
     not lend them; takes twice the time."""
     across, down = image.width / size[0], image.height / size[1]
-    affine = (across, 0, (place - 0.5) * across, 0, down, (rows.start + place - 0.5) * down)
-    return words(image.transform((size[0], len(rows)), Image.Transform.AFFINE, affine, Image.Resampling.NEAREST))
+    affine = (across, 0, (place - 0.5) * across, 0, down, (first + place - 0.5) * down)
+    return words(image.transform((size[0], end - first), Image.Transform.AFFINE, affine, Image.Resampling.NEAREST))
 
 
 def _mean(first: Words, second: Words) -> Words:
@@ -105,36 +117,21 @@ def _mean(first: Words, second: Words) -> Words:
     return mean
 
 
-def _sums_of_lines(pixels: Words) -> NDArray[numpy.uint64]:
-    """[H, W] -> [ceil(H / 4), W]: of each COARSER lines, 16 bits a channel. What is missing at the end is as the last
-    one."""
-    missing = -len(pixels) % COARSER
-    if missing:
-        pixels = numpy.concatenate([pixels, numpy.repeat(pixels[-1:], missing, axis=0)])
-    channels = pixels.view(numpy.uint8).reshape(-1, COARSER, 4 * pixels.shape[1])
-    sums = channels[:, 0].astype(numpy.uint16)
-    for line in range(1, COARSER):
-        sums += channels[:, line]
-    return sums.view(numpy.uint64)
-
-
-def _enlarge(image: Image.Image, size: tuple[int, int], top: int, columns: list[Block], strip: Floats) -> None:
-    """Fill the strip, which begins at row `top`, with the picture at a larger (width, height).
+def _enlarge(pixels: Words, rows: list[Block], columns: list[Block], planes: Floats) -> None:
+    """Words [H, W] that begin at the first source row of `rows` -> those rows of float32 [3, .., ..], blue first.
 
     Blocks of columns, then of rows, are products with the weights of their taps: BLAS multiplies by the many zeros
     faster than numpy gathers and blends. The blocks are too small for BLAS to wake other threads.
     """
-    rows = [*_blocks(image.height, size[1], range(top, top + strip.shape[1], _ROWS))]
-    first, end = rows[0].source.start, rows[-1].source.stop
-    pixels = words(image.crop((0, first, image.width, end)))
-    planes = numpy.empty((3, *pixels.shape), numpy.float32)
-    _unpack(pixels, planes)
-    wide = numpy.empty((3, len(pixels), size[0]), numpy.float32)
+    first = rows[0].source.start
+    narrow = numpy.empty((3, *pixels.shape), numpy.float32)
+    _unpack(pixels, narrow)
+    wide = numpy.empty((3, len(pixels), planes.shape[2]), numpy.float32)
     for block in columns:
-        numpy.matmul(planes[:, :, block.source], block.weights.T, out=wide[:, :, block.target])
+        numpy.matmul(narrow[:, :, block.source], block.weights.T, out=wide[:, :, block.target])
     for block in rows:
         between = wide[:, block.source.start - first : block.source.stop - first]
-        numpy.matmul(block.weights, between, out=strip[:, block.target.start - top : block.target.stop - top])
+        numpy.matmul(block.weights, between, out=planes[:, block.target])
 
 
 def _blocks(source: int, target: int, starts: range) -> Iterator[Block]:
@@ -162,3 +159,21 @@ def _unpack(pixels: Words, planes: Floats) -> None:
     for plane, bits in zip(planes, (16, 8, 0), strict=True):
         numpy.bitwise_and(numpy.right_shift(pixels, bits, out=channel) if bits else pixels, 255, out=channel)
         plane[: len(pixels)] = channel
+
+
+def _average(pixels: Words, planes: Floats) -> None:
+    """Words [H, W] -> the first ceil(H / 4) rows of float32 [3, .., ceil(W / 4)], blue first: the means of 4 x 4."""
+    pixels = _filled(pixels, 0)
+    channels = pixels.view(numpy.uint8).reshape(-1, COARSER, 4 * pixels.shape[1])
+    lines = _filled(channels.sum(axis=1, dtype=numpy.uint16).view(numpy.uint64), 1)
+    sums = lines[:, ::COARSER].copy()
+    for place in range(1, COARSER):
+        sums += lines[:, place::COARSER]  # four channels at once, of 16 bits each
+    blue_first = sums.view(numpy.uint16).reshape(*sums.shape, 4)[:, :, 2::-1].transpose(2, 0, 1)
+    numpy.divide(blue_first, numpy.float32(COARSER**2), out=planes[:, : len(sums)])
+
+
+def _filled(array: NDArray[_Number], axis: int) -> NDArray[_Number]:
+    """With the last of an axis repeated until there is a multiple of COARSER."""
+    missing = -array.shape[axis] % COARSER
+    return numpy.concatenate([array, array.take([-1] * missing, axis)], axis) if missing else array
