@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from openrek.runtime.failure import Failure
 from openrek.runtime.shown import shown
 
 if TYPE_CHECKING:
@@ -56,22 +57,19 @@ def asking(endpoint_url: str | None, *, connections: int = 4, extended: bool = F
     try:
         yield connect(url, connections=connections, extended=extended)
     except CALL_FAILED as error:
-        raise click.ClickException(shown(explain(error, url))) from None
-    except OSError as error:
-        named = error.filename and error.strerror
-        raise click.ClickException(shown(f"{error.filename}: {error.strerror}" if named else str(error))) from None
-    except ValueError as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(explain(error, url)) from None
+    except (OSError, ValueError) as error:
+        raise Failure(error) from None
 
 
 def photo_bytes(photo: Path) -> bytes:
-    """The photo as the API takes it, smaller where it must be. Raises ClickException."""
+    """The photo as the API takes it, smaller where it must be. Raises Failure."""
     from openrek.runtime.photo_files import UnreadablePhoto, fit, read_named
 
     try:
         return fit(read_named(photo)).image
     except UnreadablePhoto as error:
-        raise click.ClickException(shown(f"{photo}: {error}")) from None
+        raise Failure(f"{photo}: {error}") from None
 
 
 def print_json(answer: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from openrek.runtime.asking import asking, collection_option, endpoint_option, json_option, print_json
+from openrek.runtime.failure import Failure
 from openrek.runtime.shown import shown
 
 SDK_MODELS = Path("~/.aws/models")
@@ -59,7 +60,7 @@ def extensions(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sdk_extras(), "utf-8")
     except OSError as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(error) from None
     click.echo(shown(f"Wrote {path}."))
 
 

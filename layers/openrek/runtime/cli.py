@@ -12,6 +12,7 @@ from rich.console import Console
 
 from openrek.runtime import beyond_commands, search_commands, users_commands
 from openrek.runtime.asking import asking, endpoint_option
+from openrek.runtime.failure import Failure
 from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
 from openrek.runtime.private import private_files
@@ -71,7 +72,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
         with private_files():
             serving.serve(settings, host, port, _announce, keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(error) from None
 
 
 def _announce(url: str) -> None:
@@ -93,8 +94,8 @@ def weights(check: bool) -> None:
             build_weights.build(folder, console.print)
         zoo.check(folder)
     except (SettingsError, zoo.WeightsError) as error:
-        raise click.ClickException(shown(str(error))) from None
-    click.echo(f"The model files in {folder} are complete and right.")
+        raise Failure(error) from None
+    click.echo(shown(f"The model files in {folder} are complete and right."))
 
 
 @main.command()
@@ -112,7 +113,7 @@ def kernel() -> None:
     try:
         (path,) = build_row_scan.build(Console(stderr=True).print)
     except build_row_scan.ScanBuildError as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(error) from None
     click.echo(f"The search kernel is {path.name}.")
 
 
