@@ -4,6 +4,8 @@ import gc
 import http.client
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +19,7 @@ from openrek.domain.caller import Caller
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
 from openrek.runtime.local_app import QUICK_THREADS
-from openrek.runtime.server import listener, room_for_connections
+from openrek.runtime.server import listener
 from openrek.wire.http import HttpRequest
 from tests.support.server import HEALTHY, stub_server
 
@@ -291,14 +293,25 @@ def test_what_all_bodies_hold_is_bounded_before_they_come(server: tuple[str, int
 
 
 def test_requests_are_counted_before_anything_is_read(server: tuple[str, int]) -> None:
-    if room_for_connections() < 1100:
-        pytest.skip("this machine allows too few open files")
     sent = head("Host: localhost", "Content-Length: 2")
     with ExitStack() as stack:
         for _ in range(1024):
             stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
         assert soon(lambda: b"1024 requests are already being answered." in first_answer(server, sent))
     assert soon(lambda: call(server)[0] == 200)
+
+
+ROOM = """
+import resource
+from openrek.runtime.server import room_for_connections
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 1000))
+print(room_for_connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_the_server_lets_itself_open_as_many_files_as_it_may() -> None:
+    told = subprocess.run([sys.executable, "-c", ROOM], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert told == "500 1000 1000\n"
 
 
 def first_answer(server: tuple[str, int], sent: bytes) -> bytes:
