@@ -16,6 +16,7 @@ from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets
 from openrek.runtime.adapters import Adapters, bind, needs
 from openrek.runtime.folder_buckets import FolderBuckets
+from openrek.runtime.keys_ssm import SsmKeys
 from openrek.runtime.once import Once
 from openrek.runtime.s3_buckets import S3Buckets
 from openrek.runtime.settings import AwsSettings, Settings, SettingsError
@@ -32,6 +33,8 @@ from openrek.store.upkeep import Upkeep
 from openrek.vision.zoo import WeightsError
 from openrek.wire.sigv4 import SigV4
 from tests.store.synthetic import Embedder, new_collection, picture, slots
+from tests.support.aws import LocalAws
+from tests.support.signing import new_key, signed
 
 
 def settings(data: Path | None, aws: AwsSettings | None = None) -> Settings:
@@ -135,6 +138,17 @@ def test_where_an_upkeep_function_is_named_long_logs_are_told(region: None) -> N
 def test_a_deployed_function_without_keys_answers_nobody() -> None:
     with pytest.raises(SettingsError, match=r"^OPENREK_KEYS is missing"):
         Adapters(settings(None, replace(AWS, keys=None))).authenticate()
+
+
+def test_whoever_signs_is_of_the_account_that_the_deployment_is_in(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
+    key = new_key()
+    SsmKeys(AWS.keys, client=aws.ssm()).add(key)
+    parts = Adapters(settings(None, replace(AWS, account="123456789012")))
+    assert parts.authenticate()(signed(key)).account == "123456789012"
+    parts.close()
 
 
 def test_two_places_for_the_data_are_refused(tmp_path: Path) -> None:
