@@ -189,6 +189,9 @@ def test_searches_keep_as_many_collections_as_the_settings_allow(
         adapters.search().prepare(require_head(adapters.items(), made).collection())
 
     assert open_collections() - before == kept
+    adapters.collections().delete("three")
+    adapters.sweep()
+    assert open_collections() - before == kept - 1, "what was deleted leaves memory"
     adapters.close()
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
@@ -21,7 +21,7 @@ from openrek.runtime.health import Health
 from openrek.runtime.local_app import QUICK_THREADS
 from openrek.runtime.server import listener
 from openrek.wire.http import HttpRequest
-from tests.support.server import HEALTHY, stub_server
+from tests.support.server import HEALTHY, soon, stub_server
 
 AWS_JSON = "application/x-amz-json-1.1"
 LIMIT = 15 * 1024 * 1024 // 2
@@ -359,15 +359,6 @@ def test_the_body_of_a_client_that_left_is_not_kept_until_its_turn(server: tuple
 def bodies(size: int) -> int:
     """How many requests with a body of this size this process holds."""
     return sum(isinstance(each, HttpRequest) and len(each.body) == size for each in gc.get_objects())
-
-
-def soon(happens: Callable[[], bool]) -> bool:
-    deadline_s = time.monotonic() + 10
-    while not happens():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_stopping_finishes_what_is_running(stubs: Stubs) -> None:

@@ -132,6 +132,13 @@ def test_what_goes_wrong_elsewhere_is_shown_too(run, tmp_path: Path) -> None:
         assert (result.exit_code, printed(result)) == (1, f"Error: {why}\n")
 
 
+def test_so_are_questions_and_arguments_that_cannot_be(run, photo: Path) -> None:
+    asked = printed(run("erase", "-c", "people", "--user", "\x1b[1m", input="n\n"))
+    assert asked.startswith(r"Erase \x1b[1m from people? ")
+    nowhere = run("search", photo, "-c", "people", "--picture", photo.parent / "\x1b[1m" / "found.png")
+    assert rf"there is no folder {photo.parent}/\x1b[1m." in printed(nowhere)
+
+
 def test_patterns_of_keys_are_shown_too(run, tmp_path: Path) -> None:
     at = ("--file", tmp_path / "keys.json")
     created = run("keys", "create", "--allow", "Detect*", "--object", "photos/\u202egpj.\x9b1m", *at)
