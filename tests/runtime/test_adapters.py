@@ -16,6 +16,7 @@ from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets
 from openrek.runtime.adapters import Adapters, bind, needs
 from openrek.runtime.folder_buckets import FolderBuckets
+from openrek.runtime.keys_ssm import SsmKeys
 from openrek.runtime.once import Once
 from openrek.runtime.s3_buckets import S3Buckets
 from openrek.runtime.settings import AwsSettings, Settings, SettingsError
@@ -32,6 +33,8 @@ from openrek.store.upkeep import Upkeep
 from openrek.vision.zoo import WeightsError
 from openrek.wire.sigv4 import SigV4
 from tests.store.synthetic import Embedder, new_collection, picture, slots
+from tests.support.aws import LocalAws
+from tests.support.signing import new_key, signed
 
 
 def settings(data: Path | None, aws: AwsSettings | None = None) -> Settings:
@@ -137,6 +140,17 @@ def test_a_deployed_function_without_keys_answers_nobody() -> None:
         Adapters(settings(None, replace(AWS, keys=None))).authenticate()
 
 
+def test_whoever_signs_is_of_the_account_that_the_deployment_is_in(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
+    key = new_key()
+    SsmKeys(AWS.keys, client=aws.ssm()).add(key)
+    parts = Adapters(settings(None, replace(AWS, account="123456789012")))
+    assert parts.authenticate()(signed(key)).account == "123456789012"
+    parts.close()
+
+
 def test_two_places_for_the_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^OPENREK_DATA and OPENREK_TABLE name two places"):
         Adapters(settings(tmp_path, AWS))
@@ -175,6 +189,9 @@ def test_searches_keep_as_many_collections_as_the_settings_allow(
         adapters.search().prepare(require_head(adapters.items(), made).collection())
 
     assert open_collections() - before == kept
+    adapters.collections().delete("three")
+    adapters.sweep()
+    assert open_collections() - before == kept - 1, "what was deleted leaves memory"
     adapters.close()
 
 

@@ -1,17 +1,20 @@
 """What a client may send around bodies, and how fast it must read, through real sockets."""
 
+import gc
+import http.client
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from openrek.domain.caller import Caller
 from openrek.runtime.connection import BoundedConnection
-from tests.support.server import stub_server
+from tests.support.server import soon, stub_server
 
 ANSWER_BYTES = 3 * 1024 * 1024
 Address = tuple[str, int]
@@ -86,6 +89,7 @@ def sent_until_closed(server: Address, first: bytes, then: bytes, most_bytes: in
 
 
 FACES = b'{"CollectionId": "staff"}'
+TOKEN = b'{"NextToken": "one"}'
 MOST = 64 * 1024 * 1024
 FIELD = b"a: " + b"b" * 60000 + b"\r\n"
 CHUNKED = request("ListCollections", "Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n", sized=False)
@@ -124,6 +128,21 @@ def test_some_requests_may_be_sent_before_the_first_is_answered(server: Address,
         assert received(connection).count(b"HTTP/1.1 200 ") == 10
 
 
+def test_a_connection_is_not_used_up_by_many_requests(server: Address) -> None:
+    with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
+        connection.connect()
+        connection.auto_open = 0
+        for _ in range(20):
+            assert health(connection, Padding="x" * 8000) == 200
+
+
+def test_what_follows_the_last_request_of_a_connection_does_no_harm(server: Address) -> None:
+    last = request("ListCollections", "Connection: close", body=TOKEN)
+    with socket.create_connection(server, timeout=30) as connection:
+        connection.sendall(last + b"\r\nnonsense")
+        assert b'["one"]' in received(connection)
+
+
 def test_requests_without_end_are_cut_off_when_none_is_answered(server: Address, stubs: Stubs) -> None:
     assert sent_until_closed(server, IMAGE, request("ListCollections") * 100, MOST) < MOST
     assert stubs.answered == 0
@@ -136,6 +155,39 @@ def test_a_client_that_does_not_read_is_hung_up_on(server: Address, line: str) -
         connection.sendall(request("ListFaces", line, body=FACES))
         time.sleep(5 * Watched.read_timeout_s)
         assert len(received(connection)) < ANSWER_BYTES
+
+
+class Eager(Watched):
+    min_read_bytes = 2 * 1024 * 1024
+
+
+def test_a_client_that_reads_too_slowly_is_hung_up_on(stubs: Stubs) -> None:
+    with stub_server({"ListFaces": stubs.list_faces}, connection=Eager) as server, slow_reader(server) as connection:
+        connection.sendall(request("ListFaces", "Connection: close", body=FACES))
+        taken = 0
+        while piece := connection.recv(64 * 1024):
+            taken += len(piece)
+            time.sleep(0.05)
+    assert taken < ANSWER_BYTES
+
+
+def test_a_connection_that_ended_is_forgotten(server: Address) -> None:
+    with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
+        assert health(connection) == 200
+        assert connections() == 1
+    assert soon(lambda: connections() == 0)
+
+
+def health(connection: http.client.HTTPConnection, **headers: str) -> int:
+    connection.request("GET", "/health", headers=headers)
+    with connection.getresponse() as answer:
+        answer.read()
+        return answer.status
+
+
+def connections() -> int:
+    gc.collect()
+    return sum(isinstance(each, Watched) for each in gc.get_objects())
 
 
 def test_a_client_that_reads_slowly_gets_all(server: Address) -> None:
@@ -159,7 +211,6 @@ def slow_reader(server: Address) -> socket.socket:
 
 
 OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk")
-TOKEN = b'{"NextToken": "one"}'
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import gc
 import http.client
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
@@ -17,9 +19,9 @@ from openrek.domain.caller import Caller
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
 from openrek.runtime.local_app import QUICK_THREADS
-from openrek.runtime.server import listener, room_for_connections
+from openrek.runtime.server import listener
 from openrek.wire.http import HttpRequest
-from tests.support.server import HEALTHY, stub_server
+from tests.support.server import HEALTHY, soon, stub_server
 
 AWS_JSON = "application/x-amz-json-1.1"
 LIMIT = 15 * 1024 * 1024 // 2
@@ -291,14 +293,25 @@ def test_what_all_bodies_hold_is_bounded_before_they_come(server: tuple[str, int
 
 
 def test_requests_are_counted_before_anything_is_read(server: tuple[str, int]) -> None:
-    if room_for_connections() < 1100:
-        pytest.skip("this machine allows too few open files")
     sent = head("Host: localhost", "Content-Length: 2")
     with ExitStack() as stack:
         for _ in range(1024):
             stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
         assert soon(lambda: b"1024 requests are already being answered." in first_answer(server, sent))
     assert soon(lambda: call(server)[0] == 200)
+
+
+ROOM = """
+import resource
+from openrek.runtime.server import room_for_connections
+resource.setrlimit(resource.RLIMIT_NOFILE, (200, 1000))
+print(room_for_connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+
+
+def test_the_server_lets_itself_open_as_many_files_as_it_may() -> None:
+    told = subprocess.run([sys.executable, "-c", ROOM], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert told == "500 1000 1000\n"
 
 
 def first_answer(server: tuple[str, int], sent: bytes) -> bytes:
@@ -346,15 +359,6 @@ def test_the_body_of_a_client_that_left_is_not_kept_until_its_turn(server: tuple
 def bodies(size: int) -> int:
     """How many requests with a body of this size this process holds."""
     return sum(isinstance(each, HttpRequest) and len(each.body) == size for each in gc.get_objects())
-
-
-def soon(happens: Callable[[], bool]) -> bool:
-    deadline_s = time.monotonic() + 10
-    while not happens():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def test_stopping_finishes_what_is_running(stubs: Stubs) -> None:

@@ -171,6 +171,9 @@ def test_export_and_import(run: Run, tmp_path: Path) -> None:
 def test_paths_are_shown_as_they_are(run: Run, tmp_path: Path) -> None:
     told = run("export", tmp_path / "[bold]\x1b[1m:smile:.npz", "-c", "people").output
     assert told.splitlines()[-1] == f"15 faces of people are in {tmp_path}/[bold]\\x1b[1m:smile:.npz."
+    unwritten = run("export", tmp_path / "\x1b[1m" / "x.npz", "-c", "people").output.splitlines()[-1]
+    assert unwritten.startswith(f"Error: {tmp_path}/\\x1b[1m/")
+    assert unwritten.endswith(": No such file or directory")
     nowhere = run("verify", "--data", tmp_path / "[/x]\x1b[1m").output
     assert nowhere == f"Error: There is no store in the folder {tmp_path}/[/x]\\x1b[1m.\n"
 

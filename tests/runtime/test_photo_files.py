@@ -13,14 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from openrek.runtime.photo_files import MAX_BYTES, UnreadablePhoto, find_photos, fit, pixels, read_named
-from tests.support.variants import DAMAGED_EXIF, TURNED, jpeg, png_header, saved, with_exif
+from tests.support.variants import DAMAGED_EXIF, ORIENTATION, TURNED, jpeg, png_header, saved, with_exif
 
 
 def noise(width: int, height: int, kind: str, mode: str = "RGB") -> bytes:
     pixels = random.Random(1).randbytes(width * height * len(mode))
-    out = io.BytesIO()
-    Image.frombytes(mode, (width, height), pixels).save(out, kind, quality=97)
-    return out.getvalue()
+    return saved(Image.frombytes(mode, (width, height), pixels), kind, quality=97)
 
 
 def test_a_photo_that_fits_is_sent_as_it_is() -> None:
@@ -42,19 +40,18 @@ def test_a_large_photo_is_sent_smaller(kind: str, mode: str) -> None:
 
 
 def test_a_long_photo_is_sent_smaller_whatever_its_bytes() -> None:
-    out = io.BytesIO()
-    Image.new("RGB", (12_000, 1200), "white").save(out, "PNG")
-    with Image.open(io.BytesIO(fit(out.getvalue()).image)) as photo:
+    content = saved(Image.new("RGB", (12_000, 1200), "white"), "PNG")
+    with Image.open(io.BytesIO(fit(content).image)) as photo:
         assert max(photo.size) <= 10_000
 
 
-def test_a_turned_photo_stays_upright() -> None:
-    out = io.BytesIO()
+@pytest.mark.parametrize(("kind", "turned"), [("JPEG", True), ("PNG", False)])
+def test_a_turned_jpeg_stays_upright_and_a_png_is_never_turned_just_as_on_the_server(kind: str, turned: bool) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (12_000, 1200), "white").save(out, "JPEG", exif=exif)
-    with Image.open(io.BytesIO(fit(out.getvalue()).image)) as photo:
-        assert photo.height > photo.width
+    exif[ORIENTATION] = 6
+    content = saved(Image.new("RGB", (12_000, 1200), "white"), kind, exif=exif)
+    with Image.open(io.BytesIO(fit(content).image)) as photo:
+        assert (photo.height > photo.width) is turned
 
 
 @pytest.mark.parametrize("error", DAMAGED_EXIF)
@@ -63,15 +60,6 @@ def test_a_photo_with_damaged_exif_is_sent_smaller_and_upright(error: str) -> No
     with Image.open(io.BytesIO(fit(content).image)) as photo:
         assert photo.height > photo.width
     assert pixels(content).size == (1200, 12_000)
-
-
-def test_a_png_is_never_turned_just_as_the_server_never_turns_one() -> None:
-    out = io.BytesIO()
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", (12_000, 1200), "white").save(out, "PNG", exif=exif)
-    with Image.open(io.BytesIO(fit(out.getvalue()).image)) as photo:
-        assert photo.width > photo.height
 
 
 def test_what_is_no_photo_is_left_to_the_server_while_it_fits() -> None:
@@ -90,9 +78,7 @@ def test_a_large_damaged_photo_is_refused() -> None:
 
 def test_a_large_png_without_its_palette_is_refused() -> None:
     """Pillow asserts that there is one."""
-    out = io.BytesIO()
-    Image.effect_noise((12_000, 100), 80).convert("P").save(out, "PNG", transparency=0)
-    content = out.getvalue()
+    content = saved(Image.effect_noise((12_000, 100), 80).convert("P"), "PNG", transparency=0)
     at = content.index(b"PLTE") - 4
     length = int.from_bytes(content[at : at + 4], "big") + 12
     with pytest.raises(UnreadablePhoto, match="damaged"):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from openrek.runtime.stopping import signals_to
 from tests.support.server import ServerProcess, client
 
 
@@ -87,6 +88,18 @@ def test_so_does_one_that_comes_while_models_are_loaded(
         server.send_signal(number)
         _, errors = server.communicate(timeout=40)
     assert (server.returncode, errors) == (0, "")
+
+
+def test_signals_go_again_where_they_went() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    outer: list[int] = []
+    inner: list[int] = []
+    with signals_to(lambda number, _: outer.append(number)):
+        with signals_to(lambda number, _: inner.append(number)):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+    assert (inner, outer) == ([signal.SIGINT], [signal.SIGTERM])
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 
 def test_what_runs_when_the_signal_comes_is_finished(

@@ -117,6 +117,35 @@ def test_what_a_server_says_is_shown_too(run, photo: Path) -> None:
     assert (result.exit_code, printed(result)) == (1, f"Error: {SHOWN} (No.)\n")
 
 
+def test_what_goes_wrong_elsewhere_is_shown_too(run, tmp_path: Path) -> None:
+    odd, seen = tmp_path / "[bold]\x1b[1m", rf"{tmp_path}/[bold]\x1b[1m"
+    odd.write_bytes(b"")
+    for arguments, why in (
+        (("keys", "revoke", "\x1b[1m", "--file", tmp_path / "keys.json"), r"There is no access key \x1b[1m."),
+        (
+            ("keys", "list", "--file", odd / "keys.json"),
+            f"The key file {seen}/keys.json cannot be read: Not a directory.",
+        ),
+        (("extensions", odd / "models"), f"{seen}/models/rekognition/2016-06-27: Not a directory"),
+    ):
+        result = run(*arguments)
+        assert (result.exit_code, printed(result)) == (1, f"Error: {why}\n")
+
+
+def test_so_are_questions_and_arguments_that_cannot_be(run, photo: Path) -> None:
+    asked = printed(run("erase", "-c", "people", "--user", "\x1b[1m", input="n\n"))
+    assert asked.startswith(r"Erase \x1b[1m from people? ")
+    nowhere = run("search", photo, "-c", "people", "--picture", photo.parent / "\x1b[1m" / "found.png")
+    assert rf"there is no folder {photo.parent}/\x1b[1m." in printed(nowhere)
+
+
+def test_patterns_of_keys_are_shown_too(run, tmp_path: Path) -> None:
+    at = ("--file", tmp_path / "keys.json")
+    created = run("keys", "create", "--allow", "Detect*", "--object", "photos/\u202egpj.\x9b1m", *at)
+    assert r"with photos/\u202egpj.\x9b1m. The secret" in printed(created)
+    assert r"with photos/\u202egpj.\x9b1m, created" in printed(run("keys", "list", *at))
+
+
 @given(st.text())
 def test_printable_text_is_left_alone_and_all_other_is_escaped(text: str) -> None:
     told = shown(text)

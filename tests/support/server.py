@@ -117,3 +117,13 @@ def stub_server(
         thread.join(timeout=60)
         app.close()
         assert not thread.is_alive()
+
+
+def soon(happens: Callable[[], bool]) -> bool:
+    """Whether it does within 10 s."""
+    deadline_s = time.monotonic() + 10
+    while not happens():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.02)
+    return True

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from openrek.runtime.failure import Failure
 from openrek.runtime.shown import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
-ENDPOINT_HELP = "Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
-
-endpoint_option = click.option("--endpoint-url", help=ENDPOINT_HELP)
+endpoint_option = click.option(
+    "--endpoint-url", help="Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
+)
 collection_option = click.option("--collection", "-c", required=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
 photo_argument = click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -47,40 +48,28 @@ picture_option = click.option(
 
 
 @contextmanager
-def asking(endpoint_url: str | None, *, extended: bool = False) -> Iterator["RekognitionClient"]:
+def asking(endpoint_url: str | None, *, connections: int = 4, extended: bool = False) -> Iterator["RekognitionClient"]:
     """A client of the server that is meant, if `extended` with openrek's own operations. What goes wrong becomes one
     sentence and exit code 1."""
-    from openrek.runtime.endpoint import connect, endpoint
+    from openrek.runtime.endpoint import CALL_FAILED, connect, endpoint, explain
 
     url = endpoint(endpoint_url)
-    with plain_errors(url):
-        yield connect(url, extended=extended)
-
-
-@contextmanager
-def plain_errors(url: str) -> Iterator[None]:
-    """What can go wrong outside of us becomes one sentence and exit code 1."""
-    from openrek.runtime.endpoint import CALL_FAILED, explain
-
     try:
-        yield
+        yield connect(url, connections=connections, extended=extended)
     except CALL_FAILED as error:
-        raise click.ClickException(shown(explain(error, url))) from None
-    except OSError as error:
-        named = error.filename and error.strerror
-        raise click.ClickException(shown(f"{error.filename}: {error.strerror}" if named else str(error))) from None
-    except ValueError as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(explain(error, url)) from None
+    except (OSError, ValueError) as error:
+        raise Failure(error) from None
 
 
 def photo_bytes(photo: Path) -> bytes:
-    """The photo as the API takes it, smaller where it must be. Raises ClickException."""
+    """The photo as the API takes it, smaller where it must be. Raises Failure."""
     from openrek.runtime.photo_files import UnreadablePhoto, fit, read_named
 
     try:
         return fit(read_named(photo)).image
     except UnreadablePhoto as error:
-        raise click.ClickException(shown(f"{photo}: {error}")) from None
+        raise Failure(f"{photo}: {error}") from None
 
 
 def print_json(answer: Mapping[str, Any]) -> None:

@@ -1,68 +1,14 @@
-"""The commands for what Rekognition has not: they need an openrek server."""
+"""`openrek erase`, which needs an openrek server, and `openrek extensions`: for what Rekognition has not."""
 
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from openrek.runtime.asking import (
-    asking,
-    collection_option,
-    endpoint_option,
-    json_option,
-    photo_argument,
-    photo_bytes,
-    picture_option,
-    print_json,
-)
-from openrek.runtime.shown import line, shown
+from openrek.runtime.asking import asking, collection_option, endpoint_option, json_option, print_json
+from openrek.runtime.failure import Failure
+from openrek.runtime.shown import shown
 
 SDK_MODELS = Path("~/.aws/models")
-
-
-@click.command("search-all")
-@photo_argument
-@collection_option
-@click.option("--users", is_flag=True, help="Find users too.")
-@click.option("--max-matches", default=3, show_default=True, type=click.IntRange(1, 50), help="For each face.")
-@click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
-@endpoint_option
-@json_option
-@picture_option
-def search_all(
-    photo: Path,
-    collection: str,
-    users: bool,
-    max_matches: int,
-    threshold: float,
-    endpoint_url: str | None,
-    as_json: bool,
-    picture: Path | None,
-) -> None:
-    """Find every face of PHOTO in a collection."""
-    from openrek.runtime import searching_all
-
-    console = Console(stderr=as_json)
-    with asking(endpoint_url, extended=True) as rekognition:
-        image = photo_bytes(photo)
-        answer = rekognition.search_all_faces_by_image(  # type: ignore[attr-defined]
-            CollectionId=collection,
-            Image={"Bytes": image},
-            Include=["FACES", "USERS"] if users else ["FACES"],
-            MaxFaces=max_matches,
-            MaxUsers=max_matches,
-            FaceMatchThreshold=threshold,
-            UserMatchThreshold=threshold,
-        )
-        if as_json:
-            print_json(answer)
-        elif answer["SearchedFaces"]:
-            console.print(searching_all.table(answer))
-        else:
-            console.print("No face was found in the photo.")
-        if picture:
-            searching_all.save_picture(image, answer, picture)
-            console.print(line(f"Picture: {picture}"), soft_wrap=True)
 
 
 @click.command()
@@ -114,8 +60,8 @@ def extensions(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(sdk_extras(), "utf-8")
     except OSError as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(error) from None
     click.echo(shown(f"Wrote {path}."))
 
 
-COMMANDS = (search_all, erase, extensions)
+COMMANDS = (erase, extensions)

@@ -10,23 +10,13 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from openrek.runtime import beyond_commands, users_commands
-from openrek.runtime.asking import (
-    ENDPOINT_HELP,
-    asking,
-    collection_option,
-    endpoint_option,
-    json_option,
-    photo_argument,
-    photo_bytes,
-    picture_option,
-    plain_errors,
-    print_json,
-)
+from openrek.runtime import beyond_commands, search_commands, users_commands
+from openrek.runtime.asking import asking, endpoint_option
+from openrek.runtime.failure import Failure
 from openrek.runtime.keys_commands import keys as keys_command
 from openrek.runtime.maintenance_commands import COMMANDS
 from openrek.runtime.private import private_files
-from openrek.runtime.shown import line, shown
+from openrek.runtime.shown import shown
 from openrek.runtime.stopping import end_at_once, signals_to
 
 if TYPE_CHECKING:
@@ -82,7 +72,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
         with private_files():
             serving.serve(settings, host, port, _announce, keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(error) from None
 
 
 def _announce(url: str) -> None:
@@ -104,8 +94,8 @@ def weights(check: bool) -> None:
             build_weights.build(folder, console.print)
         zoo.check(folder)
     except (SettingsError, zoo.WeightsError) as error:
-        raise click.ClickException(shown(str(error))) from None
-    click.echo(f"The model files in {folder} are complete and right.")
+        raise Failure(error) from None
+    click.echo(shown(f"The model files in {folder} are complete and right."))
 
 
 @main.command()
@@ -123,14 +113,14 @@ def kernel() -> None:
     try:
         (path,) = build_row_scan.build(Console(stderr=True).print)
     except build_row_scan.ScanBuildError as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(error) from None
     click.echo(f"The search kernel is {path.name}.")
 
 
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--collection", "-c", required=True, help="Collection id; created when it is missing.")
-@click.option("--endpoint-url", help=ENDPOINT_HELP)
+@endpoint_option
 @click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64), help="Photos at once.")
 @click.option(
     "--id-from",
@@ -149,53 +139,20 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
     with 1 if any photo failed.
     """
     from openrek.runtime import index_report
-    from openrek.runtime.endpoint import connect, endpoint
 
-    url = endpoint(endpoint_url)
-    with plain_errors(url), private_files():
-        journals = Path(click.get_app_dir("openrek")) / "indexed"
-        failed = index_report.run(
-            connect(url, connections=jobs), folder, collection, journals, jobs=jobs, id_from=id_from, again=again
-        )
+    journals = Path(click.get_app_dir("openrek")) / "indexed"
+    with asking(endpoint_url, connections=jobs) as rekognition, private_files():
+        failed = index_report.run(rekognition, folder, collection, journals, jobs=jobs, id_from=id_from, again=again)
     sys.exit(1 if failed else 0)
 
 
-@main.command()
-@photo_argument
-@collection_option
-@endpoint_option
-@click.option("--max-faces", default=10, show_default=True, type=click.IntRange(1, 4096))
-@click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
-@json_option
-@picture_option
-def search(
-    photo: Path,
-    collection: str,
-    endpoint_url: str | None,
-    max_faces: int,
-    threshold: float,
-    as_json: bool,
-    picture: Path | None,
-) -> None:
-    """Find the largest face of PHOTO in a collection."""
-    from openrek.runtime import searching
-
-    console = Console(stderr=as_json)
-    with asking(endpoint_url) as rekognition:
-        image = photo_bytes(photo)
-        answer = searching.search(rekognition, image, collection, limit=max_faces, threshold_pct=threshold)
-        if as_json:
-            print_json(answer)
-        elif answer["FaceMatches"]:
-            console.print(searching.table(answer))
-        else:
-            console.print(line(f"No face in {collection} is at least {threshold:g} similar."))
-        if picture:
-            searching.save_picture(rekognition, image, answer, picture)
-            console.print(line(f"Picture: {picture}"), soft_wrap=True)
-
-
-for command in (*COMMANDS, *users_commands.COMMANDS, *beyond_commands.COMMANDS, keys_command):
+for command in (
+    *COMMANDS,
+    *search_commands.COMMANDS,
+    *users_commands.COMMANDS,
+    *beyond_commands.COMMANDS,
+    keys_command,
+):
     main.add_command(command)
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from openrek.runtime.failure import Failure
+from openrek.runtime.shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -83,11 +86,11 @@ def create(
         permissions = Permissions(allow, collections, objects)
         key = new_access_key(permissions, now_s=now_s, expires_s=now_s + days * DAY_S if days else None, note=note)
     except ValueError as error:
-        raise click.ClickException(str(error)) from None
+        raise Failure(error) from None
     _require_operations(allow)
     with _store(data, file, ssm) as store:
         store.add(key)
-    click.echo(f"# {_described(key)}. The secret is shown only now.")
+    click.echo(shown(f"# {_described(key)}. The secret is shown only now."))
     click.echo(f"export AWS_ACCESS_KEY_ID={key.key_id}")
     click.echo(f"export AWS_SECRET_ACCESS_KEY={key.secret}")
     click.echo("unset AWS_SESSION_TOKEN")
@@ -99,7 +102,8 @@ def list_(data: Path, file: Path | None, ssm: str | None) -> None:
     """Show the keys, without their secrets."""
     with _store(data, file, ssm) as store:
         for key in store.listed():
-            click.echo(f"{_described(key)}, created {_day(key.created_s)}" + (f": {key.note}" if key.note else ""))
+            note = f": {key.note}" if key.note else ""
+            click.echo(shown(f"{_described(key)}, created {_day(key.created_s)}{note}"))
 
 
 @keys.command()
@@ -114,18 +118,18 @@ def revoke(key_id: str, data: Path, file: Path | None, ssm: str | None) -> None:
 
     with _store(data, file, ssm) as store:
         if not KEY_ID.fullmatch(key_id) or not store.remove(key_id):
-            raise click.ClickException(f"There is no access key {key_id}.")
+            raise Failure(f"There is no access key {key_id}.")
     click.echo(f"Revoked {key_id}.")
 
 
 def _require_operations(patterns: tuple[str, ...]) -> None:
-    """A pattern that no operation has is a mistake. Raises ClickException."""
+    """A pattern that no operation has is a mistake. Raises Failure."""
     from openrek.domain.permissions import Permissions
     from openrek.wire.model import service_model
 
     for pattern in patterns:
         if not any(map(Permissions((pattern,)).allow, service_model().operations)):
-            raise click.ClickException(f"Rekognition has no operation {pattern}.")
+            raise Failure(f"Rekognition has no operation {pattern}.")
 
 
 def _described(key: "AccessKey") -> str:
@@ -155,4 +159,4 @@ def _store(data: Path, file: Path | None, ssm: str | None) -> Iterator["KeyStore
     try:
         yield SsmKeys(ssm) if ssm else FileKeys(file or data / DEFAULT_NAME)
     except (SettingsError, BadKey, BotoCoreError, ClientError) as error:
-        raise click.ClickException(str(error)) from None
+        raise Failure(error) from None

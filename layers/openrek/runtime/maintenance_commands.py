@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from openrek.runtime.failure import Failure
 from openrek.runtime.private import private_files
-from openrek.runtime.shown import shown
 
 if TYPE_CHECKING:
     from openrek.runtime.adapters import Adapters
@@ -118,18 +118,18 @@ def _store(data: Path, *, create: bool = False) -> Iterator["Adapters"]:
     from openrek.store.upkeep import DAMAGED
 
     if not create and not (data / "items.sqlite3").is_file():
-        raise click.ClickException(shown(f"There is no store in the folder {data}."))
+        raise Failure(f"There is no store in the folder {data}.")
     try:
         with private_files(), closing(Adapters(replace(Settings.of(os.environ), data=data))) as adapters:
             yield adapters
     except Refusal as refusal:
-        raise click.ClickException(shown(refusal.reason or str(refusal))) from None
+        raise Failure(refusal.reason or str(refusal)) from None
     except DAMAGED as error:
         told = f"The store is damaged ({error}); `openrek verify` says more, `openrek verify --rebuild` may mend it."
-        raise click.ClickException(shown(told)) from None
+        raise Failure(told) from None
     except (Contended, ConditionFailed, OutcomeUnknown) as error:
-        raise click.ClickException(f"The store is too busy ({error}); try again.") from None
+        raise Failure(f"The store is too busy ({error}); try again.") from None
     except (SettingsError, UnusableStore, BadArchive, NotExported, BadFaces, WritersBusy, OSError) as error:
-        raise click.ClickException(shown(str(error))) from None
+        raise Failure(error) from None
     except apsw.Error as error:
-        raise click.ClickException(shown(f"The database in {data} cannot be used: {error}.")) from None
+        raise Failure(f"The database in {data} cannot be used: {error}.") from None

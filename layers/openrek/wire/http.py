@@ -8,8 +8,7 @@ from dataclasses import dataclass
 class HttpRequest:
     """`path` is as on the request line, percent-encoded and with its query, if there is one.
 
-    `headers` are as `headers_of` gives them. `body` is as it came, at most
-    `max_body_bytes` long.
+    `headers` are as `headers_of` gives them. `body` is as it came, at most `max_body_bytes` long.
     """
 
     method: str

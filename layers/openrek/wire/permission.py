@@ -15,13 +15,15 @@ from openrek.domain.permissions import TOUCH_NO_COLLECTION
 from openrek.wire.model import Model
 
 RESOURCES = ("CollectionId", "ResourceArn")
-OBJECTS = ("S3Object",)
+OBJECT = "S3Object"
+KINDS = (*RESOURCES, OBJECT)
 SERVICE = "rekognition"
 
 
 def require_permission(model: Model, operation: str, arguments: dict[str, Any], caller: Caller) -> None:
     """Raises AccessDenied, or InvalidS3Object for an object, as if there were none. `arguments` are validated."""
-    resources = list(_found(model, RESOURCES, model.operations[operation], arguments))
+    found = list(_found(model, model.operations[operation], arguments))
+    resources = [each for each in found if each[0] in RESOURCES]
     needed = [operation]
     if operation == "CreateCollection" and arguments.get("Tags"):
         needed.append("TagResource")  # as AWS asks
@@ -36,27 +38,27 @@ def require_permission(model: Model, operation: str, arguments: dict[str, Any], 
             raise _denied(
                 caller, operation, _shown([(kind, value)], caller), "Its collection patterns do not include this one."
             )
-    for _, named in _found(model, OBJECTS, model.operations[operation], arguments):
-        if not caller.permissions.read(named.get("Bucket", ""), named.get("Name", "")):
+    for kind, value in found:
+        if kind == OBJECT and not caller.permissions.read(value.get("Bucket", ""), value.get("Name", "")):
             raise InvalidS3Object(
                 reason=f"The object patterns of the access key {caller.key_id} do not include this object."
             )
 
 
-def _found(model: Model, kinds: tuple[str, ...], name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """(kind, value) for each member or shape of that name, going only where the model says one can be."""
+def _found(model: Model, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """(one of KINDS, value) for each member or shape of that name, going only where the model says one can be."""
     shape = model.shapes[name]
     parts: list[tuple[str, str, Any]] = []
     if shape.kind == "structure":
         parts = [(member, part, value[member]) for member, part in shape.members.items() if member in value]
-    elif shape.kind == "list" and (shape.member in kinds or model.shapes[shape.member].kind != "string"):
+    elif shape.kind == "list" and (shape.member in KINDS or model.shapes[shape.member].kind != "string"):
         parts = [("", shape.member, item) for item in value]
     for member, part, item in parts:
-        kind = member if member in kinds else part
-        if kind in kinds:
+        kind = member if member in KINDS else part
+        if kind in KINDS:
             yield kind, item
         else:
-            yield from _found(model, kinds, part, item)
+            yield from _found(model, part, item)
 
 
 def _shown(resources: list[tuple[str, str]], caller: Caller) -> str:
