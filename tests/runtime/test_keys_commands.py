@@ -97,18 +97,19 @@ def test_another_file(run: Run, tmp_path: Path) -> None:
 
 
 def test_keys_in_the_parameter_store(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = "/openrek/commands/keys"  # AWS is one for all tests of a process
     with local_aws() as aws:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
-        created = run(*CREATE, "--ssm", "/openrek/main/keys")
+        created = run(*CREATE, "--ssm", prefix)
         found = EXPORTED.fullmatch(created.stdout)
         assert found is not None, created.output
         key_id, secret = found.groups()
-        key = SsmKeys("/openrek/main/keys", client=aws.ssm()).find(key_id)
+        key = SsmKeys(prefix, client=aws.ssm()).find(key_id)
         assert key is not None
         assert key.secret == secret
-        assert run("list", "--ssm", "/openrek/main/keys").stdout.startswith(f"{key_id} may Search* ListFaces")
-        assert run("revoke", key_id, "--ssm", "/openrek/main/keys").exit_code == 0
-        assert SsmKeys("/openrek/main/keys", client=aws.ssm()).listed() == []
+        assert run("list", "--ssm", prefix).stdout.startswith(f"{key_id} may Search* ListFaces")
+        assert run("revoke", key_id, "--ssm", prefix).exit_code == 0
+        assert SsmKeys(prefix, client=aws.ssm()).listed() == []
         wrong = run("list", "--ssm", "keys")
         assert wrong.output.startswith("Error: 'keys' is no prefix of SSM parameters")
 
