@@ -102,6 +102,13 @@ def stub_server(
 ) -> Iterator[tuple[str, int]]:
     """Host and port of the real HTTP server over stub operations; `more` is for LocalApp."""
     app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue, signatures=signatures, **more)
+    with app_server(app, connection) as address:
+        yield address
+
+
+@contextmanager
+def app_server(app: LocalApp, connection: type[BoundedConnection] = BoundedConnection) -> Iterator[tuple[str, int]]:
+    """Host and port of the real HTTP server over an application, which is closed in the end."""
     bound = listener("127.0.0.1", 0)
     server = LocalServer(app.asgi, connection=connection)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
