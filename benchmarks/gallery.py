@@ -10,6 +10,12 @@ from openrek.store.sketches import LazySketch
 
 ROWS_AT_ONCE = 50_000
 PHOTOS_OF_ONE = 10
+COPY_OF_EVERY = 50
+"""A row is so often the same as the one before it, so that there are ties."""
+
+SPARE = 8
+"""Rows that are looked at beyond the best ones: some may be as good as the last."""
+
 NOISE = 0.7
 """Two photos of one person have a cosine of about 1 / (1 + NOISE**2) = 0.67."""
 
@@ -26,6 +32,9 @@ def gallery(rows: int, dimensions: int, rng: np.random.Generator) -> Block:
         scales[part] = np.abs(vectors).max(axis=1) / np.float32(127)
         vectors /= scales[part, None]
         quantised[part] = np.clip(np.rint(vectors), -127, 127)
+    copied = slice(1, None, COPY_OF_EVERY)
+    originals = slice(0, rows - 1, COPY_OF_EVERY)
+    quantised[copied], scales[copied] = quantised[originals], scales[originals]
     sketch = LazySketch(quantised)
     if sketch.claim():
         sketch.make()
@@ -52,17 +61,22 @@ def new_photos(block: Block, count: int, rng: np.random.Generator) -> list[NDArr
 
 
 def brute_force(block: Block, queries: list[NDArray[np.float32]], top: int) -> list[tuple[list[int], list[float]]]:
-    """For each query the best rows and their float64 scores on the stored vectors, ties by id."""
+    """For each query the best rows of the stored vectors and their scores, ties by id: found in float64, then scored in
+    integers, from the query in multiples of 2**-40, so that equal rows have equal scores wherever they lie."""
     wide = np.stack(queries, axis=1).astype(np.float64)
     rows, scores = np.empty((len(queries), 0), np.intp), np.empty((len(queries), 0))
     for part in parts(len(block.scales)):
         found = ((block.vectors[part].astype(np.float64) @ wide) * block.scales[part, None]).T
-        best = np.argpartition(-found, min(top, found.shape[1] - 1))[:, : top + 1]
+        near = min(top + SPARE, found.shape[1])
+        best = np.argpartition(-found, near - 1)[:, :near]
         rows = np.concatenate([rows, part.start + best], axis=1)
         scores = np.concatenate([scores, np.take_along_axis(found, best, 1)], axis=1)
     truth = []
     for number in range(len(queries)):
-        high, low = block.ids[rows[number]].view(">u8").reshape(-1, 2).T
-        order = np.lexsort((low, high, -scores[number]))[:top]
-        truth.append((rows[number][order].tolist(), scores[number][order].tolist()))
+        near = rows[number][np.argsort(-scores[number])[: top + SPARE]]
+        fixed = np.rint(wide[:, number] * 2.0**40).astype(np.int64)
+        exact = (block.vectors[near].astype(np.int64) @ fixed).astype(np.float64) / 2.0**40 * block.scales[near]
+        high, low = block.ids[near].view(">u8").reshape(-1, 2).T
+        order = np.lexsort((low, high, -exact))[:top]
+        truth.append((near[order].tolist(), exact[order].tolist()))
     return truth

@@ -17,10 +17,12 @@ PAUSE_S = 0.1
 
 @dataclass(frozen=True)
 class Result:
-    """Median times in ms by number of threads, and the mean share of the true rows that were found."""
+    """Median times in ms by number of threads, the mean share of the true rows that were found, and whether each time
+    they were the true ones in their order."""
 
     by_threads_ms: dict[int, float]
     recall: float
+    exact: bool
 
     @property
     def threads(self) -> int:
@@ -44,7 +46,7 @@ def compared(
     queries: Sequence[NDArray[np.float32]],
     find: Find,
     threads: Sequence[int],
-    truth: Sequence[set[int]],
+    truth: Sequence[list[int]],
 ) -> list[Result]:
     """One result an engine."""
     times: dict[tuple[int, int], list[float]] = {(e, n): [] for e in range(len(engines)) for n in threads}
@@ -52,14 +54,14 @@ def compared(
         for (number, count), taken in times.items():
             engines[number].use_threads(count)
             taken.append(elapsed_ms(partial(engines[number].find, query, find)))
-    return [
-        Result({n: statistics.median(times[number, n]) for n in threads}, recall(engine, queries, find, truth))
-        for number, engine in enumerate(engines)
-    ]
+    results = []
+    for number, engine in enumerate(engines):
+        found = [engine.find(query, find).tolist() for query in queries]
+        shares = [recall(got, wanted) for got, wanted in zip(found, truth, strict=True)]
+        medians = {n: statistics.median(times[number, n]) for n in threads}
+        results.append(Result(medians, statistics.mean(shares), found == list(truth)))
+    return results
 
 
-def recall(engine: Engine, queries: Sequence[NDArray[np.float32]], find: Find, truth: Sequence[set[int]]) -> float:
-    found = [set(engine.find(query, find).tolist()) for query in queries]
-    return statistics.mean(
-        len(wanted & got) / len(wanted) if wanted else 1.0 for wanted, got in zip(truth, found, strict=True)
-    )
+def recall(found: list[int], wanted: list[int]) -> float:
+    return len(set(wanted) & set(found)) / len(wanted) if wanted else 1.0
