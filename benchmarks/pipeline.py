@@ -111,7 +111,7 @@ def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Cal
     bgr = numpy.ascontiguousarray(numpy.asarray(upright.image)[:, :, ::-1])
     size = detect.searched_size(upright.image.size)
     photo = reader.read_upright(upright)
-    tensors = [*detect.tensors(upright.image)]
+    tensors = [*detect.tensors(upright.image)[:2]]
     crop = numpy.zeros((1, 3, 112, 112), numpy.float32)
     yunet, sface = reader.session("yunet"), reader.session("sface")
     heights = detect.detect(yunet, upright.image).heights

@@ -144,24 +144,28 @@ def plain(image: Image.Image) -> numpy.ndarray:
     return numpy.asarray(image).astype(numpy.float32)[:, :, ::-1].transpose(2, 0, 1)
 
 
-def diagonal_mean(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Pixels at a quarter and at three quarters of the diagonals; right where no such place is between two pixels."""
-    pixels, samples = numpy.asarray(image).astype(int), []
+def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Down by a whole number first, then pixels at a quarter and at three quarters of the diagonals; right where no
+    such place is between two pixels."""
+    by = min(image.width // size[0], image.height // size[1])
+    pixels, samples = numpy.asarray(image.reduce(by)).astype(int), []
     for quarters in (1, 3):
         columns, rows = (
-            (4 * numpy.arange(n) + quarters) * side // (4 * n) for n, side in zip(size, image.size, strict=True)
+            (4 * numpy.arange(n) + quarters) * side // (4 * by * n) for n, side in zip(size, image.size, strict=True)
         )
         samples.append(pixels[rows][:, columns])
     return Image.fromarray(((samples[0] + samples[1] + 1) // 2).astype(numpy.uint8))
 
 
-@pytest.mark.parametrize("size", [(600, 400), (596, 392), (400, 264), (300, 200), (60, 40), (64, 128)])
+@pytest.mark.parametrize(
+    "size", [(600, 400), (596, 392), (400, 264), (300, 200), (260, 174), (160, 107), (60, 40), (64, 128)]
+)
 def test_reducing_takes_two_pixels_of_each_diagonal(photos: dict[str, bytes], size: tuple[int, int]) -> None:
     picture = opened(photos["coffee.png"])
 
     tensor = reduced_tensor(picture, size)[0]
 
-    expected = plain(picture if size == picture.size else diagonal_mean(picture, size))
+    expected = plain(picture if size == picture.size else reduced(picture, size))
     assert (tensor[:, : size[1], : size[0]] == expected).all()
     assert not tensor[:, size[1] :].any()
     assert not tensor[:, :, size[0] :].any()
@@ -174,8 +178,8 @@ def test_pictures_that_pillow_does_not_lend_are_reduced_alike(photos: dict[str, 
     tensor = reduced_tensor(picture, size)[0]
 
     assert lent_words(picture) is None
-    expected = plain(picture if size == picture.size else diagonal_mean(picture, size))
-    assert (tensor[:, : size[1], : size[0]] == expected).mean() > 0.999
+    expected = plain(picture if size == picture.size else reduced(picture, size))
+    assert (tensor[:, : size[1], : size[0]] == expected).all()
 
 
 @pytest.mark.parametrize(
@@ -203,7 +207,7 @@ def test_the_coarse_picture_of_an_enlarged_one_has_a_share_of_every_pixel(
     """Each in the mean within which its middle lies."""
     picture = opened(photos["coffee.png"]).resize(source)
 
-    fine, coarse = detect.tensors(picture)
+    fine, coarse, _ = detect.tensors(picture)
 
     assert (fine == enlarged_tensor(picture, detect.searched_size(source))).all()
     width, height = (-(-side // 4) for side in detect.searched_size(source))
@@ -218,20 +222,57 @@ def test_the_coarse_picture_of_an_enlarged_one_has_a_share_of_every_pixel(
     assert not coarse[0, :, :, width:].any()
 
 
-@pytest.mark.parametrize("longest", [None, 1000, 900, 800])
+@pytest.mark.parametrize("longest", [800, 900, 1000, 1137, 2560, 3400, 3999])
 @pytest.mark.parametrize("name", ["obama.jpg", "obama2.jpg"])
 def test_faces_of_dithered_pictures_are_found(
-    reader: FaceReader, photos: dict[str, bytes], name: str, longest: int | None
+    reader: FaceReader, photos: dict[str, bytes], name: str, longest: int
 ) -> None:
-    """Those that are enlarged too."""
+    """Enlarged, as they are, and much reduced."""
     picture = opened(photos[name])
-    if longest is not None:
-        picture.thumbnail((longest, longest))
-    dithered = picture.convert("1").convert("RGB")
+    scale = longest / max(picture.size)
+    dithered = picture.resize((round(picture.width * scale), round(picture.height * scale))).convert("1").convert("RGB")
 
     found = detect.detect(reader.session("yunet"), dithered)
 
     assert len(found.boxes) == 1
+
+
+@pytest.mark.parametrize("longest", [2560, 3400, 3999])
+def test_faces_of_dark_and_noisy_photos_of_many_pixels_are_found(
+    reader: FaceReader, photos: dict[str, bytes], longest: int
+) -> None:
+    picture = opened(photos["obama.jpg"])
+    pixels = numpy.asarray(picture.resize((longest * picture.width // picture.height, longest))).astype(numpy.float32)
+    noise = numpy.random.default_rng(5).normal(0, 25, pixels.shape)
+    night = Image.fromarray(numpy.clip(pixels * 0.2 + noise, 0, 255).astype(numpy.uint8))
+
+    found = detect.detect(reader.session("yunet"), night)
+
+    assert len(found.boxes) == 1
+
+
+@pytest.mark.parametrize("size", [(1022, 701), (333, 998), (81, 80), (1280, 961), (1999, 1501), (3001, 3998)])
+def test_what_is_searched_coarsely_is_the_whole_picture(size: tuple[int, int]) -> None:
+    """Its step from pixel to pixel leads from edge to edge, or 4 px at a time, to a mean of what there is."""
+    *_, step = detect.tensors(Image.new("RGB", size))
+
+    searched = detect.searched_size(size)
+    if searched[0] > size[0]:
+        assert step * [-(-side // 4) for side in searched] == pytest.approx(numpy.array(searched))
+    else:
+        assert step.tolist() == [4, 4]
+
+
+def test_faces_of_both_searches_come_in_pixels_of_the_fine_one() -> None:
+    def one(left: float, height: float) -> detect.Found:
+        box = numpy.array([[left, 10, 80, height]], numpy.float32)
+        return detect.Found(box, numpy.ones(1, numpy.float32), numpy.full((1, 5, 2), left, numpy.float32), box[:, 3])
+
+    found = detect._merged(one(800, 100), one(10, 100), numpy.array([3.9, 3.8], numpy.float32))
+
+    assert found.boxes == pytest.approx(numpy.array([[800, 10, 80, 100], [39, 38, 312, 380]]))
+    assert found.points[:, 0] == pytest.approx(numpy.array([[800, 800], [39, 38]]))
+    assert found.heights.tolist() == [100, 100]
 
 
 @pytest.mark.parametrize("size", [(300, 200), (187, 131), (97, 80)])

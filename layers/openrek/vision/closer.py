@@ -32,9 +32,17 @@ def closer_points(session: InferenceSession, image: Image.Image, box: Floats, po
     side = max(2, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
     if side > 1.25 * max(image.size):
         return points
-    left, top = (round(float(start + length / 2 - side / 2)) for start, length in zip(box[:2], box[2:], strict=True))
-    look = image.crop((left, top, left + side, top + side))
-    to_size = reduced_tensor if side > LOOK_PX else enlarged_tensor
+    by = max(1, side // LOOK_PX)
+    side -= side % by
+    left, top = (
+        by * round(float(start + length / 2 - side / 2) / by) for start, length in zip(box[:2], box[2:], strict=True)
+    )
+    inside = max(left, 0), max(top, 0), min(left + side, image.width), min(top + side, image.height)
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        return points
+    across, down = min(left, 0) // by, min(top, 0) // by
+    look = image.reduce(by, inside).crop((across, down, across + side // by, down + side // by))
+    to_size = reduced_tensor if look.width >= LOOK_PX else enlarged_tensor
     found = search(session, to_size(look, (LOOK_PX, LOOK_PX)))
     scale = side / LOOK_PX
     boxes = found.boxes * scale + numpy.array([left, top, 0, 0], numpy.float32)

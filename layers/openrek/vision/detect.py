@@ -48,8 +48,8 @@ class Found:
 def detect(session: InferenceSession, image: Image.Image) -> Found:
     """Faces of an upright RGB picture."""
     size = searched_size(image.size)
-    fine, coarse = tensors(image)
-    found = _merged(search(session, fine), search(session, coarse))
+    fine, coarse, step = tensors(image)
+    found = _merged(search(session, fine), search(session, coarse), step)
     zoom = numpy.array([image.width / size[0], image.height / size[1]], numpy.float32)
     return Found(found.boxes * numpy.tile(zoom, 2), found.scores, found.points * zoom, found.heights)
 
@@ -62,14 +62,15 @@ def searched_size(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * zoom)), max(1, round(size[1] * zoom))
 
 
-def tensors(image: Image.Image) -> tuple[Floats, Floats]:
-    """What is searched finely and, COARSER times smaller, coarsely. That is of means of all pixels: fewer samples would
-    lose the faces of dithered pictures."""
+def tensors(image: Image.Image) -> tuple[Floats, Floats, Floats]:
+    """What is searched finely and, some COARSER times smaller, coarsely; and how many fine pixels a coarse one is wide
+    and high, [2]. Coarse ones are means of all below: fewer samples would lose the faces of dithered pictures."""
     size = searched_size(image.size)
     if size[0] <= image.width:
-        return reduced_tensors(image, size)
+        return *reduced_tensors(image, size), numpy.full(2, COARSER, numpy.float32)
     small = coarse_size(size)
-    return enlarged_tensor(image, size), reduced_tensor(image.resize(small, Image.Resampling.BOX), small)
+    coarse = reduced_tensor(image.resize(small, Image.Resampling.BOX), small)
+    return enlarged_tensor(image, size), coarse, numpy.divide(size, small, dtype=numpy.float32)
 
 
 def search(session: InferenceSession, tensor: Floats) -> Found:
@@ -81,13 +82,14 @@ def search(session: InferenceSession, tensor: Floats) -> Found:
     return Found(boxes[kept], scores[kept], points[kept], boxes[kept, 3])
 
 
-def _merged(fine: Found, coarse: Found) -> Found:
+def _merged(fine: Found, coarse: Found, step: Floats) -> Found:
     """Each search answers for the heights it is good at; in pixels of the fine one."""
+    coarse_boxes = coarse.boxes * numpy.tile(step, 2)
     small = fine.boxes[:, 3] <= FINE_UP_TO_PX
-    large = coarse.boxes[:, 3] * COARSER >= COARSE_FROM_PX
-    boxes = numpy.concatenate([fine.boxes[small], coarse.boxes[large] * COARSER])
+    large = coarse_boxes[:, 3] >= COARSE_FROM_PX
+    boxes = numpy.concatenate([fine.boxes[small], coarse_boxes[large]])
     scores = numpy.concatenate([fine.scores[small], coarse.scores[large]])
-    points = numpy.concatenate([fine.points[small], coarse.points[large] * COARSER])
+    points = numpy.concatenate([fine.points[small], coarse.points[large] * step])
     heights = numpy.concatenate([fine.heights[small], coarse.heights[large]])
     kept = _without_overlaps(boxes, scores)
     kept = kept[~_is_piece(boxes[kept])]

@@ -6,7 +6,6 @@ RGB picture is an array of lists of four bytes, a list a pixel. It does so if th
 """
 
 import ctypes
-from collections.abc import Callable
 
 import numpy
 from PIL import Image
@@ -28,21 +27,20 @@ _pointer_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char
 )
 
 
+class _Lent:
+    """What numpy makes an array of that is not to be written to: the capsule keeps the memory."""
+
+    def __init__(self, capsule: object, address: int, shape: tuple[int, int]) -> None:
+        self._capsule = capsule
+        self.__array_interface__ = {"data": (address, True), "shape": shape, "typestr": "<i4", "version": 3}
+
+
 def words(image: Image.Image) -> Words:
     """The pixels [H, W] of an RGB picture, to be read only: where they lie if that can be, else a copy."""
     lent = lent_words(image)
     if lent is not None:
         return lent
     return numpy.frombuffer(image.tobytes("raw", "RGBX"), "<i4").reshape(image.height, image.width)
-
-
-def lines_of(image: Image.Image) -> Callable[[int, int], Words]:
-    """What gives the pixels of some lines of an RGB picture, from one to before another, and copies no more than those
-    of one that is not lent."""
-    lent = lent_words(image)
-    if lent is not None:
-        return lambda first, end: lent[first:end]
-    return lambda first, end: words(image.crop((0, first, image.width, end)))
 
 
 def lent_words(image: Image.Image) -> Words | None:
@@ -55,8 +53,4 @@ def lent_words(image: Image.Image) -> Words | None:
     pixels = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
     if pixels.offset != 0 or pixels.length != image.width * image.height:
         return None
-    memory = (ctypes.c_uint8 * (4 * pixels.length)).from_address(pixels.children[0].contents.buffers[1])
-    memory.capsule = capsule
-    lent = numpy.frombuffer(memory, "<i4").reshape(image.height, image.width)
-    lent.flags.writeable = False
-    return lent
+    return numpy.asarray(_Lent(capsule, pixels.children[0].contents.buffers[1], (image.height, image.width)))
