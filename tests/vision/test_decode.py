@@ -93,6 +93,25 @@ def test_transparent_pixels_are_laid_on_white(kind: str) -> None:
     assert (found[5, 155].tolist() == [255, 255, 255]) == (kind != "colour key")
 
 
+@pytest.mark.parametrize(("bits", "colour_type", "key", "row", "left", "right"), [
+    (1, 0, b"\0\0", b"\0" * 5 + b"\xff" * 5, 255, 255), (1, 0, b"\0\1", b"\0" * 5 + b"\xff" * 5, 0, 255),
+    (2, 0, b"\0\1", b"\x55" * 10 + b"\xaa" * 10, 255, 170), (4, 0, b"\0\5", b"\x55" * 20 + b"\xaa" * 20, 255, 170),
+    (8, 0, b"\0\x12", b"\x12" * 40 + b"\x80" * 40, 255, 128),
+    (16, 0, b"\x12\x34", b"\x12\x34" * 40 + b"\x12\x35" * 40, 255, 0x12),
+    (8, 2, b"\0\x12" * 3, b"\x12" * 120 + b"\x80" * 120, 255, 128),
+    (16, 2, b"\0\x12" * 3, b"\0\x12" * 120 + b"\x12\0" * 120, 0, 0x12),
+])  # fmt: skip
+def test_the_transparent_colour_of_every_depth_but_one_is_laid_on_white(
+    bits: int, colour_type: int, key: bytes, row: bytes, left: int, right: int
+) -> None:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 80, 80, bits, colour_type, 0, 0, 0)) + chunk(b"tRNS", key)
+    image = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress((b"\0" + row) * 80)) + chunk(b"IEND", b"")
+
+    found = pixels(image)[40]
+
+    assert (found[10].tolist(), found[70].tolist()) == ([left] * 3, [right] * 3)
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}])
 def test_jpeg_of_every_kind(options: dict[str, object]) -> None:
     assert numpy.abs(pixels(saved(scene(), "JPEG", quality=98, **options)) - RGB)[20:40, 20:60].max() <= 6
@@ -271,6 +290,20 @@ def test_segments_without_end_are_refused(before: bool) -> None:
     image = saved(scene(), "JPEG")
     at = 2 if before else len(image) - 2
     assert "more than 10000 segments" in refusal(image[:at] + (COMMENT + b"\0\2") * 10_000 + image[at:])
+
+
+@pytest.mark.parametrize("filling", [b"\xff", b"\xff\0", b"\xff\xff\0"])
+def test_filling_before_a_segment_is_passed_over(filling: bytes) -> None:
+    image = saved(scene(), "JPEG")
+    assert numpy.array_equal(pixels(image[:2] + filling * 100_000 + image[2:]), pixels(image))
+
+
+def test_png_chunks_without_end_are_refused() -> None:
+    image = saved(scene())
+    few = image.count(b"IDAT") + 2
+    whole = image[:33] + chunk(b"abCd", b"") * (10_000 - few) + image[33:]
+    assert numpy.array_equal(pixels(whole), pixels(image))
+    assert "more than 10000 chunks" in refusal(image[:33] + chunk(b"abCd", b"") * (10_001 - few) + image[33:])
 
 
 @pytest.mark.parametrize("frame", [b"\xff\xc3", b"\xff\xc9", b"\xff\xca"])

@@ -4,7 +4,8 @@
   is averaged down by the same factor, band by band. The longest side that is left, at least 2000 px, is 1.6 times what
   the detector sees: a face that it finds at 30 px still has 47 px, from where on more pixels hardly change a match.
 * EXIF orientation is applied to JPEG only, as Rekognition does. ICC profiles and gamma are ignored.
-* Transparent pixels are laid on white. 16-bit samples keep their high byte. CMYK is converted without a profile.
+* Transparent pixels are laid on white, but for a transparent colour of 16 bits a channel, which is ignored. 16-bit
+  samples keep their high byte. CMYK is converted without a profile.
 * An animated PNG gives its default image.
 
 A progressive JPEG has about 10 scans. Each is a pass over the whole picture, however few its bytes, so their number is
@@ -99,7 +100,10 @@ def _to_rgb(picture: Image.Image, scale: int) -> Image.Image:
 
 def _band_to_rgb(band: Image.Image) -> Image.Image:
     if band.mode.startswith("I"):
-        return Image.fromarray((numpy.asarray(band) >> 8).astype(numpy.uint8)).convert("RGB")
+        greys = numpy.asarray(band)
+        high = (greys >> 8).astype(numpy.uint8)
+        high[greys == band.info.get("transparency", -1)] = 255
+        return Image.fromarray(high).convert("RGB")
     if band.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in band.info:
         colours = band.convert("RGBA")
         white = Image.new("RGB", band.size, "white")

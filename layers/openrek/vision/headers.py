@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from openrek.domain.errors import InvalidImageFormat
 
 JPEG_START = b"\xff\xd8\xff"
-MOST_SEGMENTS = 10_000
+MOST_PARTS = 10_000
+"""Segments of a JPEG, and again among its scans; chunks of a PNG, which writers fill with 8 KB or more."""
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -21,6 +22,7 @@ _HUFFMAN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _SCAN, _END, _EXIF, _ADOBE, _JFIF = 0xDA, 0xD9, 0xE1, 0xEE, 0xE0
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _ORIENTATION_TAG, _SHORT = 0x0112, 3
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
 _AFTER_DATA = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _FIRST_WITH_LENGTH = 0xC0
 _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
@@ -54,12 +56,16 @@ def _broken(kind: str, what: str) -> InvalidImageFormat:
     return InvalidImageFormat(reason=f"The {kind} is damaged: {what}.")
 
 
+def _too_many(kind: str, parts: str) -> InvalidImageFormat:
+    return InvalidImageFormat(reason=f"The {kind} is of a rare kind: it has more than {MOST_PARTS} {parts}.")
+
+
 def _jpeg(image: bytes) -> Header:
     kept = [image[:2]]
     size: tuple[int, int] | None = None
     orientation = 1
     at = 2
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MOST_PARTS):
         marker, at = _jpeg_marker(image, at)
         if marker in _WITHOUT_LENGTH:
             continue
@@ -83,7 +89,7 @@ def _jpeg(image: bytes) -> Header:
             kept.append(image[at - 2 : end] if image[at - 2] == 0xFF else b"\xff" + image[at - 1 : end])
         at = end
     else:
-        raise _too_many_segments()
+        raise _too_many("JPEG", "segments")
     if size is None:
         raise _broken("JPEG", "it has no frame header")
     kept.append(b"\xff" + image[at - 1 :])
@@ -92,12 +98,10 @@ def _jpeg(image: bytes) -> Header:
 
 def _jpeg_marker(image: bytes, at: int) -> tuple[int, int]:
     """The next marker and where its length stands; like every decoder, skips stray bytes and fill bytes."""
-    at = image.find(b"\xff", at)
-    while 0 <= at < len(image) - 1 and image[at + 1] in {0x00, 0xFF}:
-        at = image.find(b"\xff", at + 1)
-    if not 0 <= at < len(image) - 3:
+    found = _MARKER.search(image, at)
+    if found is None or found.end() > len(image) - 2:
         raise _broken("JPEG", "it ends inside its header")
-    return image[at + 1], at + 2
+    return image[found.end() - 1], found.end()
 
 
 def _scans(image: bytes, at: int) -> int:
@@ -105,7 +109,7 @@ def _scans(image: bytes, at: int) -> int:
     append films there.
     """
     scans = 1
-    for _ in range(MOST_SEGMENTS):
+    for _ in range(MOST_PARTS):
         found = _AFTER_DATA.search(image, at)
         if found is None or image[found.end() - 1] == _END:
             return scans
@@ -113,11 +117,7 @@ def _scans(image: bytes, at: int) -> int:
         if marker >= _FIRST_WITH_LENGTH:
             at += int.from_bytes(image[at : at + 2], "big")
         scans += marker == _SCAN
-    raise _too_many_segments()
-
-
-def _too_many_segments() -> InvalidImageFormat:
-    return InvalidImageFormat(reason=f"The JPEG is of a rare kind: it has more than {MOST_SEGMENTS} segments.")
+    raise _too_many("JPEG", "segments")
 
 
 def exif_orientation(tiff: bytes) -> int:
@@ -140,7 +140,7 @@ def _png(image: bytes) -> Header:
     kept = [PNG_START]
     size: tuple[int, int] | None = None
     at = len(PNG_START)
-    while True:
+    for _ in range(MOST_PARTS):
         if at + 12 > len(image):
             raise _broken("PNG", "it ends before its last chunk")
         length, name = struct.unpack_from(">I4s", image, at)
@@ -156,5 +156,7 @@ def _png(image: bytes) -> Header:
         if name == b"IEND":
             break
         at = end
+    else:
+        raise _too_many("PNG", "chunks")
     assert size is not None  # noqa: S101 - the first chunk set it
     return Header("PNG", *size, 1, b"".join(kept))

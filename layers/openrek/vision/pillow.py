@@ -15,6 +15,9 @@ DECODER_ERRORS = (
 )  # fmt: skip
 """What Pillow raises for damaged files."""
 
+_GREY_STEPS = {"L;2": 85, "L;4": 17}
+"""Pillow spreads greys of few bits over 0 to 255."""
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -33,9 +36,21 @@ def opened(header: Header) -> ImageFile.ImageFile:
     """
     plugin = JpegImagePlugin.JpegImageFile if header.kind == "JPEG" else PngImagePlugin.PngImageFile
     picture = plugin(io.BytesIO(header.pixels))
+    if isinstance(picture, PngImagePlugin.PngImageFile):
+        _scale_colour_key(picture)
     if picture.size != (header.width_px, header.height_px):
         raise InvalidImageFormat(reason=f"The {header.kind} is damaged: it gives two sizes.")
     return picture
+
+
+def _scale_colour_key(picture: PngImagePlugin.PngImageFile) -> None:
+    """The transparent colour as the pixels will have it. Of 16 bits a channel Pillow keeps 8, which cannot tell it."""
+    samples = [tile.args for tile in picture.tile]
+    if "RGB;16B" in samples:
+        picture.info.pop("transparency", None)
+    for kind, step in _GREY_STEPS.items():
+        if kind in samples and "transparency" in picture.info:
+            picture.info["transparency"] *= step
 
 
 def upright(picture: Image.Image, orientation: int) -> Image.Image:
