@@ -147,6 +147,26 @@ def test_thresholds_that_are_not_numbers(live_server: str) -> None:
         assert (status, answer["__type"] in ("SerializationException", "ValidationException")) == (400, True)
 
 
+@pytest.mark.parametrize("threshold", [math.nan, math.inf])
+@pytest.mark.parametrize(
+    ("operation", "member", "more"),
+    [
+        ("search_faces", "FaceMatchThreshold", {"CollectionId": "c", "FaceId": FACE_ID}),
+        ("search_faces_by_image", "FaceMatchThreshold", {"CollectionId": "c", "Image": {"Bytes": b"x"}}),
+        ("search_users", "UserMatchThreshold", {"CollectionId": "c", "UserId": "u"}),
+        ("search_users_by_image", "UserMatchThreshold", {"CollectionId": "c", "Image": {"Bytes": b"x"}}),
+        ("associate_faces", "UserMatchThreshold", {"CollectionId": "c", "UserId": "u", "FaceIds": [FACE_ID]}),
+        ("compare_faces", "SimilarityThreshold", {"SourceImage": {"Bytes": b"x"}, "TargetImage": {"Bytes": b"x"}}),
+    ],
+)
+def test_thresholds_that_are_not_numbers_as_boto3_sends_them(
+    rekognition: "RekognitionClient", operation: str, member: str, more: dict[str, Any], threshold: float
+) -> None:
+    """As strings: "NaN" and "Infinity"."""
+    code, _, _ = refusal(getattr(rekognition, operation), **more, **{member: threshold})
+    assert code == "SerializationException"
+
+
 def test_minima_that_boto3_would_not_send(live_server: str) -> None:
     for operation, request, path in (
         ("SearchFaces", {"CollectionId": "c", "FaceId": FACE_ID, "MaxFaces": 0}, "maxFaces"),

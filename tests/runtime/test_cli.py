@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -170,3 +171,28 @@ def test_the_aws_cli_works_against_it(live_server: str, tmp_path: Path, photos: 
     )
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["FaceDetails"]) == 1
+
+
+def test_weights_are_checked_and_built(
+    run, weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "weights"
+    shutil.copytree(weights_folder, folder)
+    monkeypatch.setenv("OPENREK_WEIGHTS", str(folder))
+    right = f"The model files in {folder} are complete and right.\n"
+    for arguments in (["--check"], []):
+        done = run("weights", *arguments)
+        assert (done.exit_code, done.stdout) == (0, right)
+
+    damaged = folder / "yunet-2023mar.onnx"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    done = run("weights", "--check")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Error: The model file {damaged} does not have the sha256 that the manifest gives; "
+        "run `openrek weights` to build it again.\n"
+    )
+
+    done = run("weights")
+    assert (done.exit_code, done.stdout) == (0, right)
+    assert "Building yunet" in done.stderr

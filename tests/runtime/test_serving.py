@@ -44,21 +44,25 @@ def test_another_address_needs_keys(host: str, tmp_path: Path) -> None:
     )
 
 
-def test_missing_and_wrong_weights_stop_the_start(tmp_path: Path, weights_folder: Path) -> None:
-    code, _, errors = serve("--port", "0", "--data", str(tmp_path / "d"), OPENREK_WEIGHTS=str(tmp_path / "none"))
-    assert code == 1
-    assert errors.startswith("Error: The model file ")
-    assert errors.count("\n") == 1
+@pytest.mark.parametrize("name", ["yunet-2023mar.onnx", "sface-2021dec.onnx"])
+@pytest.mark.parametrize(
+    ("damaged", "told"), [(True, "does not have the sha256 that the manifest gives"), (False, "is missing")]
+)
+def test_missing_and_wrong_weights_stop_the_start(
+    tmp_path: Path, weights_folder: Path, name: str, damaged: bool, told: str
+) -> None:
+    weights = tmp_path / "weights"
+    shutil.copytree(weights_folder, weights)
+    graph = bytearray((weights / name).read_bytes())
+    (weights / name).unlink()
+    if damaged:
+        graph[-1] ^= 1
+        (weights / name).write_bytes(graph)
 
-    changed = tmp_path / "changed"
-    shutil.copytree(weights_folder, changed)
-    largest = max(changed.glob("*.onnx"), key=lambda path: path.stat().st_size)
-    with largest.open("r+b") as file:
-        file.seek(-1, 2)
-        file.write(b"\0" if largest.read_bytes()[-1:] != b"\0" else b"\1")
-    code, _, errors = serve("--port", "0", "--data", str(tmp_path / "d"), OPENREK_WEIGHTS=str(changed))
-    assert code == 1
-    assert "sha256" in errors
+    code, out, errors = serve("--port", "0", "--data", str(tmp_path / "d"), OPENREK_WEIGHTS=str(weights))
+
+    assert (code, out) == (1, "")
+    assert errors.startswith(f"Error: The model file {weights / name} {told}")
     assert errors.count("\n") == 1
 
 
@@ -147,6 +151,29 @@ def test_two_servers_share_one_data_folder(tmp_path: Path, weights_folder: Path,
     two.delete_collection(CollectionId="shared")
     assert one.list_collections()["CollectionIds"] == []
     assert [server.stop() for server in servers] == [(0, "")] * 2
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(
+    tmp_path: Path, weights_folder: Path, photos: Mapping[str, bytes]
+) -> None:
+    server = ServerProcess(tmp_path, weights_folder)
+    rekognition = client(server.url)
+    rekognition.create_collection(CollectionId="killed")
+    ids = []
+    for name in ("obama.jpg", "biden.jpg"):
+        indexed = rekognition.index_faces(CollectionId="killed", Image={"Bytes": photos[name]}, ExternalImageId=name)
+        ids.append(indexed["FaceRecords"][0]["Face"]["FaceId"])
+    rekognition.delete_faces(CollectionId="killed", FaceIds=ids[1:])
+    server.process.kill()
+    server.process.communicate(timeout=40)
+
+    server = ServerProcess(tmp_path, weights_folder)
+    rekognition = client(server.url)
+
+    assert [face["FaceId"] for face in rekognition.list_faces(CollectionId="killed")["Faces"]] == ids[:1]
+    found = rekognition.search_faces_by_image(CollectionId="killed", Image={"Bytes": photos["obama2.jpg"]})
+    assert [match["Face"]["FaceId"] for match in found["FaceMatches"]] == ids[:1]
+    assert server.stop() == (0, "")
 
 
 def test_an_object_in_the_folder_of_buckets_is_read(

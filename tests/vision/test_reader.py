@@ -12,15 +12,10 @@ from openrek.domain.faces import BoundingBox, cosine, float32
 from openrek.domain.quality import quality_reasons
 from openrek.vision.reader import FaceReader
 from tests.support import variants
+from tests.support.photos import PORTRAIT_BOXES
 
 SAME_MAN = ["obama.jpg", "obama2.jpg", "obama3.jpg", "obama_partial_face.jpg", "obama_partial_face2.jpg", "32bit.png"]
 FRONTAL = ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "astronaut.png"]
-EXPECTED_BOXES = {
-    "obama.jpg": BoundingBox(0.405, 0.072, 0.259, 0.296),
-    "biden.jpg": BoundingBox(0.452, 0.084, 0.284, 0.176),
-    "astronaut.png": BoundingBox(0.348, 0.117, 0.179, 0.226),
-    "obama3.jpg": BoundingBox(0.452, 0.112, 0.183, 0.151),
-}
 
 
 def similarity(reader: FaceReader, first: bytes, second: bytes) -> float:
@@ -31,12 +26,12 @@ def similarity(reader: FaceReader, first: bytes, second: bytes) -> float:
     return reader.model.similarity_pct(cosine(*vectors))
 
 
-@pytest.mark.parametrize("name", EXPECTED_BOXES)
+@pytest.mark.parametrize("name", PORTRAIT_BOXES)
 def test_boxes_are_where_the_faces_are(reader: FaceReader, photos: dict[str, bytes], name: str) -> None:
     (face,) = reader.read(photos[name]).faces
     picture = variants.opened(photos[name])
 
-    assert face.box.iou(EXPECTED_BOXES[name]) > 0.9
+    assert face.box.iou(PORTRAIT_BOXES[name]) > 0.9
     assert face.width_px == pytest.approx(face.box.width * picture.width, rel=1e-5)
     assert face.height_px == pytest.approx(face.box.height * picture.height, rel=1e-5)
     assert 90 < face.confidence <= 100
@@ -156,7 +151,7 @@ def test_faces_of_a_collage_are_in_their_places_largest_first(reader: FaceReader
     expected = {}
     for name in ("obama.jpg", "biden.jpg", "astronaut.png"):
         left, top, width, height = places[name]
-        box = EXPECTED_BOXES[name]
+        box = PORTRAIT_BOXES[name]
         expected[name] = BoundingBox(
             left + box.left * width, top + box.top * height, box.width * width, box.height * height
         )
@@ -187,7 +182,7 @@ def test_a_photo_larger_than_4000_px_gives_the_same_face(reader: FaceReader, pho
 
     (face,) = reader.read(variants.jpeg(large)).faces
 
-    assert face.box.iou(EXPECTED_BOXES["obama.jpg"]) > 0.9
+    assert face.box.iou(PORTRAIT_BOXES["obama.jpg"]) > 0.9
     assert face.width_px == pytest.approx(0.259 * 4095, rel=0.05)
     assert similarity(reader, variants.jpeg(large), photos["obama2.jpg"]) > 95
 

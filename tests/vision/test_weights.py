@@ -7,6 +7,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ def test_the_manifest_says_where_everything_comes_from() -> None:
         assert all(len(sha256) == 64 for sha256 in (row.source_sha256, row.built_sha256))
         assert row.licence in {"MIT", "Apache-2.0"}
         assert row.upstream.startswith("https://github.com/opencv/opencv_zoo/")
+        assert "float32 [" in row.input
+        assert row.output
     assert all("==" in requirement for requirement in manifest.build_requirements)
 
 
@@ -101,6 +104,21 @@ def test_processes_that_build_at_once_build_once(tmp_path: Path) -> None:
     assert sorted("Building sface" in output for output in outputs) == [False, True]
     zoo.check(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir() if not path.name.startswith(".")} == {".onnx"}
+
+
+def test_a_build_that_gives_other_bytes_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of the files is the wrong one, so the right ones before it must not stay either."""
+    manifest = zoo.manifest()
+    name = list(manifest.weights)[-1]
+    wrong = replace(manifest.weights[name], built_sha256="0" * 64)
+    changed = replace(manifest, weights={**manifest.weights, name: wrong})
+    monkeypatch.setattr(zoo, "manifest", lambda: changed)
+
+    with pytest.raises(WeightsError) as error:
+        build_weights.build(tmp_path, lambda _: None)
+
+    assert str(error.value) == (f"The build of {wrong.file} did not give the sha256 of the manifest; nothing was kept.")
+    assert [path.name for path in tmp_path.iterdir()] == [".building"]
 
 
 def wheel_of(folder: Path, members: dict[str, bytes]) -> Path:
