@@ -61,20 +61,22 @@ class PlainOpenCv:
 
 
 def pictures() -> dict[str, bytes]:
-    """Portraits as they are, a group of eight at full HD, and a 12-megapixel photo."""
+    """Portraits as they are, a group of eight at full HD, and photos of 8 megapixels, which are read whole, and of 12,
+    which are read at half size."""
     photos = photo_packages.load()
     portraits = [Image.open(io.BytesIO(photos[name])).convert("RGB") for name in ("obama.jpg", "biden.jpg")]
     group = Image.new("RGB", (1920, 1080), "grey")
     for place in range(8):
         portrait = portraits[place % 2].resize((300, 375))
         group.paste(portrait, (place % 4 * 470 + 60, place // 4 * 520 + 80))
-    large = Image.open(io.BytesIO(photos["obama3.jpg"])).convert("RGB").resize((3024, 4032))
+    portrait = Image.open(io.BytesIO(photos["obama3.jpg"])).convert("RGB")
     return {
         "512x512 portrait": photos["astronaut.png"],
         "910x1137 portrait": photos["obama.jpg"],
         "1434x2333 portrait": photos["obama3.jpg"],
         "1920x1080, 8 faces": jpeg(group),
-        "3024x4032 portrait": jpeg(large),
+        "2448x3264 portrait": jpeg(portrait.resize((2448, 3264))),
+        "3024x4032 portrait": jpeg(portrait.resize((3024, 4032))),
     }
 
 
