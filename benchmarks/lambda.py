@@ -183,7 +183,6 @@ def environment(aws: LocalAws) -> dict[str, str]:
         "OPENREK_BUCKET": aws.new_bucket(),
         "OPENREK_IMAGE_BUCKETS": bucket,
         "OPENREK_KEYS": KEYS,
-        "OPENREK_STAGE": "v1",
         "POWERTOOLS_SERVICE_NAME": "openrek",
     }
 

@@ -43,8 +43,7 @@ class ApiStack(cdk.Stack):
         functions = {row.name: self._function(row) for row in self._rows}
         upkeep = self._function(UPKEEP)
         self._schedule(upkeep)
-        router = self._function(ROUTER) if deployment.front_door == "router" else None
-        self.door = FrontDoor(self, deployment, functions, router)
+        self.door = FrontDoor(self, deployment, functions, self._function(ROUTER))
         Watch(self, deployment, api=self.door.api, functions=functions, upkeep=upkeep, table=table)
         self._outputs()
 
@@ -62,7 +61,6 @@ class ApiStack(cdk.Stack):
 
     def _environment(self, row: Function) -> dict[str, str]:
         environment = {
-            "OPENREK_STAGE": self._deployment.stage,
             "POWERTOOLS_SERVICE_NAME": self._deployment.deployment,
             "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
         }
@@ -113,5 +111,5 @@ class ApiStack(cdk.Stack):
                 raise BadOption(f"provisioned_concurrency: there is no operation {name!r}.")
 
     def _outputs(self) -> None:
-        cdk.CfnOutput(self, "Endpoint", value=self.door.api.url)
+        cdk.CfnOutput(self, "Endpoint", value=self.door.url)
         cdk.CfnOutput(self, "KeysPrefix", value=keys_prefix(self._deployment))

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import Final
 
 OPERATION_TIMEOUT_S: Final = 27
-"""API Gateway waits 29 s. The router stands between them and has to outlive what it calls."""
+"""The router, which API Gateway waits for, has to outlive what it calls."""
 ROUTER_TIMEOUT_S: Final = 29
 UPKEEP_TIMEOUT_S: Final = 900
 

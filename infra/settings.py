@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 Value = TypeVar("Value")
 
 ARCHITECTURES: Final = ("arm64", "x86_64")
-FRONT_DOORS: Final = ("router", "mapping")
 LOG_DAYS: Final = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827)
 
 
@@ -21,9 +20,7 @@ class Deployment:
     """`provisioned` holds (operation, copies kept warm); the ARNs are empty where the option is not used."""
 
     deployment: str = "openrek"
-    stage: str = "v1"
     architecture: str = "arm64"
-    front_door: str = "router"
     image_buckets: tuple[str, ...] = ()
     provisioned_concurrency: tuple[tuple[str, int], ...] = ()
     snap_start: bool = False
@@ -32,12 +29,10 @@ class Deployment:
     log_days: int = 30
     throttle_rate: int = 50
     throttle_burst: int = 100
-    waf: bool = False
     domain_name: str = ""
     certificate_arn: str = ""
     alarm_topic_arn: str = ""
     keys_kms_key_arn: str = ""
-    account_log_role: bool = True
 
     @classmethod
     def of(cls, option: Callable[[str], Any]) -> "Deployment":
@@ -101,9 +96,7 @@ def _arn(service: str) -> Callable[[str, Any], str]:
 
 _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "deployment": _matching(r"[a-z][a-z0-9-]{0,30}[a-z0-9]", "2 to 32 small letters, digits and hyphens"),
-    "stage": _matching(r"[A-Za-z0-9_]{1,32}", "1 to 32 letters, digits and underscores"),
     "architecture": _one_of(*ARCHITECTURES),
-    "front_door": _one_of(*FRONT_DOORS),
     "image_buckets": _buckets,
     "provisioned_concurrency": _copies,
     "snap_start": _switch,
@@ -112,12 +105,10 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "log_days": _log_days,
     "throttle_rate": _whole(1, 10_000),
     "throttle_burst": _whole(1, 5_000),
-    "waf": _switch,
     "domain_name": _matching(r"[a-z0-9][a-z0-9.-]{2,252}", "a host name"),
     "certificate_arn": _arn("acm"),
     "alarm_topic_arn": _arn("sns"),
     "keys_kms_key_arn": _arn("kms"),
-    "account_log_role": _switch,
 }
 
 

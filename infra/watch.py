@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
-from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
@@ -29,7 +29,7 @@ class Watch(Construct):
         scope: Construct,
         deployment: Deployment,
         *,
-        api: apigateway.RestApi,
+        api: apigateway.HttpApi,
         functions: Mapping[str, lambda_.Alias],
         upkeep: lambda_.Alias,
         table: str,
@@ -87,7 +87,7 @@ class Watch(Construct):
     def _dashboard(
         self,
         deployment: Deployment,
-        api: apigateway.RestApi,
+        api: apigateway.HttpApi,
         functions: Mapping[str, lambda_.Alias],
         table: dynamodb.ITable,
     ) -> None:

@@ -82,7 +82,7 @@ def test_it_is_accepted_by_a_server_with_keys(program: Path, photo: Path, tmp_pa
 
 @contextmanager
 def front_door(door: Door, signed: list[str]) -> Iterator[str]:
-    """An endpoint below /prod that hands requests on without the stage and without Content-Length."""
+    """An endpoint that hands requests on without Content-Length."""
 
     class Front(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -91,7 +91,7 @@ def front_door(door: Door, signed: list[str]) -> Iterator[str]:
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != DROPPED}
             signed.append(headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0])
-            reply = door.answer(HttpRequest("POST", self.path.removeprefix("/prod") or "/", headers, body))
+            reply = door.answer(HttpRequest("POST", self.path, headers, body))
             self.send_response(reply.status)
             for name, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
                 self.send_header(name, value)
@@ -104,14 +104,14 @@ def front_door(door: Door, signed: list[str]) -> Iterator[str]:
     thread = Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/prod"
+        yield f"http://127.0.0.1:{server.server_port}/"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def test_it_is_accepted_behind_a_stage_that_drops_content_length(program: Path, photo: Path) -> None:
+def test_it_is_accepted_behind_a_gateway_that_drops_content_length(program: Path, photo: Path) -> None:
     key = new_key()
     operations = {
         "CreateCollection": lambda *_: {"StatusCode": 200},
@@ -119,7 +119,7 @@ def test_it_is_accepted_behind_a_stage_that_drops_content_length(program: Path, 
         "DetectFaces": lambda *_: {"FaceDetails": []},
     }
     signed: list[str] = []
-    door = Door(operations, authenticate=authenticator(KeysInMemory(key), prefixes=("/prod",)))
+    door = Door(operations, authenticate=authenticator(KeysInMemory(key)))
     with front_door(door, signed) as url:
         assert talk(program, url, photo, key) == {"created": 1, "indexed": 0, "detected": 0}
     assert len(signed) == 3

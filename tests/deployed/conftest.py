@@ -83,7 +83,6 @@ def functions(
         "OPENREK_IMAGE_BUCKETS": image_bucket,
         "OPENREK_KEYS": keys_prefix,
         "OPENREK_ACCOUNT": ACCOUNT,
-        "OPENREK_STAGE": "v1",
         "POWERTOOLS_SERVICE_NAME": "openrek",
     }
     service = LambdaService(packaged, runtime, tmp_path_factory.mktemp("logs"), environ)

@@ -7,20 +7,16 @@ from tests.infra.templates import Synthesised
 REGION = "eu-west-1:123456789012"
 TURNED_ROUND = {
     "architecture": "x86_64",
-    "front_door": "mapping",
-    "stage": "live",
     "snap_start": "true",
     "removal_policy": "destroy",
     "backups": "false",
     "log_days": "7",
     "throttle_rate": "5",
     "throttle_burst": "9",
-    "waf": "true",
     "domain_name": "faces.example.com",
     "certificate_arn": f"arn:aws:acm:{REGION}:certificate/0a1b",
     "alarm_topic_arn": f"arn:aws:sns:{REGION}:alarms",
     "keys_kms_key_arn": f"arn:aws:kms:{REGION}:key/0a1b",
-    "account_log_role": "false",
 }
 
 

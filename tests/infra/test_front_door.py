@@ -1,179 +1,94 @@
-"""The REST API: its routes, what it says by itself, its limits."""
+"""The HTTP API: its routes, its limits, its own address."""
 
 import json
 import re
-from typing import Any
 
-import pytest
-
-from infra.functions import OPERATIONS
-from infra.gateway_errors import RESPONSES
-from infra.mapping import request_template
-from infra.settings import Deployment
-from openrek.domain.errors import Refusal
-from openrek.wire.reply import FAULTS, refuse
+from infra.functions import OPERATIONS, ROUTER_TIMEOUT_S
 from tests.infra.templates import Json, Synthesised, text
 
 NAMES = [function.name for function in OPERATIONS]
 
 
-def routes(deployment: Synthesised) -> dict[str, Json]:
-    """Path -> the properties of its POST method. There are no other methods."""
-    parts = {
-        key: each["Properties"]["PathPart"]
-        for key, each in deployment.api["Resources"].items()
-        if each["Type"] == "AWS::ApiGateway::Resource"
-    }
+def integrations(deployment: Synthesised) -> dict[str, Json]:
+    """Key of the route -> the properties of its integration."""
     found = {}
-    for method in deployment.every("AWS::ApiGateway::Method"):
-        assert method["Properties"]["HttpMethod"] == "POST"
-        place = method["Properties"]["ResourceId"]
-        found["/" + parts.get(place.get("Ref"), "")] = method["Properties"]
+    for route in deployment.every("AWS::ApiGatewayV2::Route"):
+        integration_id = text(route["Properties"]["Target"]).removeprefix("integrations/").strip("<>")
+        found[route["Properties"]["RouteKey"]] = deployment.api["Resources"][integration_id]["Properties"]
     return found
 
 
-def function_behind(deployment: Synthesised, method: Json) -> str:
-    uri = text(method["Integration"]["Uri"])
-    found = re.fullmatch(
-        r"arn:<AWS::Partition>:apigateway:<AWS::Region>:lambda:path/2015-03-31/functions/<(\w+)>/invocations", uri
-    )
-    assert found is not None, uri
-    alias = deployment.api["Resources"][found[1]]["Properties"]
+def function_behind(deployment: Synthesised, integration: Json) -> str:
+    alias = deployment.api["Resources"][integration["IntegrationUri"]["Ref"]]["Properties"]
     function = deployment.api["Resources"][alias["FunctionName"]["Ref"]]["Properties"]
     name: str = function["FunctionName"]
     return name
 
 
-def test_each_operation_has_a_path_that_leads_straight_to_its_function(usual: Synthesised) -> None:
-    found = {path: function_behind(usual, method) for path, method in routes(usual).items()}
-    assert found == {"/": "openrek-Router", **{f"/{name}": f"openrek-{name}" for name in NAMES}}
-    assert {method["Integration"]["Type"] for method in routes(usual).values()} == {"AWS_PROXY"}
+def test_each_operation_has_a_path_that_leads_straight_to_its_function_and_the_rest_to_the_router(
+    usual: Synthesised,
+) -> None:
+    found = {key: function_behind(usual, integration) for key, integration in integrations(usual).items()}
+    assert found == {"$default": "openrek-Router", **{f"POST /{name}": f"openrek-{name}" for name in NAMES}}
 
 
-def test_bodies_stay_as_they_are(usual: Synthesised) -> None:
-    assert "BinaryMediaTypes" not in usual.only("AWS::ApiGateway::RestApi")["Properties"]
+def test_functions_get_the_event_that_they_read_and_the_time_that_they_need(usual: Synthesised) -> None:
+    for integration in integrations(usual).values():
+        assert (integration["IntegrationType"], integration["PayloadFormatVersion"]) == ("AWS_PROXY", "1.0")
+        assert integration["TimeoutInMillis"] == 1000 * ROUTER_TIMEOUT_S <= 30_000
 
 
-def test_the_api_is_regional_and_watched(usual: Synthesised) -> None:
-    api = usual.only("AWS::ApiGateway::RestApi")["Properties"]
-    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
-    stage = usual.only("AWS::ApiGateway::Stage")["Properties"]
-    assert stage["StageName"] == "v1"
-    (settings,) = stage["MethodSettings"]
-    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
-    assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("ERROR", False)
-    assert settings["MetricsEnabled"] is False
-    assert {"requestId", "status", "ip"} <= json.loads(stage["AccessLogSetting"]["Format"]).keys()
+def test_signatures_are_left_to_the_functions(usual: Synthesised) -> None:
+    """A REST API would keep the Authorization header of signed requests to itself."""
+    assert usual.only("AWS::ApiGatewayV2::Api")["Properties"]["ProtocolType"] == "HTTP"
+    routes = usual.every("AWS::ApiGatewayV2::Route")
+    assert {route["Properties"]["AuthorizationType"] for route in routes} == {"NONE"}
+    assert not usual.every("AWS::ApiGatewayV2::Authorizer")
+
+
+def test_the_path_has_no_stage_and_requests_are_limited_and_logged(usual: Synthesised) -> None:
+    stage = usual.only("AWS::ApiGatewayV2::Stage")["Properties"]
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
+    limits = stage["DefaultRouteSettings"]
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (50, 100)
+    assert not limits.get("DetailedMetricsEnabled")
+    assert {"requestId", "status", "ip"} <= json.loads(stage["AccessLogSettings"]["Format"]).keys()
+    log_id = stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]
+    log = usual.api["Resources"][log_id]["Properties"]
+    assert (log["LogGroupName"], log["RetentionInDays"]) == ("/aws/apigateway/openrek", 30)
+
+
+def test_other_limits_are_an_option(turned_round: Synthesised) -> None:
+    limits = turned_round.only("AWS::ApiGatewayV2::Stage")["Properties"]["DefaultRouteSettings"]
+    assert (limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]) == (5, 9)
 
 
 def test_the_gateway_may_call_only_what_it_routes_to(usual: Synthesised) -> None:
-    for each in usual.every("AWS::Lambda::Permission", Principal="apigateway.amazonaws.com"):
-        source = text(each["Properties"]["SourceArn"])
-        assert re.search(r"/POST/\w*$", source), source
-    assert len(usual.every("AWS::Lambda::Permission", Principal="apigateway.amazonaws.com")) == len(NAMES) + 1
-
-
-def test_with_a_mapping_the_gateway_picks_the_function(turned_round: Synthesised) -> None:
-    method = routes(turned_round)["/"]
-    integration = method["Integration"]
-    assert integration["Type"] == "AWS"
-    assert text(integration["Uri"]).endswith(
-        ":lambda:path/2015-03-31/functions/arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>"
-        ":function:{function}/invocations"
-    )
-    assert integration["RequestParameters"] == {"integration.request.path.function": "'openrek-ListCollections:live'"}
-    assert integration["PassthroughBehavior"] == "NEVER"
-    template = request_template(Deployment(), NAMES)
-    assert set(integration["RequestTemplates"]) == {
-        "application/x-amz-json-1.1",
-        "application/x-amz-json-1.0",
-        "application/json",
+    permissions = usual.every("AWS::Lambda::Permission", Principal="apigateway.amazonaws.com")
+    found = {
+        text(each["Properties"]["SourceArn"]).partition("/*/*")[2]: each["Properties"]["FunctionName"]["Ref"]
+        for each in permissions
     }
-    assert set(integration["RequestTemplates"].values()) == {template}
-    table = json.loads(re.search(r"#set\(\$functions = (\{.*\})\)", template)[1])  # type: ignore[index]
-    assert table == {f"RekognitionService.{name}": f"openrek-{name}:live" for name in NAMES}
-
-
-def test_the_role_of_the_mapping_may_start_the_operations_and_nothing_else(turned_round: Synthesised) -> None:
-    role_id = routes(turned_round)["/"]["Integration"]["Credentials"]["Fn::GetAtt"][0]
-    (policy,) = turned_round.api["Resources"][role_id]["Properties"]["Policies"]
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert statement["Action"] == "lambda:InvokeFunction"
-    prefix = "arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:openrek-"
-    assert {text(each) for each in statement["Resource"]} == {f"{prefix}{name}:live" for name in NAMES}
-
-
-def test_a_function_that_fails_behind_the_mapping_is_an_internal_error(turned_round: Synthesised) -> None:
-    responses = {
-        each.get("SelectionPattern"): each for each in routes(turned_round)["/"]["Integration"]["IntegrationResponses"]
+    assert {path: re.sub("Deployed.*", "", alias) for path, alias in found.items()} == {
+        "": "Router",
+        **{f"/{name}": name for name in NAMES},
     }
-    assert set(responses) == {None, r"(\n|.)+"}
-    failure = responses[r"(\n|.)+"]
-    assert failure["StatusCode"] == "500"
-    assert json.loads(failure["ResponseTemplates"]["application/json"])["__type"] == "InternalServerError"
-
-
-SAID_TOO: dict[str, type[Refusal]] = {
-    fault.code: kind for kind, fault in FAULTS.items() if fault.code != "ResourceInUseException"
-}
-
-
-@pytest.mark.parametrize("name", RESPONSES)
-def test_the_gateway_says_what_a_function_would_say(usual: Synthesised, name: str) -> None:
-    said = usual.only("AWS::ApiGateway::GatewayResponse", ResponseType=name)["Properties"]
-    body: dict[str, Any] = json.loads(said["ResponseTemplates"]["application/json"])
-    like = refuse(SAID_TOO[body["__type"]](), "$context.requestId")
-    expected = json.loads(like.body)
-    key = "Message" if "Message" in expected else "message"
-    if body["__type"] == "AccessDeniedException":
-        expected[key] = "Access denied"
-    assert (said["StatusCode"], body) == (str(like.status), expected)
-    headers = said["ResponseParameters"]
-    assert headers["gatewayresponse.header.Content-Type"] == "'application/x-amz-json-1.1'"
-    assert re.fullmatch(r"'[^']+'", headers["gatewayresponse.header.x-openrek-reason"])
-
-
-@pytest.mark.parametrize(
-    ("response", "code"),
-    [
-        ("ACCESS_DENIED", "AccessDeniedException"),
-        ("REQUEST_TOO_LARGE", "ImageTooLargeException"),
-        ("THROTTLED", "ThrottlingException"),
-        ("MISSING_AUTHENTICATION_TOKEN", "UnknownOperationException"),
-        ("UNSUPPORTED_MEDIA_TYPE", "UnknownOperationException"),
-        ("INTEGRATION_TIMEOUT", "InternalServerError"),
-        ("DEFAULT_4XX", "ValidationException"),
-        ("DEFAULT_5XX", "InternalServerError"),
-    ],
-)
-def test_each_refusal_of_the_gateway_has_the_code_that_sdks_know(response: str, code: str) -> None:
-    assert RESPONSES[response].code == code
-
-
-def test_a_request_that_is_too_large_is_told_the_limit() -> None:
-    assert "4.6 MB" in RESPONSES["REQUEST_TOO_LARGE"].reason
-    assert "S3Object" in RESPONSES["REQUEST_TOO_LARGE"].reason
 
 
 def test_a_domain_replaces_the_gateways_own_address(turned_round: Synthesised, usual: Synthesised) -> None:
-    domain = turned_round.only("AWS::ApiGateway::DomainName")["Properties"]
-    assert (domain["DomainName"], domain["SecurityPolicy"]) == ("faces.example.com", "TLS_1_2")
-    assert domain["RegionalCertificateArn"] == "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b"
-    assert turned_round.only("AWS::ApiGateway::RestApi")["Properties"]["DisableExecuteApiEndpoint"] is True
-    assert not usual.every("AWS::ApiGateway::DomainName")
+    domain = turned_round.only("AWS::ApiGatewayV2::DomainName")["Properties"]
+    (configuration,) = domain["DomainNameConfigurations"]
+    assert (domain["DomainName"], configuration["SecurityPolicy"]) == ("faces.example.com", "TLS_1_2")
+    assert configuration["CertificateArn"] == "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b"
+    assert "ApiMappingKey" not in turned_round.only("AWS::ApiGatewayV2::ApiMapping")["Properties"]
+    assert turned_round.only("AWS::ApiGatewayV2::Api")["Properties"]["DisableExecuteApiEndpoint"] is True
+    assert turned_round.api["Outputs"]["Endpoint"]["Value"] == "https://faces.example.com/"
 
-
-def test_the_firewall_is_an_option_and_lets_images_through(turned_round: Synthesised, usual: Synthesised) -> None:
-    rules = turned_round.only("AWS::WAFv2::WebACL")["Properties"]["Rules"]
-    assert [rule["Name"] for rule in rules] == ["Reputation", "Rate"]
-    assert rules[1]["Statement"]["RateBasedStatement"]["Limit"] == 1500
-    assert turned_round.only("AWS::WAFv2::WebACLAssociation")
-    assert not usual.every("AWS::WAFv2::WebACL")
-
-
-def test_the_account_wide_log_role_is_an_option(turned_round: Synthesised, usual: Synthesised) -> None:
-    assert usual.only("AWS::ApiGateway::Account")
-    assert not turned_round.every("AWS::ApiGateway::Account")
+    assert not usual.every("AWS::ApiGatewayV2::DomainName")
+    api_id = next(key for key, each in usual.api["Resources"].items() if each["Type"] == "AWS::ApiGatewayV2::Api")
+    assert text(usual.api["Outputs"]["Endpoint"]["Value"]) == (
+        f"https://<{api_id}>.execute-api.<AWS::Region>.<AWS::URLSuffix>/"
+    )
 
 
 def test_alarms_reach_the_topic_and_upkeep_is_missed_when_it_is_silent(turned_round: Synthesised) -> None:

@@ -1,5 +1,6 @@
 """Events of API Gateway, as requests."""
 
+import json
 from typing import Any
 
 import pytest
@@ -15,22 +16,11 @@ def event(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("place", "path"),
-    [
-        ({"resource": "/", "path": "/", "requestContext": {"stage": "v1", "path": "/v1/"}}, "/"),
-        ({"resource": "/ListFaces", "path": "/ListFaces", "requestContext": {"stage": "v1"}}, "/ListFaces"),
-        ({"resource": "/ListFaces", "path": "/faces/ListFaces", "requestContext": {"stage": "v1"}}, "/ListFaces"),
-        ({"resource": "/{proxy+}", "path": "/ListFaces", "requestContext": {"stage": "v1"}}, "/ListFaces"),
-        ({"resource": "/{proxy+}", "path": "/v1/ListFaces", "requestContext": {"stage": "v1"}}, "/ListFaces"),
-        ({"resource": "/{proxy+}", "path": "/v1", "requestContext": {"stage": "v1"}}, "/v1"),
-        ({"resource": "/{proxy+}", "path": "/v1x/ListFaces", "requestContext": {"stage": "v1"}}, "/v1x/ListFaces"),
-        ({"path": "/ListFaces", "requestContext": None}, "/ListFaces"),
-        ({"path": "/ListFaces"}, "/ListFaces"),
-    ],
+    ("body", "is_base64"), [('{"a": "\u00e9"}', False), ("eyJhIjogIsOpIn0=", True), ("eyJhIjogIlx1MDBlOSJ9", True)]
 )
-def test_the_path_is_the_one_below_the_stage_or_base_path(place: dict[str, Any], path: str) -> None:
-    assert request_of(event(**place)).path == path
-    assert head_of(event(**place)).path == path
+def test_the_body_is_what_was_sent_however_it_arrives(body: str, is_base64: bool) -> None:
+    request = request_of(event(body=body, isBase64Encoded=is_base64, path="/ListFaces"))
+    assert (request.method, request.path, json.loads(request.body)) == ("POST", "/ListFaces", {"a": "\u00e9"})
 
 
 def test_the_head_needs_no_body() -> None:

@@ -5,6 +5,7 @@ Real connections, and a real function behind: tests/deployed.
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
@@ -24,6 +25,11 @@ from openrek.wire.sigv4 import SigV4
 from tests.support.signing import KeysInMemory
 
 FUNCTIONS = "openrek-{operation}:live"
+NOW_S = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+SCOPE = "20260101/eu-west-1/rekognition/aws4_request"
+KEY_ID = "OREKAAAAAAAAAAAAAAAA"
+CREDENTIAL = f"Credential={KEY_ID}/{SCOPE}"
+SIGNED = "SignedHeaders=host;x-amz-date;x-amz-target"
 SAID = {"statusCode": 400, "headers": {"x": "y"}, "body": "it's \u00e9", "isBase64Encoded": False}
 
 
@@ -49,7 +55,7 @@ class Lambda:
 
 def event(target: str, path: str = "/", **more: Any) -> Event:
     headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1", "X-Amz-Date": "20260101T000000Z"}
-    headers["Authorization"] = "AWS4-HMAC-SHA256 Credential=OREK/20260101/a/b/c, SignedHeaders=host, Signature=d"
+    headers |= {"Host": "api.example.com", "Authorization": f"AWS4-HMAC-SHA256 {CREDENTIAL}, {SIGNED}, Signature=d"}
     return {"httpMethod": "POST", "path": path, "resource": path, "headers": headers, "body": "{}", **more}
 
 
@@ -58,7 +64,7 @@ def refused(code: str) -> ClientError:
 
 
 def routed(client: Lambda, sent: Event) -> dict[str, Any]:
-    return route(OFFERED, FUNCTIONS, client)(sent, None)
+    return route(OFFERED, FUNCTIONS, client, clock=lambda: NOW_S)(sent, None)
 
 
 def code(answer: dict[str, Any]) -> tuple[int, str]:
@@ -68,7 +74,9 @@ def code(answer: dict[str, Any]) -> tuple[int, str]:
 def test_the_event_goes_to_the_function_as_it_is_and_its_answer_comes_back() -> None:
     client = Lambda()
     sent = event(
-        "RekognitionService.SearchFacesByImage", body="{'\"\\ \u00e9 \U0001f642}", requestContext={"stage": "v1"}
+        "RekognitionService.SearchFacesByImage",
+        body="{'\"\\ \u00e9 \U0001f642 \ud800}",
+        requestContext={"stage": "$default"},
     )
     assert routed(client, sent) == SAID
     (call,) = client.calls
@@ -103,13 +111,19 @@ def test_an_operation_that_is_not_offered_is_unknown_as_everywhere() -> None:
         {"Authorization": "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b"},
         {"Authorization": "AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, Signature=c"},
         {"X-Amz-Date": None},
+        {"X-Amz-Date": "20251231T235459Z"},
+        {"X-Amz-Date": "20260101T000501Z"},
+        {"X-Amz-Security-Token": "token"},
+        {"Authorization": f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{SCOPE}, {SIGNED}, Signature=d"},
+        {"Authorization": f"AWS4-HMAC-SHA256 {CREDENTIAL.replace('rekognition', 's3')}, {SIGNED}, Signature=d"},
+        {"Authorization": f"AWS4-HMAC-SHA256 {CREDENTIAL}, SignedHeaders=host, Signature=d"},
     ],
 )
-def test_what_nobody_claims_to_have_signed_is_refused_as_its_function_would(headers: dict[str, str | None]) -> None:
+def test_what_nobody_can_have_signed_now_is_refused_as_its_function_would(headers: dict[str, str | None]) -> None:
     sent = event("RekognitionService.ListCollections")
     together = {**sent["headers"], **headers}
     sent = {**sent, "headers": {name: value for name, value in together.items() if value is not None}}
-    door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory()))
+    door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory(), clock=lambda: NOW_S))
     theirs = response_of(door.answer(request_of(sent)))
     client = Lambda()
     ours = routed(client, sent)

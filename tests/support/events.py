@@ -26,10 +26,10 @@ def event_of(name: str, key: AccessKey, image_bucket: str) -> dict[str, Any]:
 
 
 def signed_event(event: dict[str, Any], key: AccessKey) -> dict[str, Any]:
-    """The event with a signature over the body and headers that it has, for the path with the stage."""
+    """The event with a signature over the body and headers that it has."""
     sent = event["headers"]
     headers = {name: sent[name] for name in ("Content-Type", "X-Amz-Target")}
-    url = f"https://{sent['Host']}{event['requestContext']['path']}"
+    url = f"https://{sent['Host']}{event['path']}"
     request = AWSRequest("POST", url, headers=headers, data=event["body"].encode())
     region = sent["Authorization"].split("/")[2]
     SigV4Auth(Credentials(key.key_id, key.secret), "rekognition", region).add_auth(request)

@@ -33,8 +33,7 @@ class AwsParts:
         from openrek.runtime.keys_ssm import SsmKeys, ssm_client
 
         keys = CachedKeys(SsmKeys(self._settings.keys, client=ssm_client(self._session())))
-        stages = ("", f"/{self._settings.stage}") if self._settings.stage else ("",)
-        return authenticator(keys, prefixes=stages, account=self._settings.account)
+        return authenticator(keys, account=self._settings.account)
 
     def close(self) -> None:
         if self._dynamo.made:

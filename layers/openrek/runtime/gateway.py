@@ -1,7 +1,7 @@
-"""API Gateway's REST proxy event -> the request for the door; the door's reply -> the proxy response.
+"""API Gateway's proxy event, format 1.0 -> the request for the door; the door's reply -> the proxy response.
 
-Both front doors send the same event: the router hands on what the gateway gave it, and a mapping template writes the
-members that are read here.
+The router hands on the event as the gateway gave it. An HTTP API makes base64 of bodies whose type it does not know for
+text, and application/x-amz-json-1.1 is one.
 """
 
 import base64
@@ -18,12 +18,12 @@ def request_of(event: Event) -> HttpRequest:
     """Raises ValueError (binascii.Error is one) when the body is marked as base64 and is not."""
     text = event.get("body") or ""
     body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    return HttpRequest(event["httpMethod"], _path(event), _headers(event), body)
+    return HttpRequest(event["httpMethod"], event["path"], _headers(event), body)
 
 
 def head_of(event: Event) -> HttpRequest:
     """The request without its body, for whoever only has to know where it goes."""
-    return HttpRequest(event["httpMethod"], _path(event), _headers(event), b"")
+    return HttpRequest(event["httpMethod"], event["path"], _headers(event), b"")
 
 
 def response_of(reply: HttpReply) -> dict[str, Any]:
@@ -33,17 +33,6 @@ def response_of(reply: HttpReply) -> dict[str, Any]:
         "body": reply.body.decode(),
         "isBase64Encoded": False,
     }
-
-
-def _path(event: Event) -> str:
-    """The path below the stage, or below the base path of a domain of one's own: the route's own, where it is fixed."""
-    resource: str = event.get("resource") or ""
-    if resource and "{" not in resource:
-        return resource
-    path: str = event["path"]
-    stage = (event.get("requestContext") or {}).get("stage")
-    below = path.removeprefix(f"/{stage}") if stage else path
-    return below if below.startswith("/") else path
 
 
 def _headers(event: Event) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from threading import Lock
 
 from openrek.domain.access_keys import AccessKey
@@ -22,16 +22,14 @@ def authenticator(
     keys: Keys,
     *,
     regions: Collection[str] | None = None,
-    prefixes: Sequence[str] = ("",),
     account: str = NO_ACCOUNT,
     clock: Callable[[], float] = time.time,
 ) -> SigV4:
     """For `Door(authenticate=...)`: every request must be signed with one of `keys`.
 
-    `regions`: those that may be signed for; None stands for any. `prefixes`: where the front door can be reached, as
-    paths without a slash at the end; behind API Gateway's stage `prod` and a domain of one's own, `("", "/prod")`.
+    `regions`: those that may be signed for; None stands for any.
     """
-    return SigV4(keys, regions=regions, prefixes=prefixes, account=account, clock=clock)
+    return SigV4(keys, regions=regions, account=account, clock=clock)
 
 
 class CachedKeys:

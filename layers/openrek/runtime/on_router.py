@@ -1,8 +1,8 @@
 """`POST /`, which is what SDKs use: the operation stands in a header, by which API Gateway cannot choose a function.
 
 The router chooses it, hands it the event as it came, and gives back its answer. It verifies nothing and needs none of
-the deployment's data: the operation's own function does all that, as if the gateway had called it. Only what nobody
-claims to have signed starts no function.
+the deployment's data: the operation's own function does all that, as if the gateway had called it. Only requests whose
+head tells already that they are not signed, or not now, start no function.
 """
 
 import json
@@ -22,7 +22,7 @@ from openrek.runtime.gateway import Event, Handler, head_of, response_of
 from openrek.runtime.settings import OPERATION, functions_of
 from openrek.wire.door import Door
 from openrek.wire.reply import refuse
-from openrek.wire.sigv4 import claimed
+from openrek.wire.sigv4 import plausible
 
 READ_TIMEOUT_S: Final = 28.0
 """More than the function's own timeout, so that the router does not give up on a write that may yet be made; less than
@@ -37,7 +37,12 @@ TOO_LARGE: Final = "RequestTooLargeException"
 log = logging.getLogger(__name__)
 
 
-def route(operations: Mapping[str, Operation], functions: str | None = None, client: Any = None) -> Handler:
+def route(
+    operations: Mapping[str, Operation],
+    functions: str | None = None,
+    client: Any = None,
+    clock: Callable[[], float] = time.time,
+) -> Handler:
     """The router's handler: only the functions of `operations` are ever called, whatever a header says.
 
     `functions` is the pattern of their names, by default the environment's; `client` is botocore's for Lambda. Raises
@@ -53,7 +58,7 @@ def route(operations: Mapping[str, Operation], functions: str | None = None, cli
         try:
             head = head_of(event)
             target = targets[door.target(head)]
-            claimed(head)
+            plausible(head, clock())
             return call(target, event)
         except Refusal as refusal:
             return response_of(refuse(refusal))
@@ -73,7 +78,7 @@ class Call:
         """Raises InternalServerError, Throttling or ImageTooLarge."""
         if self._clock() - self._used_s > IDLE_S:
             self._client.close()
-        payload = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+        payload = json.dumps(event, separators=(",", ":")).encode()
         try:
             answer = self._client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
             said = answer["Payload"].read()
@@ -105,6 +110,6 @@ def _refusal(function: str, code: str) -> Refusal:
     if code in BUSY:
         return Throttling(reason="Too many functions run at once; nothing was done.")
     if code == TOO_LARGE:
-        return ImageTooLarge(reason="A request may have 6 MB here, an image in it about 4.6 MB; give an S3Object.")
+        return ImageTooLarge(reason="A request may have 6 MB here, an image in it about 3.5 MB; give an S3Object.")
     log.error("%s cannot be called: %s", function, code)
     return InternalServerError(reason="The operation's function cannot be called.")

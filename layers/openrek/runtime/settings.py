@@ -12,7 +12,6 @@ OPENREK_TABLE            DynamoDB table of the items
 OPENREK_BUCKET           S3 bucket of the blobs
 OPENREK_KEYS             prefix of the SSM parameters that hold the access keys
 OPENREK_ACCOUNT          the account's number, for ARNs
-OPENREK_STAGE            API Gateway's stage: requests may be signed for a path with it or without it
 OPENREK_IMAGE_BUCKETS    buckets that an S3Object may name, with commas between them; without it, none
 OPENREK_UPKEEP           the function that is told of collections whose log has grown long
 OPENREK_FUNCTIONS        for the router: the functions' names, with {operation} for an operation's name
@@ -35,7 +34,6 @@ OPERATION = "{operation}"
 FUNCTIONS = re.compile(r"[A-Za-z0-9_-]{0,40}\{operation\}[A-Za-z0-9_-]{0,40}(:[A-Za-z0-9_-]{1,40})?")
 FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,40})?")
 ACCOUNT = re.compile(r"[0-9]{12}")
-STAGE = re.compile(r"[A-Za-z0-9_-]{1,128}")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -56,7 +54,7 @@ def cores() -> int:
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
-    """The parts of a deployment. `upkeep` names a function; `keys`, `account` and `stage` are as in the environment;
+    """The parts of a deployment. `upkeep` names a function; `keys` and `account` are as in the environment;
     `provisioned` tells that no request waits for the function's start.
     """
 
@@ -64,7 +62,6 @@ class AwsSettings:
     bucket: str
     keys: str | None = None
     account: str = NO_ACCOUNT
-    stage: str | None = None
     image_buckets: frozenset[str] = frozenset()
     upkeep: str | None = None
     provisioned: bool = False
@@ -82,7 +79,6 @@ class AwsSettings:
             bucket,
             keys=environ.get("OPENREK_KEYS") or None,
             account=_like(environ, "OPENREK_ACCOUNT", ACCOUNT, "123456789012") or NO_ACCOUNT,
-            stage=_like(environ, "OPENREK_STAGE", STAGE, "v1"),
             image_buckets=_buckets(environ),
             upkeep=_like(environ, "OPENREK_UPKEEP", FUNCTION, "openrek-Upkeep:live"),
             provisioned=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",

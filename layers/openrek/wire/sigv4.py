@@ -19,7 +19,7 @@ sent again for five minutes, as with AWS: that is what TLS is for.
 import hmac
 import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 from openrek.domain.access_keys import KEY_ID, AccessKey
@@ -38,6 +38,7 @@ from openrek.wire.http import HttpRequest
 
 SERVICE = "rekognition"
 WINDOW_S = 300
+UNKNOWN_KEY = "openrek has not issued this access key, or it was revoked."
 TIME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 QUERY_SIGNATURE = re.compile(r"(?:^|&)x-amz-(?:algorithm|credential|signature)(?:=|&|$)", re.IGNORECASE)
@@ -46,9 +47,7 @@ QUERY_SIGNATURE = re.compile(r"(?:^|&)x-amz-(?:algorithm|credential|signature)(?
 class SigV4:
     """An `authenticate` step for the door, over the keys that were issued.
 
-    `regions` are those that may be signed for; None stands for any. `prefixes` are the paths under which the front door
-    can be reached: with `("", "/prod")` a request that arrives as `/` may have been signed as `/`, `/prod/` or `/prod`.
-    `clock` tells epoch seconds.
+    `regions` are those that may be signed for; None stands for any. `clock` tells epoch seconds.
     """
 
     def __init__(
@@ -56,13 +55,11 @@ class SigV4:
         keys: Keys,
         *,
         regions: Collection[str] | None = None,
-        prefixes: Sequence[str] = ("",),
         account: str = NO_ACCOUNT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
         self._regions = None if regions is None else frozenset(regions)
-        self._prefixes = tuple(prefixes)
         self._account = account
         self._clock = clock
 
@@ -73,7 +70,7 @@ class SigV4:
         declared = request.headers.get("x-amz-content-sha256", payload)
         if not hmac.compare_digest(declared.encode(errors="replace"), payload.encode()):
             raise InvalidSignature(reason="x-amz-content-sha256 is not the SHA-256 of the body, in lower-case hex.")
-        if not any(_signed(request, path, claim, key.secret, payload) for path in self._paths(request)):
+        if not _signed(request, claim, key.secret, payload):
             raise InvalidSignature
         if key.expired(self._clock()):
             raise ExpiredToken(reason=f"The access key {key.key_id} has expired.")
@@ -81,51 +78,24 @@ class SigV4:
 
     def examine(self, request: HttpRequest) -> tuple[Authorization, AccessKey]:
         """What the head alone tells: the client's claim and the key that it names. Raises a Refusal."""
-        claim = claimed(request)
-        self._require_time(request.headers["x-amz-date"])
-        _require_signed(claim, request)
-        self._require_scope(claim, request.headers["x-amz-date"])
-        if "x-amz-security-token" in request.headers:
-            raise UnrecognizedClient(reason="openrek's access keys have no session token; unset AWS_SESSION_TOKEN.")
-        key = self._keys.find(claim.key_id) if KEY_ID.fullmatch(claim.key_id) else None
+        claim = plausible(request, self._clock(), self._regions)
+        key = self._keys.find(claim.key_id)
         if key is None:
-            raise UnrecognizedClient(reason="openrek has not issued this access key, or it was revoked.")
+            raise UnrecognizedClient(reason=UNKNOWN_KEY)
         return claim, key
 
-    def _require_time(self, sent: str) -> None:
-        sent_s, now_s = _epoch_s(sent), self._clock()
-        now = _shown(now_s)
-        if sent_s < now_s - WINDOW_S:
-            raise InvalidSignature(
-                f"Signature expired: {sent} is now earlier than {_shown(now_s - WINDOW_S)} ({now} - 5 min.)"
-            )
-        if sent_s > now_s + WINDOW_S:
-            raise InvalidSignature(
-                f"Signature not yet current: {sent} is still later than {_shown(now_s + WINDOW_S)} ({now} + 5 min.)"
-            )
 
-    def _require_scope(self, claim: Authorization, sent: str) -> None:
-        wrong = []
-        if not re.fullmatch(REGION, claim.region) or (self._regions is not None and claim.region not in self._regions):
-            wrong.append(f"Credential should be scoped to a valid region, not '{claim.region[:QUOTED_CHARACTERS]}'.")
-        if claim.service != SERVICE:
-            wrong.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
-        if claim.terminator != TERMINATOR:
-            quoted = claim.terminator[:QUOTED_CHARACTERS]
-            wrong.append(f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{quoted}'.")
-        if claim.date != sent[:8]:
-            wrong.append(
-                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-                f"'{claim.date[:QUOTED_CHARACTERS]}' != '{sent[:8]}', from '{sent}'."
-            )
-        if wrong:
-            raise InvalidSignature(" ".join(wrong))
-
-    def _paths(self, request: HttpRequest) -> list[str]:
-        """Every path that the client may have signed, for this one request."""
-        path = request.path.partition("?")[0]
-        paths = [prefix + path for prefix in self._prefixes]
-        return paths + [prefix for prefix in self._prefixes if prefix and path == "/"]
+def plausible(request: HttpRequest, now_s: float, regions: Collection[str] | None = None) -> Authorization:
+    """Who signed it, as the request says, if nothing is wrong that shows without a key. Raises a Refusal."""
+    claim = claimed(request)
+    _require_time(request.headers["x-amz-date"], now_s)
+    _require_signed(claim, request)
+    _require_scope(claim, request.headers["x-amz-date"], regions)
+    if "x-amz-security-token" in request.headers:
+        raise UnrecognizedClient(reason="openrek's access keys have no session token; unset AWS_SESSION_TOKEN.")
+    if not KEY_ID.fullmatch(claim.key_id):
+        raise UnrecognizedClient(reason=UNKNOWN_KEY)
+    return claim
 
 
 def claimed(request: HttpRequest) -> Authorization:
@@ -147,6 +117,37 @@ def claimed(request: HttpRequest) -> Authorization:
     return parse_authorization(header, dated="x-amz-date" in request.headers)
 
 
+def _require_time(sent: str, now_s: float) -> None:
+    sent_s = _epoch_s(sent)
+    now = _shown(now_s)
+    if sent_s < now_s - WINDOW_S:
+        raise InvalidSignature(
+            f"Signature expired: {sent} is now earlier than {_shown(now_s - WINDOW_S)} ({now} - 5 min.)"
+        )
+    if sent_s > now_s + WINDOW_S:
+        raise InvalidSignature(
+            f"Signature not yet current: {sent} is still later than {_shown(now_s + WINDOW_S)} ({now} + 5 min.)"
+        )
+
+
+def _require_scope(claim: Authorization, sent: str, regions: Collection[str] | None) -> None:
+    wrong = []
+    if not re.fullmatch(REGION, claim.region) or (regions is not None and claim.region not in regions):
+        wrong.append(f"Credential should be scoped to a valid region, not '{claim.region[:QUOTED_CHARACTERS]}'.")
+    if claim.service != SERVICE:
+        wrong.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
+    if claim.terminator != TERMINATOR:
+        quoted = claim.terminator[:QUOTED_CHARACTERS]
+        wrong.append(f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{quoted}'.")
+    if claim.date != sent[:8]:
+        wrong.append(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+            f"'{claim.date[:QUOTED_CHARACTERS]}' != '{sent[:8]}', from '{sent}'."
+        )
+    if wrong:
+        raise InvalidSignature(" ".join(wrong))
+
+
 def _require_signed(claim: Authorization, request: HttpRequest) -> None:
     needed = ["host", "x-amz-date", *(["x-amz-target"] if "x-amz-target" in request.headers else [])]
     for name in needed:
@@ -160,9 +161,9 @@ def _require_signed(claim: Authorization, request: HttpRequest) -> None:
             raise InvalidSignature(reason=f"The signed header {name} is not ASCII.")
 
 
-def _signed(request: HttpRequest, path: str, claim: Authorization, secret: str, payload: str) -> bool:
-    """Whether the secret, the request and this path give the signature that came."""
-    query = request.path.partition("?")[2]
+def _signed(request: HttpRequest, claim: Authorization, secret: str, payload: str) -> bool:
+    """Whether the secret and the request give the signature that came."""
+    path, _, query = request.path.partition("?")
     headers = [(name, _value(request, name)) for name in claim.signed_headers]
     canonical = canonical_request(request.method, path, query, headers, payload)
     text = string_to_sign(request.headers["x-amz-date"], claim.scope, canonical)
