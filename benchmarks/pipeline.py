@@ -116,9 +116,9 @@ def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Cal
     tensors = [*detect.tensors(upright.image)[:2]]
     crop = numpy.zeros((1, 3, 112, 112), numpy.float32)
     yunet, sface = reader.session("yunet"), reader.session("sface")
-    heights = detect.detect(yunet, upright.image).heights
+    found = detect.detect(yunet, upright.image)
     look = numpy.zeros((1, 3, closer.LOOK_PX, closer.LOOK_PX), numpy.float32)
-    tensors += [look for height in heights if not closer.is_close(height)]
+    tensors += [look for face in zip(found.heights, found.scores, strict=True) if not closer.is_close(*face)]
 
     def detect_and_embed() -> None:
         found = reader.read_upright(upright)

@@ -8,7 +8,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from openrek.vision.closer import closer_points
+from openrek.vision.closer import LOOK_PX, _best, _turned_back, closer_points
 from openrek.vision.reader import FaceReader
 from tests.support.variants import opened
 
@@ -49,6 +49,39 @@ def test_a_face_that_the_second_look_does_not_see_keeps_its_points(reader: FaceR
     found = closer_points(reader.session("yunet"), picture, numpy.array(box, numpy.float32), points)
 
     assert (found == points).all()
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_places_of_a_turned_look_are_turned_back(quarters: int) -> None:
+    look = Image.new("L", (LOOK_PX, LOOK_PX))
+    look.putpixel((40, 300), 255)
+    turned = look.rotate(90 * quarters)
+    (y,), (x,) = numpy.nonzero(numpy.asarray(turned))
+
+    place = _turned_back(numpy.array([x + 0.5, y + 0.5], numpy.float32), quarters)
+
+    assert place.tolist() == [40.5, 300.5]
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ((0.95, 0.99), 0),
+        ((0.9, 0.99), 0),
+        ((0.89, 0.9), 0),
+        ((0.85, 0.86, 0.94, 0.8), 2),
+        ((0.0, 0.8), 1),
+        ((0, 0), None),
+    ],
+)
+def test_another_turn_is_taken_only_where_the_first_is_not_sure_and_the_other_better(
+    scores: tuple[float, ...], best: int | None
+) -> None:
+    looks = ((score, numpy.full((5, 2), number, numpy.float32)) for number, score in enumerate(scores))
+
+    points = _best(looks)
+
+    assert (None if points is None else points[0, 0]) == best
 
 
 def test_a_large_face_is_not_copied(weights_folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageEnhance, ImageFilter
 
 from openrek.domain.errors import InvalidImageFormat
 from openrek.domain.faces import BoundingBox, cosine, float32
@@ -120,6 +120,56 @@ def test_leaning_faces_match_at_every_size(
 
     assert reader.read(image).faces[0].pose.roll == pytest.approx(-turn_deg, abs=10)
     assert similarity(reader, photos["obama3.jpg"], image) > 95
+
+
+UPSIDE_DOWN = ["obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "astronaut.png", "32bit.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "turn_deg"),
+    [*((name, 180) for name in UPSIDE_DOWN), ("obama.jpg", 150), ("obama3.jpg", 210), ("astronaut.png", 270)],
+)
+def test_a_face_that_is_upside_down_is_read_as_what_it_is(
+    reader: FaceReader, photos: dict[str, bytes], name: str, turn_deg: int
+) -> None:
+    upright = variants.opened(photos[name])
+    turned = variants.saved(upright.rotate(turn_deg, Image.Resampling.BICUBIC, fillcolor=(99, 99, 99)), "PNG")
+
+    face = reader.read(turned).faces[0]
+
+    assert similarity(reader, photos[name], turned) > 95
+    straight = reader.read(photos[name]).faces[0].pose.roll
+    assert (face.pose.roll - straight + turn_deg + 180) % 360 - 180 == pytest.approx(0, abs=20)
+    if turn_deg == 180:
+        before = {mark.name: mark for mark in reader.read(photos[name]).faces[0].landmarks}
+        for mark in face.landmarks:
+            assert (1 - mark.x, 1 - mark.y) == pytest.approx((before[mark.name].x, before[mark.name].y), abs=0.02)
+
+
+def test_people_that_are_upside_down_are_not_alike(reader: FaceReader, photos: dict[str, bytes]) -> None:
+    """Read as if they were upright, a third of these pairs would match."""
+    turned = {name: variants.saved(variants.opened(photos[name]).rotate(180), "PNG") for name in UPSIDE_DOWN}
+    for name in ("obama.jpg", "obama2.jpg", "obama3.jpg", "32bit.png"):
+        for other in ("biden.jpg", "astronaut.png"):
+            assert similarity(reader, turned[name], turned[other]) < 50
+    assert similarity(reader, turned["biden.jpg"], turned["astronaut.png"]) < 50
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("name", FRONTAL)
+def test_what_is_blurred_beyond_recognition_is_dropped_by_auto(
+    reader: FaceReader, photos: dict[str, bytes], name: str, kind: str
+) -> None:
+    picture = variants.opened(photos[name])
+    small = picture.resize((320, round(picture.height * 320 / picture.width)))
+    read = 0
+    for radius in (1, 2, 4, 6, 8, 10, 12):
+        blurred = variants.saved(small.filter(ImageFilter.GaussianBlur(radius)), kind, quality=95)
+        faces = reader.read(blurred).faces[:1]
+        if faces and not quality_reasons(faces[0], "AUTO"):
+            assert similarity(reader, photos[name], blurred) > 90, radius
+            read += 1
+    assert read >= 1
 
 
 @pytest.mark.parametrize("name", FRONTAL)

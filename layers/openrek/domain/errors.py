@@ -105,7 +105,8 @@ class Conflict(Refusal):
 class IdempotentParameterMismatch(Refusal): ...
 
 
-class ServiceQuotaExceeded(Refusal): ...
+class ServiceQuotaExceeded(Refusal):
+    text = "The size of the collection exceeds the allowed limit."
 
 
 class Throttling(Refusal):

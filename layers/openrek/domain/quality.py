@@ -1,7 +1,7 @@
 """Which faces the QualityFilter lets through, and why not the others.
 
 A face is dropped when it misses any limit of its level; the reasons are Rekognition's. Roll does not count: faces are
-turned upright before they are embedded.
+turned upright before they are embedded, upside down as they may be.
 
 | reason                            | LOW | MEDIUM | HIGH |
 |-----------------------------------|-----|--------|------|

@@ -52,7 +52,7 @@ class FaceReader:
         faces = []
         for index in largest_first:
             points = found.points[index]
-            if not is_close(float(found.heights[index])):
+            if not is_close(float(found.heights[index]), float(found.scores[index])):
                 points = closer_points(self.session("yunet"), upright.image, found.boxes[index], points)
             crop = aligned(upright.image, points)
             face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
