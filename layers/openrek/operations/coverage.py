@@ -19,7 +19,9 @@ from openrek.operations.pages import DEFAULT_PAGE_ROWS
 
 _PAGES = f"MaxResults is {DEFAULT_PAGE_ROWS} unless given, 0 means the same, 4096 at most"
 _SEARCH = f"FaceMatchThreshold {DEFAULT_THRESHOLD_PCT:g} and MaxFaces {MOST_MATCHES} unless given; ties go by FaceId"
-_USERS = f"UserMatchThreshold {DEFAULT_THRESHOLD_PCT:g} and MaxUsers {MOST_USERS} unless given; ties in a fixed order of ours"
+_USERS = (
+    f"UserMatchThreshold {DEFAULT_THRESHOLD_PCT:g} and MaxUsers {MOST_USERS} unless given; ties in an order of ours"
+)
 _REPEATED = (
     "The same ClientRequestToken and input get the first answer again for 24 hours; tokens are a collection's own"
 )
@@ -41,8 +43,8 @@ NOTES: Final[Mapping[str, str]] = {
     "DisassociateFaces": f"A user that lost its last face is CREATED again and found by no search. {_REPEATED}.",
     "ErasePerson": "Either UserId (the user and all its faces) or ExternalImageId (all faces of it, and each user that "
     "has no other face). Answers the ids of what was removed.",
-    "IndexFaces": f"QualityFilter AUTO and MaxFaces {MOST_FACES_IN_PHOTO} unless given: of the faces that the filter keeps, "
-    "the largest. FaceDetail holds the default attributes only. The same image with the same ExternalImageId returns "
+    "IndexFaces": f"QualityFilter AUTO and MaxFaces {MOST_FACES_IN_PHOTO} unless given: the largest of those that the "
+    "filter keeps. FaceDetail holds the default attributes only. The same image with the same ExternalImageId returns "
     "the same FaceIds.",
     "ListCollections": f"In the order of their ids (of one over 128 characters the first 96 count). {_PAGES}.",
     "ListFaces": f"In ascending FaceId order. {_PAGES}. FaceIds that do not exist are left out, and so is a UserId; "
