@@ -14,7 +14,9 @@ LAMBDA_GB_SECOND_USD = 0.0000133334
 """arm64."""
 
 LAMBDA_REQUEST_USD = 0.20 / 1e6
-GATEWAY_REQUEST_USD = 3.50 / 1e6
+GATEWAY_REQUEST_USD = 1.00 / 1e6
+"""Of an HTTP API, for each 512 KB of a request: photos are taken for smaller."""
+
 
 REKOGNITION_USD_PER_1000 = {"IndexFaces": 1.00, "SearchFacesByImage": 1.00}
 """Group 1, the first million images of a month. The other operations here are free."""

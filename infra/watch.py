@@ -17,7 +17,7 @@ from infra.settings import Deployment
 METRICS_NAMESPACE: Final = "openrek"
 SLOW_MS: Final = 10_000
 PERIOD: Final = cdk.Duration.minutes(5)
-UPKEEP_PERIOD: Final = cdk.Duration.hours(3)
+UPKEEP_PERIOD: Final = cdk.Duration.hours(2)
 ABOVE: Final = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW: Final = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 SILENT_IS_FINE: Final = cloudwatch.TreatMissingData.NOT_BREACHING
@@ -57,8 +57,9 @@ class Watch(Construct):
             runs,
             1,
             BELOW,
-            "Upkeep did not run for 3 hours: deleted faces stay in the store.",
+            "Upkeep did not run for 4 hours: deleted faces stay in the store.",
             missing=cloudwatch.TreatMissingData.BREACHING,
+            periods=2,
         )
 
     def _alarm(
@@ -70,6 +71,7 @@ class Watch(Construct):
         says: str,
         *,
         missing: cloudwatch.TreatMissingData = SILENT_IS_FINE,
+        periods: int = 1,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
@@ -77,7 +79,7 @@ class Watch(Construct):
             metric=metric,
             threshold=threshold,
             comparison_operator=comparison,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             treat_missing_data=missing,
             alarm_description=f"openrek: {says}",
         )

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from botocore.credentials import Credentials
+
 from openrek.domain.access_keys import AccessKey
 from openrek.store.collections import StoredCollections
 from openrek.store.heads import FOLD_BYTES, Head, require_head
@@ -26,7 +28,9 @@ def test_a_long_log_is_folded_by_the_upkeep_function(
     def call(name: str, **more: str) -> dict[str, Any]:
         sent = event_of(name, key, image_bucket)
         sent["body"] = json.dumps({**json.loads(sent["body"]), **more})
-        answer = functions.invoke(functions.row(name).name, signed_event(sent, key)).json
+        answer = functions.invoke(
+            functions.row(name).name, signed_event(sent, Credentials(key.key_id, key.secret))
+        ).json
         assert answer["statusCode"] == 200, answer
         said: dict[str, Any] = json.loads(answer["body"])
         return said

@@ -99,7 +99,8 @@ def test_alarms_reach_the_topic_and_upkeep_is_missed_when_it_is_silent(turned_ro
     assert len(alarms) == 5
     topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
     assert {action for each in alarms.values() for action in each["AlarmActions"]} == {topic}
-    silent = alarms["openrek: Upkeep did not run for 3 hours: deleted faces stay in the store."]
+    silent = alarms["openrek: Upkeep did not run for 4 hours: deleted faces stay in the store."]
+    assert silent["Period"] * silent["EvaluationPeriods"] == 4 * 3600
     assert (silent["TreatMissingData"], silent["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
     assert turned_round.only("AWS::CloudWatch::Dashboard", DashboardName="openrek")
 

@@ -114,6 +114,17 @@ def test_keys_in_the_parameter_store(run: Run, monkeypatch: pytest.MonkeyPatch) 
         assert wrong.output.startswith("Error: 'keys' is no prefix of SSM parameters")
 
 
+def test_keys_in_the_parameter_store_under_a_kms_key_of_ones_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix, kms_key = "/openrek/commands/own", "arn:aws:kms:eu-west-1:123456789012:key/0a1b"
+    with local_aws() as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
+        assert run(*CREATE, "--ssm", prefix, "--kms-key", kms_key).exit_code == 0
+        assert run(*CREATE, "--ssm", prefix).exit_code == 0
+        described = aws.ssm().describe_parameters(ParameterFilters=[{"Key": "Path", "Values": [prefix]}])["Parameters"]
+    assert sorted(each["KeyId"] for each in described) == ["alias/aws/ssm", kms_key]
+    assert run(*CREATE, "--kms-key", kms_key).exit_code == 2
+
+
 def test_serving_with_keys_needs_one(tmp_path: Path) -> None:
     for arguments in (["--keys"], ["--keys-file", str(tmp_path / "k.json")]):
         result = CliRunner().invoke(main, ["serve", "--port", "0", "--data", str(tmp_path / "data"), *arguments])

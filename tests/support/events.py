@@ -1,6 +1,13 @@
-"""The events of `events/`, signed: what API Gateway hands to a function when an SDK sends that request now."""
+"""The events of `events/`, signed: what API Gateway hands to a function when an SDK sends that request now.
+
+    python -m tests.support.events events/list_faces.json
+
+prints one, signed with the key of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. It is good for five minutes.
+"""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +29,26 @@ def event_of(name: str, key: AccessKey, image_bucket: str) -> dict[str, Any]:
     """The event of an operation, by its name in snake case."""
     event: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     event["body"] = event["body"].replace(BUCKET, f'"{image_bucket}"').replace(NO_ACCOUNT, ACCOUNT)
-    return signed_event(event, key)
+    return signed_event(event, Credentials(key.key_id, key.secret))
 
 
-def signed_event(event: dict[str, Any], key: AccessKey) -> dict[str, Any]:
+def signed_event(event: dict[str, Any], key: Credentials) -> dict[str, Any]:
     """The event with a signature over the body and headers that it has."""
     sent = event["headers"]
     headers = {name: sent[name] for name in ("Content-Type", "X-Amz-Target")}
     url = f"https://{sent['Host']}{event['path']}"
     request = AWSRequest("POST", url, headers=headers, data=event["body"].encode())
     region = sent["Authorization"].split("/")[2]
-    SigV4Auth(Credentials(key.key_id, key.secret), "rekognition", region).add_auth(request)
+    SigV4Auth(key, "rekognition", region).add_auth(request)
     signed = {**sent, **{name: str(value) for name, value in request.headers.items()}}
     return {**event, "headers": signed, "multiValueHeaders": {name: [value] for name, value in signed.items()}}
+
+
+def main() -> None:
+    event = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    key = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    sys.stdout.write(json.dumps(signed_event(event, key), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -60,6 +60,7 @@ def keys() -> None:
 @click.option("--object", "objects", multiple=True, metavar="PATTERN", help="S3 objects, such as 'photos/anna/*'.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Good for so many days. [default: until it is revoked]")
 @click.option("--note", default="", help="A word for yourself, shown by `openrek keys list`.")
+@click.option("--kms-key", metavar="ID", help="With --ssm: encrypt with this KMS key. [default: alias/aws/ssm]")
 @place_options
 def create(
     allow: tuple[str, ...],
@@ -67,6 +68,7 @@ def create(
     objects: tuple[str, ...],
     days: int | None,
     note: str,
+    kms_key: str | None,
     data: Path,
     file: Path | None,
     ssm: str | None,
@@ -88,7 +90,7 @@ def create(
     except ValueError as error:
         raise Failure(error) from None
     _require_operations(allow)
-    with _store(data, file, ssm) as store:
+    with _store(data, file, ssm, kms_key) as store:
         store.add(key)
     click.echo(shown(f"# {_described(key)}. The secret is shown only now."))
     click.echo(f"export AWS_ACCESS_KEY_ID={key.key_id}")
@@ -145,7 +147,7 @@ def _day(epoch_s: float) -> str:
 
 
 @contextmanager
-def _store(data: Path, file: Path | None, ssm: str | None) -> Iterator["KeyStore"]:
+def _store(data: Path, file: Path | None, ssm: str | None, kms_key: str | None = None) -> Iterator["KeyStore"]:
     """What can go wrong with it becomes one sentence and exit code 1."""
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -156,7 +158,9 @@ def _store(data: Path, file: Path | None, ssm: str | None) -> Iterator["KeyStore
 
     if file and ssm:
         raise click.UsageError("Give --file or --ssm, not both.")
+    if kms_key and not ssm:
+        raise click.UsageError("--kms-key needs --ssm.")
     try:
-        yield SsmKeys(ssm) if ssm else FileKeys(file or data / DEFAULT_NAME)
+        yield SsmKeys(ssm, kms_key=kms_key) if ssm else FileKeys(file or data / DEFAULT_NAME)
     except (SettingsError, BadKey, BotoCoreError, ClientError) as error:
         raise Failure(error) from None

@@ -32,12 +32,13 @@ log = logging.getLogger(__name__)
 class SsmKeys:
     """Not cached: wrap it in CachedKeys where requests are answered."""
 
-    def __init__(self, prefix: str, *, client: Any = None, region: str | None = None) -> None:
-        """Raises SettingsError for a prefix that no parameter can have."""
+    def __init__(self, prefix: str, *, client: Any = None, kms_key: str | None = None) -> None:
+        """`kms_key`, or else AWS's own, encrypts new keys. Raises SettingsError for a prefix no parameter can have."""
         self._prefix = prefix.rstrip("/")
         if not PREFIX.fullmatch(self._prefix):
             raise SettingsError(f"{prefix!r} is no prefix of SSM parameters: give one like /openrek/main/keys.")
-        self._ssm = client or ssm_client(get_session(), region)
+        self._ssm = client or ssm_client(get_session())
+        self._encryption = {"KeyId": kms_key} if kms_key else {}
 
     def find(self, key_id: str) -> AccessKey | None:
         """Raises Throttling, or InternalServerError when SSM gives no answer that can be trusted; the log says why."""
@@ -63,7 +64,9 @@ class SsmKeys:
         if len(text.encode()) > MOST_BYTES:
             raise SettingsError("This key has too many or too long patterns for an SSM parameter.")
         try:
-            self._ssm.put_parameter(Name=self._name(key.key_id), Value=text, Type="SecureString", Overwrite=False)
+            self._ssm.put_parameter(
+                Name=self._name(key.key_id), Value=text, Type="SecureString", Overwrite=False, **self._encryption
+            )
         except ClientError as error:
             # An answer that was lost is asked for again, and then the parameter is there already.
             if error.response["Error"]["Code"] != EXISTS or self._get(key.key_id) != key:
@@ -101,7 +104,7 @@ class SsmKeys:
         return f"{self._prefix}/{key_id}"
 
 
-def ssm_client(session: Session, region: str | None = None) -> Any:
+def ssm_client(session: Session) -> Any:
     """It connects when it is first used."""
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
-    return session.create_client("ssm", region_name=region, config=config)
+    return session.create_client("ssm", config=config)
