@@ -1,4 +1,5 @@
-"""The settings as one value, and the only place that reads the environment (on request, never at import).
+"""The settings as one value, read from the environment on request, never at import. (The command line's clients read
+`AWS_ENDPOINT_URL_REKOGNITION` by themselves.)
 
 OPENREK_DATA             folder of the embedded store and of the local buckets
 OPENREK_WEIGHTS          folder of the built models
