@@ -67,9 +67,9 @@ def faces_over(items: Items, *, per_commit: int = 97, max_faces: int = 1_000_000
 
 
 def index(
-    items: Items, collection: Collection, of: Picture, number: int = FACES, *, per_commit: int = 97, skip: int = 0
+    items: Items, collection: Collection, of: Picture, number: int = FACES, *, per_commit: int = 97
 ) -> Sequence[Face]:
-    return faces_over(items, per_commit=per_commit).index(collection, of, slots(number)[skip:], Embedder(of))
+    return faces_over(items, per_commit=per_commit).index(collection, of, slots(number), Embedder(of))
 
 
 def listed(items: Items, collection: Collection) -> Sequence[Face]:
