@@ -2,6 +2,7 @@
 # make demo   the whole job once: index photos, search one never seen, draw the answer
 # make test   set up everything and run the tests
 # make check  formatting, types, imports between the rooms, documents
+# make docs   write docs/COVERAGE.md and docs/CLI.md anew
 # make lock   write the pins of requirements*.txt anew (needs uv)
 # make package, make synth, make deploy   docs/DEPLOY.md; CDK="-c name=value ..." sets options, ARCHITECTURE= the machine
 
@@ -76,7 +77,8 @@ $(VENV)/.cdk: package-lock.json $(VENV)/.dev
 	$(BIN)/python -m infra.node npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-$(VENV)/.built: layers/weights/manifest.toml layers/openrek/store/row_scan.c $(VENV)/.runtime
+$(VENV)/.built: layers/weights/manifest.toml layers/openrek/vision/edit_graphs.py \
+    layers/openrek/store/row_scan.c layers/openrek/store/build_row_scan.py $(VENV)/.runtime
 	$(BIN)/openrek kernel
 	$(BIN)/openrek weights
 	@touch $@

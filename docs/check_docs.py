@@ -23,7 +23,7 @@ COMMAND = re.compile(r"`openrek ([a-z-]+)")
 def cli_page() -> str:
     """The help of every command, as Markdown."""
     parts = ["# The command `openrek`\n\nWritten by `make docs` from the commands themselves.\n"]
-    top = click.Context(cli, info_name="openrek", terminal_width=100, max_content_width=100)
+    top = _context(cli, "openrek")
     parts.append(f"```text\n{cli.get_help(top)}\n```\n")
     parts.extend(_command_pages(cli, top))
     return "\n".join(parts)
@@ -32,10 +32,16 @@ def cli_page() -> str:
 def _command_pages(group: click.Group, parent: click.Context) -> Iterator[str]:
     for name in group.list_commands(parent):
         command = group.commands[name]
-        context = click.Context(command, info_name=name, parent=parent, terminal_width=100, max_content_width=100)
+        context = _context(command, name, parent)
         yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
         if isinstance(command, click.Group):
             yield from _command_pages(command, context)
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    """As the command makes it for itself, 100 characters wide."""
+    settings = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
+    return click.Context(command, info_name=name, parent=parent, **settings)
 
 
 def documents() -> list[Path]:

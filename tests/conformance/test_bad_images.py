@@ -1,12 +1,19 @@
 """Pictures that are refused, each with AWS's error, and nothing changed."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore import xform_name
+from click.testing import CliRunner
 from PIL import Image
 
+from openrek.runtime.cli import main
 from tests.conformance.conftest import refusal
+from tests.conformance.test_bad_image_members import IMAGES
+from tests.support.server import client
 from tests.support.variants import jpeg, opened, png_header, saved
 
 if TYPE_CHECKING:
@@ -51,45 +58,51 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], tuple[str, str]]] = {
 }
 
 
+@pytest.fixture
+def stock(live_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A stock boto3 client that found the description of openrek's own operations."""
+    result = CliRunner().invoke(main, ["extensions", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
+    return client(live_server, session=boto3.Session())
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_picture_is_refused_by_every_operation_that_takes_one(
-    rekognition: "RekognitionClient", collection: str, photos: dict[str, bytes], name: str
+    stock: Any, collection: str, photos: dict[str, bytes], name: str
 ) -> None:
     make, expected = BAD[name]
     bad, good = {"Bytes": make(photos["obama.jpg"])}, {"Bytes": photos["obama.jpg"]}
-    for call, arguments in calls(rekognition, collection, bad, good):
+    for call, arguments in calls(stock, collection, bad, good):
         code, message, reason = refusal(call, **arguments)
         assert (code, message) == expected, call
         assert reason or expected[0] != "InvalidParameterException"
-    assert rekognition.describe_collection(CollectionId=collection)["FaceCount"] == 0
+    assert stock.describe_collection(CollectionId=collection)["FaceCount"] == 0
 
 
-def test_five_megabytes_are_taken_and_a_byte_more_is_not(
-    rekognition: "RekognitionClient", collection: str, photos: dict[str, bytes]
-) -> None:
+def test_five_megabytes_are_taken_and_a_byte_more_is_not(stock: Any, collection: str, photos: dict[str, bytes]) -> None:
     limit = 5 * 1024 * 1024
     photo = photos["obama.jpg"]
     padded = photo + b"\0" * (limit - len(photo))  # what follows a JPEG's end is ignored
-    assert len(rekognition.detect_faces(Image={"Bytes": padded})["FaceDetails"]) == 1
-    for call, arguments in calls(rekognition, collection, {"Bytes": padded + b"\0"}, {"Bytes": photo}):
+    assert len(stock.detect_faces(Image={"Bytes": padded})["FaceDetails"]) == 1
+    for call, arguments in calls(stock, collection, {"Bytes": padded + b"\0"}, {"Bytes": photo}):
         code, message, _ = refusal(call, **arguments)
         assert code == "ValidationException"
         assert message.startswith("1 validation error detected: Value")
         assert message.endswith("failed to satisfy constraint: Member must have length less than or equal to 5242880")
-    both = rekognition.compare_faces(SourceImage={"Bytes": padded}, TargetImage={"Bytes": padded})
+    both = stock.compare_faces(SourceImage={"Bytes": padded}, TargetImage={"Bytes": padded})
     assert len(both["FaceMatches"]) == 1
 
 
 def calls(
-    rekognition: "RekognitionClient", collection: str, bad: dict[str, Any], good: dict[str, Any]
+    stock: Any, collection: str, bad: dict[str, Any], good: dict[str, Any]
 ) -> list[tuple[Callable[..., Any], dict[str, Any]]]:
-    return [
-        (rekognition.detect_faces, {"Image": bad}),
-        (rekognition.index_faces, {"CollectionId": collection, "Image": bad}),
-        (rekognition.search_faces_by_image, {"CollectionId": collection, "Image": bad}),
-        (rekognition.compare_faces, {"SourceImage": bad, "TargetImage": good}),
-        (rekognition.compare_faces, {"SourceImage": good, "TargetImage": bad}),
-    ]
+    """One for each place of an image."""
+    arguments: list[tuple[str, dict[str, Any]]] = []
+    for operation, members in IMAGES.items():
+        where = {} if operation in ("CompareFaces", "DetectFaces") else {"CollectionId": collection}
+        arguments += [(operation, {**where, **dict.fromkeys(members, good), member: bad}) for member in members]
+    return [(getattr(stock, xform_name(operation)), asked) for operation, asked in arguments]
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "PA", "RGBA", "I;16", "1", "CMYK", "progressive", "baseline"])

@@ -52,8 +52,8 @@ def embedding(name: str) -> Embedding:
     return array("f", values)
 
 
-def detected(place: int, *, sharpness: float = 90.0, size: float = 0.4) -> DetectedFace:
-    width = float32(size / (place + 1))
+def detected(place: int, *, sharpness: float = 90.0) -> DetectedFace:
+    width = float32(0.4 / (place + 1))
     box = BoundingBox(float32(0.1 * place), 0.25, width, width)
     points = ("eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose")
     landmarks = tuple(Landmark(name, float32(0.1 * place + 0.01), 0.5) for name in points)

@@ -178,6 +178,29 @@ def test_a_connection_that_ended_is_forgotten(server: Address) -> None:
     assert soon(lambda: connections() == 0)
 
 
+class Hurried(BoundedConnection):
+    head_timeout_s = 0.3
+
+
+def test_an_answer_may_take_longer_than_a_head(stubs: Stubs) -> None:
+    with stub_server({"DetectFaces": stubs.detect_faces}, ["DetectFaces"], connection=Hurried) as server:
+        letting_go = threading.Timer(4 * Hurried.head_timeout_s, stubs.go.set)
+        letting_go.start()
+        with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
+            connection.connect()
+            connection.auto_open = 0
+            for _ in range(2):
+                assert detection(connection) == {"FaceDetails": []}
+        letting_go.join()
+
+
+def detection(connection: http.client.HTTPConnection) -> Any:
+    headers = {"Content-Type": "application/x-amz-json-1.1"}
+    connection.request("POST", "/DetectFaces", json.dumps({"Image": {"Bytes": "aGVsbG8="}}), headers)
+    with connection.getresponse() as answer:
+        return json.loads(answer.read())
+
+
 def health(connection: http.client.HTTPConnection, **headers: str) -> int:
     connection.request("GET", "/health", headers=headers)
     with connection.getresponse() as answer:

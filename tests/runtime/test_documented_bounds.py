@@ -37,7 +37,9 @@ def test_the_table() -> None:
             f"{one}; CompareFaces {two}; without an image {none}; "
             f"{bodies.IDLE_TIMEOUT_S:g} s without a byte, {bodies.BODY_TIMEOUT_S:g} s in all"
         ),
-        "all bodies in memory": f"{MAX_BODIES_BYTES // MIB} MiB (bodies up to 256 KiB not counted)",
+        "all bodies in memory": (
+            f"{MAX_BODIES_BYTES // MIB} MiB (bodies up to {bodies.FREE_BYTES >> 10} KiB not counted)"
+        ),
         "inferences": f"as many as cores (`OPENREK_WORKERS`), {queue} waiting (`OPENREK_QUEUE`)",
         "quick calls": f"{QUICK_THREADS} at once, {queue} waiting",
         "requests; connections": f"{MAX_REQUESTS}; {server.MAX_CONNECTIONS}, or half of the open-files limit",

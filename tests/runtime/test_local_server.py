@@ -380,6 +380,7 @@ def test_the_page_says_what_this_is_and_how_to_use_it(server: tuple[str, int]) -
     assert headers["x-frame-options"] == "DENY"
     assert f'endpoint_url="http://{server[0]}:{server[1]}"' in text
     assert f"AWS_ENDPOINT_URL_REKOGNITION=http://{server[0]}:{server[1]}" in text
+    assert text.count("export AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any") == 2
     assert "healthy" in text
     assert "DetectFaces" in text
 

@@ -13,8 +13,11 @@ import pytest
 
 from openrek.domain.caller import Caller
 from openrek.runtime.gateway import Event
+from openrek.runtime.keys_ssm import SsmKeys
 from openrek.runtime.on_lambda import serve
 from openrek.runtime.settings import Settings, SettingsError
+from tests.support.aws import LocalAws
+from tests.support.signing import new_key, signed
 
 ROOT = Path(__file__).parents[2]
 FACE_ID = "3f8b9d5e-6a7c-4d2e-8f1a-0b9c8d7e6f5a"
@@ -142,6 +145,36 @@ def test_without_a_data_folder_the_function_says_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("OPENREK_DATA", raising=False)
     with pytest.raises(SettingsError, match="OPENREK_TABLE and OPENREK_BUCKET, or OPENREK_DATA"):
         serve(list_collections)
+
+
+def delete_faces(request: dict[str, Any], *, caller: Caller) -> dict[str, Any]:
+    return {"DeletedFaces": request["FaceIds"]}
+
+
+def test_a_refused_invocation_is_not_told_with_what_the_one_before_it_was_about(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "openrek")
+    prefix = "/openrek/on-lambda/keys/"
+    key, stranger = new_key(), new_key()
+    SsmKeys(prefix, client=aws.ssm()).add(key)
+    places = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs", "OPENREK_KEYS": prefix}
+    handler = serve(delete_faces, Settings.of(places))
+
+    for by in (key, stranger):
+        body = json.dumps({"CollectionId": "staff", "FaceIds": [FACE_ID]})
+        headers = {"x-amz-target": "RekognitionService.DeleteFaces", "content-type": "application/x-amz-json-1.1"}
+        sent = signed(by, body=body.encode(), headers=headers)
+        handler(
+            {**event("delete_faces"), "path": "/", "headers": sent.headers, "multiValueHeaders": None, "body": body},
+            None,
+        )
+
+    first, second = (vars(record) for record in caplog.records)
+    assert (first["status"], first["collection"], first["faces"]) == (200, "staff", 1)
+    assert second["status"] == 400
+    assert not second.keys() & {"collection", "faces"}
 
 
 LIGHT = """

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -89,6 +90,7 @@ def test_so_does_one_that_comes_while_models_are_loaded(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         while not data.exists():
             assert server.poll() is None
+            time.sleep(0.01)
         server.send_signal(number)
         _, errors = server.communicate(timeout=40)
     assert (server.returncode, errors) == (0, "")

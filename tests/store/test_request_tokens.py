@@ -18,12 +18,13 @@ from openrek.domain.faces import Face
 from openrek.domain.users import RequestToken
 from openrek.store.collections import StoredCollections
 from openrek.store.eraser import Eraser
-from openrek.store.request_tokens import VALID_S
 from openrek.store.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Wire, always, at
 from tests.store.invariants import everything, owned_items
 from tests.store.people import NOW_S, People, once, sound
 from tests.store.synthetic import no_pause
+
+DAY_S = 86_400.0
 
 
 @dataclass
@@ -144,13 +145,13 @@ def test_a_token_is_valid_for_24_hours(people: People) -> None:
     first = people.join("ada", faces, once("t"))
     people.leave("ada", faces)
 
-    people.now_s += VALID_S - 1
+    people.now_s += DAY_S - 1
     assert people.join("ada", faces, once("t")) == first
     assert people.members("ada") == set()
     people.now_s += 1
     assert people.join("ada", faces, once("t", "other")).changed == first.changed
     assert people.members("ada") == {faces[0].face_id}
-    people.now_s += VALID_S - 1
+    people.now_s += DAY_S - 1
     with pytest.raises(IdempotentParameterMismatch):
         people.join("ada", faces, once("t"))
 
@@ -158,10 +159,10 @@ def test_a_token_is_valid_for_24_hours(people: People) -> None:
 def test_old_tokens_are_swept_and_young_ones_are_not(local: People) -> None:
     for number in range(3):
         local.users.create(local.collection, f"u{number}", once(f"t{number}"))
-        local.now_s += VALID_S / 2
+        local.now_s += DAY_S / 2
     tokens = f"{local.collection.uid.hex}/token"
 
-    removed = Eraser(local.items, local.blobs, clock=lambda: NOW_S + VALID_S, pause=no_pause).sweep()
+    removed = Eraser(local.items, local.blobs, clock=lambda: NOW_S + DAY_S, pause=no_pause).sweep()
 
     assert removed == 1
     assert [item.key.sort for item in everything(local.items, tokens)] == ["t1", "t2"]

@@ -21,7 +21,6 @@ from tests.wire.examples import MODEL, smallest
 
 IMAGES_ONLY = {"reader", "buckets", "caller"}
 STAFF = Permissions(("*",), ("staff-*",))
-NAMING = ("CollectionId", "ResourceArn")
 
 
 def arn(collection: str) -> str:

@@ -1,6 +1,5 @@
 """AWS's words for broken constraints and wrong types."""
 
-import time
 from typing import Any
 
 import pytest
@@ -230,11 +229,11 @@ def test_the_reason_of_a_wrong_type_gives_its_place(operation: str, request_: di
     assert caught.value.reason == reason
 
 
-def test_a_huge_list_costs_no_more_than_a_full_one() -> None:
-    began = time.perf_counter()
-    refusal = refused("DeleteFaces", {"CollectionId": "c", "FaceIds": [FACE_ID] * 2_000_000})
+def test_what_lies_behind_the_end_of_a_full_list_is_not_looked_at() -> None:
+    """A number would be a wrong type, and what a list of the right length holds would have to be an id."""
+    refusal = refused("DeleteFaces", {"CollectionId": "c", "FaceIds": ["no id"] * 4097 + [7] * 1000})
+    assert str(refusal).startswith("1 validation error detected: ")
     assert str(refusal).endswith("Member must have length less than or equal to 4096")
-    assert time.perf_counter() - began < 0.5
 
 
 def test_wrong_types_come_before_broken_constraints() -> None:

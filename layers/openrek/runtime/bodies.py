@@ -18,6 +18,8 @@ IDLE_TIMEOUT_S = 10.0
 BODY_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 5.0
 DRAIN_BYTES = 64 * 1024 * 1024
+FREE_BYTES = 256 * 1024
+"""A body up to this size is not counted against what all may hold."""
 
 
 class ClientGone(Exception):
@@ -30,7 +32,7 @@ class BodyBudget:
     Used from the event loop only.
     """
 
-    def __init__(self, total_bytes: int, free_bytes: int = 256 * 1024) -> None:
+    def __init__(self, total_bytes: int, free_bytes: int = FREE_BYTES) -> None:
         self._left = total_bytes
         self._free = free_bytes
 

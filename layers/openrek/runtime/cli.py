@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="openrek")
 def main() -> None:
-    """Amazon Rekognition's image APIs on your own machine.
+    """Amazon Rekognition's face APIs on your own machine.
 
     `index`, `search` and `users` work with every endpoint of these APIs, AWS's own included
     (--endpoint-url https://rekognition.eu-west-1.amazonaws.com).

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from openrek.runtime.indexing import Fate, IdFrom, Indexer, Outcome, plan, require_collection, run_parallel
 from openrek.runtime.journal import Journal
-from openrek.runtime.shown import line
+from openrek.runtime.shown import counted, line
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -56,19 +56,15 @@ def _bar(console: Console) -> Progress:
 def _summary(console: Console, outcomes: list[Outcome], folder: Path) -> None:
     count = Counter(outcome.fate for outcome in outcomes)
     faces = sum(outcome.faces for outcome in outcomes)
-    console.print(f"{_counted(count[Fate.INDEXED], 'photo')} indexed, {_counted(faces, 'face')}.")
+    console.print(f"{counted(count[Fate.INDEXED], 'photo')} indexed, {counted(faces, 'face')}.")
     if not outcomes:
         console.print("There is no JPEG or PNG in the folder.")
     if count[Fate.DONE_BEFORE]:
-        console.print(f"{_counted(count[Fate.DONE_BEFORE], 'photo')} already indexed by an earlier run.")
+        console.print(f"{counted(count[Fate.DONE_BEFORE], 'photo')} already indexed by an earlier run.")
     if shrunk := sum(outcome.shrunk for outcome in outcomes):
-        console.print(f"{_counted(shrunk, 'photo')} above the API's limits, sent smaller.")
+        console.print(f"{counted(shrunk, 'photo')} above the API's limits, sent smaller.")
     _list(console, "No face found in", [outcome for outcome in outcomes if outcome.fate is Fate.WITHOUT_FACE], folder)
     _list(console, "Failed", [outcome for outcome in outcomes if outcome.fate is Fate.FAILED], folder)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _list(console: Console, title: str, outcomes: list[Outcome], folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from threading import Lock
 
 from openrek.domain.access_keys import AccessKey
@@ -18,18 +18,9 @@ STRANGERS = 100
 STRANGERS_S = 60.0
 
 
-def authenticator(
-    keys: Keys,
-    *,
-    regions: Collection[str] | None = None,
-    account: str = NO_ACCOUNT,
-    clock: Callable[[], float] = time.time,
-) -> SigV4:
-    """For `Door(authenticate=...)`: every request must be signed with one of `keys`.
-
-    `regions`: those that may be signed for; None stands for any.
-    """
-    return SigV4(keys, regions=regions, account=account, clock=clock)
+def authenticator(keys: Keys, *, account: str = NO_ACCOUNT) -> SigV4:
+    """For `Door(authenticate=...)`: every request must be signed with one of `keys`, for any region."""
+    return SigV4(keys, account=account)
 
 
 class CachedKeys:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from openrek.domain.errors import ResourceNotFound
 from openrek.runtime.adapters import Adapters
-from openrek.runtime.shown import line
+from openrek.runtime.shown import counted, line
 from openrek.store.archive_files import load, save
 from openrek.store.exporting import export
 from openrek.store.importing import import_archive
@@ -35,7 +35,9 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
         with console.status(line(f"Checking {each}")), suppress(*deleted_since):
             if rebuild_first:
                 rebuilt = rebuild(items, blobs, each)
-                console.print(line(f"{each}: {rebuilt.faces} faces in {rebuilt.segments} new segments."))
+                console.print(
+                    line(f"{each}: {counted(rebuilt.faces, 'face')} in {counted(rebuilt.segments, 'new segment')}.")
+                )
             reports.append(verify(items, blobs, each))
     if not reports:
         console.print("There is no collection.")
@@ -70,7 +72,8 @@ def purge(adapters: Adapters, console: Console) -> bool:
         left_aside = blobs.clear_aside(ASIDE_S)
         wiped = items.wipe()
     if left_aside:
-        console.print(f"{left_aside} files are being written, or were left a moment ago; purge again in a minute.")
+        files = f"{counted(left_aside, 'file')} {'is' if left_aside == 1 else 'are'} being written"
+        console.print(f"{files}, or {'was' if left_aside == 1 else 'were'} left a moment ago; purge again in a minute.")
     if not wiped:
         console.print(
             "Another process is reading or writing the database, so pages of it still hold deleted data: "

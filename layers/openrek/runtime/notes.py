@@ -25,8 +25,8 @@ class Notes:
         self.rows_scanned += rows
 
 
-FACES = ("FaceRecords", "FaceMatches", "FaceDetails", "Faces", "DeletedFaces", "UserMatches")
-"""Members of an answer that list faces; an answer has one of them."""
+FACES = ("FaceRecords", "FaceMatches", "FaceDetails", "Faces", "DeletedFaces", "UserMatches", "SearchedFaces")
+"""Members of an answer that list faces, or users found; an answer has at most one of them."""
 
 
 def noted(operation: Bound, notes: Notes) -> Bound:

@@ -9,6 +9,10 @@ def shown(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def line(text: str) -> Text:
     """For rich, which would take `[bold]` and `:smile:` in a plain string for its own."""
     return Text(shown(text))

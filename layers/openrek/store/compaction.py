@@ -22,7 +22,7 @@ from openrek.store import manifests, segments
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.folding import FoldedLog, fold
 from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_now
-from openrek.store.items import Delete, Item, Items, Operation
+from openrek.store.items import MAX_OPERATIONS, Delete, Item, Items, Operation
 from openrek.store.log import LogGap
 from openrek.store.manifests import Manifest, SegmentRef, blob_name
 from openrek.store.segments import KINDS
@@ -43,8 +43,6 @@ FOLD_AFTER_MS: Final = 11 * 3600 * 1000
 
 REWRITE_AFTER_MS: Final = 22 * 3600 * 1000
 """Within this and a few sweeps deleted vectors have left the segments: less than the 24 hours that are promised."""
-
-TRIM_PER_TRANSACTION: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +117,7 @@ class Compactor:
     def trim(self, head: Head, through: int) -> None:
         """Delete the log entries up to `through`, which a manifest of the collection covers, in ascending order."""
         partition = owned(head.uid, "log")
-        while rows := self._items.query(
-            partition, through=log_key(head.uid, through).sort, limit=TRIM_PER_TRANSACTION
-        ).rows:
+        while rows := self._items.query(partition, through=log_key(head.uid, through).sort, limit=MAX_OPERATIONS).rows:
             deletions: list[Operation] = [Delete(row.key, forget=_outdates(row)) for row in rows]
             self._items.transact(deletions)
 

@@ -13,7 +13,17 @@ from openrek.domain.errors import Refusal
 from openrek.store.blobs import Blobs
 from openrek.store.erasing import StoredErasure
 from openrek.store.heads import head_now
-from openrek.store.items import ConditionFailed, Contended, Delete, Item, Items, Key, Operation, OutcomeUnknown
+from openrek.store.items import (
+    MAX_OPERATIONS,
+    ConditionFailed,
+    Contended,
+    Delete,
+    Item,
+    Items,
+    Key,
+    Operation,
+    OutcomeUnknown,
+)
 from openrek.store.listings import item_pages
 from openrek.store.manifests import uid_of
 from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
@@ -27,8 +37,6 @@ ABANDONED_AFTER_S: Final = 3600.0
 FORGOTTEN_AFTER_S: Final = 3600.0
 """So long after its creation a collection keeps its line, deleted or not: a creation that was sent twice because nobody
 knew its outcome cannot land once more and bring it back."""
-
-DELETES_PER_TRANSACTION: Final = 100
 
 
 def never() -> bool:
@@ -128,10 +136,10 @@ class Eraser:
         removed = 0
         for rows in item_pages(self._items, owned(uid, "token")):
             spent = [row for row in rows if is_spent(row, self._clock())]
-            for start in range(0, len(spent), DELETES_PER_TRANSACTION):
+            for start in range(0, len(spent), MAX_OPERATIONS):
                 deletions: list[Operation] = [
                     Delete(row.key, expect={"made_ms": row.attributes["made_ms"]})
-                    for row in spent[start : start + DELETES_PER_TRANSACTION]
+                    for row in spent[start : start + MAX_OPERATIONS]
                 ]
                 self._items.transact(deletions)
                 removed += len(deletions)
@@ -142,7 +150,7 @@ class Eraser:
 
     def _erase(self, partition: str, enough: Callable[[], bool]) -> int:
         removed = 0
-        while not enough() and (rows := self._items.query(partition, limit=DELETES_PER_TRANSACTION).rows):
+        while not enough() and (rows := self._items.query(partition, limit=MAX_OPERATIONS).rows):
             deletions: list[Operation] = [Delete(Key(partition, row.key.sort), forget=True) for row in rows]
             self._items.transact(deletions)
             removed += len(rows)

@@ -44,7 +44,7 @@ OWN: Final = OWN_OPERATIONS + 2
 
 ATTEMPTS: Final = 8
 RECORDS_PER_PAGE: Final = 24
-DELETES_PER_TRANSACTION: Final = 100
+DELETES_PER_TRANSACTION: Final = MAX_OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)

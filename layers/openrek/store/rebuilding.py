@@ -55,7 +55,6 @@ class BadFaces(Exception):
 class Rebuilt:
     faces: int
     users: int
-    counted_before: int
     segments: int
 
 
@@ -65,15 +64,14 @@ def rebuild(
     collection_id: str,
     *,
     segment_bytes: int = SEGMENT_BYTES,
-    clock: Callable[[], float] = time.time,
     pause: Callable[[float], None] = time.sleep,
 ) -> Rebuilt:
     """New segments, manifest and counts for the collection; its log becomes empty, the records of its pictures and its
     lines right, and users and faces say the same of each other.
 
-    The head moves by one change, so that every process reads the collection anew. `clock` gives epoch seconds, `pause`
-    takes seconds. Raises ResourceNotFound, WritersBusy or BadFaces; then nothing was
-    changed but records, lines and what users and faces say of each other.
+    The head moves by one change, so that every process reads the collection anew. `pause` takes seconds. Raises
+    ResourceNotFound, WritersBusy or BadFaces; then nothing was changed but records, lines and what users and faces say
+    of each other.
     """
     for attempt in range(ATTEMPTS):
         head = head_now(items, collection_id)
@@ -87,18 +85,18 @@ def rebuild(
             *_segments(blobs, head, tables, USERS, segment_bytes),
         )
         faces = sum(ref.rows for ref in refs if ref.kind == FACES)
-        manifest = Manifest(head.uid, head.version + 1, head.seq + 1, int(clock() * 1000), refs)
+        manifest = Manifest(head.uid, head.version + 1, head.seq + 1, int(time.time() * 1000), refs)
         name = blob_name(head.uid, head.version, "manifest")
         blobs.put(name, manifests.encode(manifest))
         counted = replace(head, faces=faces, users=users)
         mended = _unmoved(partial(mend, items, head, pause=pause))
         if mended and _swap(items, counted, name, manifest, pause):
             with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
-                Compactor(items, blobs, clock=clock, pause=pause).trim(head, manifest.through)
+                Compactor(items, blobs, pause=pause).trim(head, manifest.through)
             with suppress(Refusal):  # they mean nothing
                 release_claims(items, head, pause=pause)
             Garbage(items, blobs, pause=pause).collect(collection_id)
-            return Rebuilt(faces, users, head.faces, len(refs))
+            return Rebuilt(faces, users, len(refs))
         if attempt < ATTEMPTS - 1:
             pause(PAUSE_S)
     raise WritersBusy(f"The collection {collection_id} changed during every attempt; stop the servers and try again.")

@@ -14,7 +14,7 @@ from openrek.domain.errors import InternalServerError, Refusal, UnknownOperation
 from openrek.wire import reply
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.limits import body_too_large, max_body_bytes
-from openrek.wire.model import Model, service_model
+from openrek.wire.model import service_model
 from openrek.wire.parse import parse_object
 from openrek.wire.permission import require_permission
 from openrek.wire.scope import caller_by_scope
@@ -46,12 +46,11 @@ class Door:
         self,
         operations: Mapping[str, Operation],
         *,
-        model: Model | None = None,
         authenticate: Authenticate = caller_by_scope,
         elsewhere: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._operations = operations
-        self.model = model or service_model()
+        self.model = service_model()
         self._authenticate = authenticate
         self._elsewhere = elsewhere
 
