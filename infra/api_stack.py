@@ -25,7 +25,7 @@ class ApiStack(cdk.Stack):
 
     def __init__(self, scope: Construct, deployment: Deployment, data: DataStack, packages: Path) -> None:
         name = f"{deployment.deployment}-api"
-        super().__init__(scope, name, stack_name=name, description="openrek: Rekognition's image APIs")
+        super().__init__(scope, name, stack_name=name, description="openrek: Rekognition's face APIs")
         self._deployment = deployment
         self._packages = packages
         self._layers: dict[str, lambda_.LayerVersion] = {}

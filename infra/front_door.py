@@ -51,7 +51,7 @@ class FrontDoor(Construct):
             self,
             "Api",
             api_name=deployment.deployment,
-            description="openrek: Rekognition's image APIs",
+            description="openrek: Rekognition's face APIs",
             create_default_stage=False,
             disable_execute_api_endpoint=bool(deployment.domain_name),
         )
