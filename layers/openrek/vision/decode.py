@@ -4,7 +4,7 @@
   is averaged down by the same factor, band by band. The longest side that is left, at least 2000 px, is 1.6 times what
   the detector sees: a face that it finds at 30 px still has 47 px, from where on more pixels hardly change a match.
 * EXIF orientation is applied to JPEG only, as Rekognition does. ICC profiles and gamma are ignored.
-* Transparent pixels are laid on white, but for a transparent colour of 16 bits a channel, which is ignored. 16-bit
+* Transparent pixels are laid on white, but the transparent colour of a 16-bit RGB picture is ignored. 16-bit
   samples keep their high byte. CMYK is converted without a profile.
 * An animated PNG gives its default image.
 
