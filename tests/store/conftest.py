@@ -1,10 +1,11 @@
-"""What the tests of the AWS adapters need, and a collection of people on every store."""
+"""What the tests of the AWS adapters need, an empty store, and a collection of people on every store."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from openrek.domain.collections import Collection
 from openrek.store.items import Items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import People
@@ -17,6 +18,18 @@ def aws() -> Iterator[LocalAws]:
     """DynamoDB and S3 on this machine; tests take tables and buckets of their own."""
     with local_aws() as running:
         yield running
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> Iterator[Items]:
+    opened = open_items(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def collection(items: Items) -> Collection:
+    return new_collection(items)
 
 
 @pytest.fixture(params=["sqlite", "dynamo"])

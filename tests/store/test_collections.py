@@ -1,8 +1,5 @@
 """Collections through their port: made, found, listed and deleted, whatever the store says or does not say."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from openrek.domain.errors import InternalServerError, ResourceAlreadyExists, ResourceNotFound, Throttling
@@ -10,14 +7,7 @@ from openrek.domain.models import SFACE
 from openrek.store.collections import StoredCollections
 from openrek.store.items import Items, Key
 from tests.store.faults import READ_FAULTS, Fault, FaultyItems, Killed, Wire, always, at, first
-from tests.store.synthetic import no_pause, open_items
-
-
-@pytest.fixture
-def items(tmp_path: Path) -> Iterator[Items]:
-    opened = open_items(tmp_path)
-    yield opened
-    opened.close()
+from tests.store.synthetic import no_pause
 
 
 def collections_over(items: Items) -> StoredCollections:

@@ -1,9 +1,7 @@
 """The eraser: everything nobody names goes, and nothing else, whatever interrupts it."""
 
 import contextlib
-from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -17,16 +15,9 @@ from openrek.store.table import UIDS, plan_key
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
 from tests.store.invariants import check_collection, everything, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
+from tests.store.synthetic import Embedder, no_pause, picture, slots
 
 NOW_S = 1_700_000_000.0
-
-
-@pytest.fixture
-def items(tmp_path: Path) -> Iterator[Items]:
-    opened = open_items(tmp_path)
-    yield opened
-    opened.close()
 
 
 def filled(items: Items, name: str, pictures: int = 3) -> Collection:

@@ -1,8 +1,6 @@
 """Who is told of a long log, and when."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +13,7 @@ from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, require_head
 from openrek.store.items import ABSENT, ConditionFailed, Items, Key, Put
 from openrek.store.log_watch import LogWatch
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
-
-
-@pytest.fixture
-def items(tmp_path: Path) -> Iterator[Items]:
-    opened = open_items(tmp_path)
-    yield opened
-    opened.close()
+from tests.store.synthetic import Embedder, no_pause, picture, slots
 
 
 def index(items: Items, people: Collection, number: int, faces: int) -> None:

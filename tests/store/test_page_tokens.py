@@ -1,7 +1,6 @@
 """NextTokens: good for one place of one deployment, whoever tampers with them, and short."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from openrek.store.items import Items
 from openrek.store.page_tokens import SealedPageTokens
 from tests.store.faults import Fault, FaultyItems, always, at
 from tests.store.synthetic import no_pause, open_items
-
-
-@pytest.fixture
-def items(tmp_path: Path) -> Iterator[Items]:
-    opened = open_items(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize(

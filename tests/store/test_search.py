@@ -4,10 +4,9 @@ import gc
 import threading
 import weakref
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -39,25 +38,12 @@ from tests.store.synthetic import (
     new_collection,
     no_pause,
     now,
-    open_items,
     picture,
     searcher,
     slots,
     unit,
     vector_of,
 )
-
-
-@pytest.fixture
-def items(tmp_path: Path) -> Iterator[Items]:
-    opened = open_items(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def collection(items: Items) -> Collection:
-    return new_collection(items)
 
 
 def large_collection(items: Items, blobs: MemoryBlobs, rows: int) -> Collection:

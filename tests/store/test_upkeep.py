@@ -1,9 +1,8 @@
 """Sweeps that end early, and the upkeep of one collection. What a sweep does at all: test_purge.py, test_eraser.py."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -20,16 +19,9 @@ from openrek.store.upkeep import Upkeep
 from openrek.store.verification import verify
 from tests.store.invariants import owned_items
 from tests.store.memory_blobs import MemoryBlobs, Unreadable
-from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
+from tests.store.synthetic import Embedder, no_pause, picture, slots
 
 LATER_S = FORGOTTEN_AFTER_S + 1
-
-
-@pytest.fixture
-def items(tmp_path: Path) -> Iterator[Items]:
-    opened = open_items(tmp_path)
-    yield opened
-    opened.close()
 
 
 def upkeep(items: Items, blobs: MemoryBlobs) -> Upkeep:
