@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ARCHITECTURE ?= arm64
 CDK ?=
+CDK_MADE := node_modules/.made
 CDK_COMMAND := $(BIN)/python -m infra.node node_modules/.bin/cdk
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate
 LOCK := $(COMPILE) pyproject.toml
@@ -50,10 +51,10 @@ lock:
 package: $(VENV)/.dev
 	$(BIN)/python -m infra.package --architecture $(ARCHITECTURE)
 
-synth: $(VENV)/.cdk
+synth: $(CDK_MADE)
 	$(CDK_COMMAND) synth --quiet -c architecture=$(ARCHITECTURE) $(CDK)
 
-deploy: $(VENV)/.cdk
+deploy: $(CDK_MADE)
 	$(CDK_COMMAND) deploy --all -c architecture=$(ARCHITECTURE) $(CDK)
 
 # A stamp is made only when its step is complete, so an interrupted set-up is simply done again.
@@ -73,7 +74,7 @@ $(VENV)/.dev: requirements.txt pyproject.toml $(VENV)/.made
 	$(PIP) install --no-deps --editable .
 	@touch $@ $(VENV)/.runtime
 
-$(VENV)/.cdk: package-lock.json $(VENV)/.dev
+$(CDK_MADE): package-lock.json $(VENV)/.dev
 	$(BIN)/python -m infra.node npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 

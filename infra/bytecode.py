@@ -9,18 +9,23 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from infra.targets import Target
 
+_STDERR: Final = 2
 _VERSION = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
 
 
 def compile_all(folder: Path, target: Target) -> None:
-    """Never compared with the source later, whose time of change is lost on the way to Lambda."""
+    """Never compared with the source later, whose time of change is lost on the way to Lambda.
+
+    Raises subprocess.CalledProcessError; the compiler has said why, on the standard error.
+    """
     python, _ = compiler(target.python)
     if python:
         options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/opt"]
-        subprocess.run([python, "-m", "compileall", *options, str(folder)], check=True)  # noqa: S603
+        subprocess.run([python, "-m", "compileall", *options, str(folder)], check=True, stdout=_STDERR)  # noqa: S603
 
 
 @cache

