@@ -1,4 +1,5 @@
-"""Grants in IAM's words. A transaction is allowed by what it is made of: puts, deletions, checks, gets."""
+"""Grants in IAM's words. A transaction is allowed by what it is made of: puts, deletions, checks, gets. A put or a
+deletion that is sent alone needs the same."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def _items(grants: set[Grant], table: str) -> Iterator[Allowed]:
     actions = [action for grant, actions in wanted.items() if grant in grants for action in actions]
     if actions:
         yield Allowed(sorted(actions), [table])
-    if Grant.SEAL_TOKENS in grants:
+    if Grant.SEAL_TOKENS in grants:  # the store sends this put alone: for transactions AWS documents no such condition
         only_secrets = {
             "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [SECRETS]},
             "Null": {"dynamodb:LeadingKeys": "false"},  # "for all values" is true of none

@@ -34,8 +34,14 @@ from tests.store.synthetic import Embedder, new_collection, no_pause, picture, s
 from tests.support.aws import App, Environ, Fault, LocalAws, answered, silent, swallowed, unsaid
 from tests.support.aws_meter import Meter
 
-WRITE = "TransactWriteItems"
+WRITE, PUT, DELETE = "TransactWriteItems", "PutItem", "DeleteItem"
 A, B, C = Key("p", "a"), Key("p", "b"), Key("p", "c")
+WRITES: dict[str, tuple[list[Operation], set[Key]]] = {
+    WRITE: ([Put(A, {"n": 1}, ABSENT), Delete(B, {"n": 1})], {A}),
+    PUT: ([Put(A, {"n": 1}, ABSENT)], {A, B}),
+    DELETE: ([Delete(B, {"n": 1})], set()),
+}
+"""Each kind of write: operations that are sent so, and what is there after them where only B was."""
 
 
 @pytest.fixture
@@ -153,12 +159,60 @@ def test_reasons_of_a_cancelled_transaction(
         (refused("ResourceNotFoundException"), PynamoDBException),
     ],
 )
-def test_refusals_of_the_service(aws: LocalAws, items: DynamoItems, fault: Fault, raised: type[Exception]) -> None:
-    aws.meddle(WRITE, fault)
+@pytest.mark.parametrize("write", WRITES)
+def test_refusals_of_the_service(
+    aws: LocalAws, items: DynamoItems, write: str, fault: Fault, raised: type[Exception]
+) -> None:
+    items.transact([Put(B, {"n": 1})])
+    aws.meddle(write, fault)
 
     with pytest.raises(raised):
-        items.transact([Put(A, {})])
-    assert items.get(A) is None
+        items.transact(WRITES[write][0])
+    assert stored(items) == {B}
+
+
+def stored(items: DynamoItems) -> set[Key]:
+    return {row.key for row in items.query("p").rows}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_that_is_alone_is_no_transaction(aws: LocalAws, items: DynamoItems, write: str) -> None:
+    """Half the price, and what AWS documents conditions on keys for; a check of nothing is nothing."""
+    items.transact([Put(B, {"n": 1})])
+    meter = Meter()
+    meter.watch(items.client)
+    operations, after = WRITES[write]
+
+    with meter.measured() as usage:
+        items.transact([Check(C, None), *operations], token="mine")
+
+    assert stored(items) == after
+    assert usage.requests == {write: 1}
+    assert usage.write_units == (4 if write == WRITE else 1)
+
+
+@pytest.mark.parametrize(
+    "alone", [Put(A, {"n": 2}, ABSENT), Put(A, {}, {"n": 2}), Delete(A, ABSENT), Delete(A, {"n": 2})]
+)
+def test_a_condition_that_does_not_hold_is_told_of_a_write_that_is_alone(items: DynamoItems, alone: Operation) -> None:
+    items.transact([Put(A, {"n": 1})])
+
+    with pytest.raises(ConditionFailed) as failure:
+        items.transact([Check(B, None), alone])
+
+    assert failure.value.positions == (1,)
+    found = items.get(A)
+    assert found is not None
+    assert found.attributes == {"n": 1}
+
+
+def test_a_check_that_is_alone_is_a_transaction(items: DynamoItems) -> None:
+    meter = Meter()
+    meter.watch(items.client)
+
+    items.transact([Check(A, ABSENT)])
+
+    assert meter.total.requests == {WRITE: 1}
 
 
 @pytest.mark.parametrize(
@@ -174,23 +228,26 @@ def test_refusals_of_the_service(aws: LocalAws, items: DynamoItems, fault: Fault
         (answered(200, b"<html>"), False),
     ],
 )
+@pytest.mark.parametrize("write", WRITES)
 def test_without_a_definite_answer_the_outcome_is_unknown_and_nothing_is_sent_again(
-    aws: LocalAws, items: DynamoItems, fault: Fault, *, written: bool
+    aws: LocalAws, items: DynamoItems, write: str, fault: Fault, *, written: bool
 ) -> None:
+    items.transact([Put(B, {"n": 1})])
     meter = Meter()
     meter.watch(items.client)
-    aws.meddle(WRITE, fault)
+    aws.meddle(write, fault)
+    operations, after = WRITES[write]
 
     with pytest.raises(OutcomeUnknown):
-        items.transact([Put(A, {"n": 1}, ABSENT)])
+        items.transact(operations)
 
-    assert meter.total.requests[WRITE] == 1
-    assert (items.get(A) is not None) == written
+    assert meter.total.requests == {write: 1}
+    assert stored(items) == (after if written else {B})
 
 
 def test_an_answer_that_does_not_come_is_awaited_three_seconds(aws: LocalAws, items: DynamoItems) -> None:
     enough = threading.Event()
-    aws.meddle(WRITE, silent(enough))
+    aws.meddle(PUT, silent(enough))
 
     with pytest.raises(OutcomeUnknown, match="ReadTimeout"):
         items.transact([Put(A, {"n": 1})])
@@ -217,8 +274,8 @@ def test_the_token_travels(aws: LocalAws, items: DynamoItems) -> None:
         return [b'{"ConsumedCapacity": []}']
 
     aws.meddle(WRITE, listen, listen)
-    items.transact([Put(A, {})], token="mine")
-    items.transact([Put(A, {})])
+    items.transact([Put(A, {}), Put(B, {})], token="mine")
+    items.transact([Put(A, {}), Put(B, {})])
 
     assert sent[0] == "mine"
     assert sent[1] not in ("", "mine")

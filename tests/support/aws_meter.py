@@ -99,17 +99,26 @@ class Meter:
 
     def _TransactWriteItems(self, asked: Any, parsed: Any) -> None:  # noqa: N802
         for ((kind, write),) in (entry.items() for entry in asked["TransactItems"]):
-            stored = write.get("Item") or write["Key"]
-            place = (write["TableName"], *(stored[name]["S"] for name in KEYS))
-            before = self.item_bytes.get(place, 0)
-            after = item_bytes(write["Item"]) if kind == "Put" else before
-            units = TRANSACTIONAL * max(1, ceil(max(before, after) / WRITE_UNIT_BYTES))
-            self.total.write_units += units
-            self.total.units_by_partition[place[1]] += units
-            if kind == "Put":
-                self.item_bytes[place] = after
-            elif kind == "Delete":
-                self.item_bytes.pop(place, None)
+            self._write(kind, write, TRANSACTIONAL)
+
+    def _PutItem(self, asked: Any, parsed: Any) -> None:  # noqa: N802
+        self._write("Put", asked)
+
+    def _DeleteItem(self, asked: Any, parsed: Any) -> None:  # noqa: N802
+        self._write("Delete", asked)
+
+    def _write(self, kind: str, write: Any, times: int = 1) -> None:
+        stored = write.get("Item") or write["Key"]
+        place = (write["TableName"], *(stored[name]["S"] for name in KEYS))
+        before = self.item_bytes.get(place, 0)
+        after = item_bytes(write["Item"]) if kind == "Put" else before
+        units = times * max(1, ceil(max(before, after) / WRITE_UNIT_BYTES))
+        self.total.write_units += units
+        self.total.units_by_partition[place[1]] += units
+        if kind == "Put":
+            self.item_bytes[place] = after
+        elif kind == "Delete":
+            self.item_bytes.pop(place, None)
 
     def _PutObject(self, asked: Any, parsed: Any) -> None:  # noqa: N802
         self.total.sent_bytes += len(asked["Body"])

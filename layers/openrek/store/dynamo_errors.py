@@ -1,4 +1,4 @@
-"""What a failure of DynamoDB says about the transaction: not written, cannot be written, or nobody knows.
+"""What a failure of DynamoDB says about a write: not written, cannot be written, or nobody knows.
 
 Only an answer of the service can prove that nothing was written. Whatever is not such an answer leaves it open.
 """
@@ -19,6 +19,8 @@ from openrek.store.items import ConditionFailed, Contended, LimitExceeded, Outco
 
 CANCELLED: Final = "TransactionCanceledException"
 CONDITION_FAILED: Final = "ConditionalCheckFailed"
+CONDITION_FAILED_ALONE: Final = "ConditionalCheckFailedException"
+"""Of a write that is no transaction."""
 
 BUSY: Final = frozenset(
     {
@@ -60,6 +62,8 @@ def failure_of(error: PynamoDBException, positions: Sequence[int] = ()) -> Excep
     code = str(error.cause_response_code)
     if code == CANCELLED:
         return _cancelled(error, cause.cancellation_reasons, positions)
+    if code == CONDITION_FAILED_ALONE:
+        return ConditionFailed(positions)
     if code in BUSY:
         return Contended(code)
     if code in INVALID:

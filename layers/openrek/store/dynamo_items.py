@@ -109,18 +109,25 @@ class DynamoItems:
         return ItemPage(rows, more=bool(last and ask(1, last)["Items"]))
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
-        """Checks, deletions and puts travel in that order; failures are told in the caller's."""
+        """Checks, deletions and puts travel in that order; failures are told in the caller's.
+
+        A put or a deletion that is alone is sent without a transaction, which would cost twice as much, and for which
+        AWS does not document that a role can be bound to some keys. It takes no `token`.
+        """
         check_limits(operations)
         checks, deletions, puts = (self._of_kind(kind, operations) for kind in (Check, Delete, Put))
-        if not (checks or deletions or puts):
+        sent = [*checks, *deletions, *puts]
+        if not sent:
             return
-        connection = self._connection
         try:
-            answer = connection.transact_write_items(
-                list(checks.values()), list(deletions.values()), list(puts.values()), [], client_request_token=token
-            )
+            if len(sent) == 1 and not checks:
+                answer = self._write(operations[sent[0]])
+            else:
+                answer = self._connection.transact_write_items(
+                    list(checks.values()), list(deletions.values()), list(puts.values()), [], client_request_token=token
+                )
         except PynamoDBException as error:
-            raise failure_of(error, [*checks, *deletions, *puts]) from error
+            raise failure_of(error, sent) from error
         if not _complete(answer):
             raise OutcomeUnknown("the answer is not one of DynamoDB")
 
@@ -148,6 +155,13 @@ class DynamoItems:
                 _ = made.client
                 self._connected = made
             return self._connected
+
+    def _write(self, alone: Operation) -> Mapping[str, Any]:
+        """The answer to one put or deletion."""
+        place, only_if = (self._table_name, alone.key.partition, alone.key.sort), condition(alone.expect)
+        if isinstance(alone, Put):
+            return self._connection.put_item(*place, typed_attributes(alone.attributes), only_if)
+        return self._connection.delete_item(*place, only_if)
 
     def _of_kind(self, kind: type[Operation], operations: Sequence[Operation]) -> dict[int, Typed]:
         """The requests for the operations of one kind, by their position. A check of nothing needs none."""
