@@ -42,9 +42,17 @@ class ApiStack(cdk.Stack):
         self._store = {"OPENREK_TABLE": table, "OPENREK_BUCKET": bucket}
         functions = {row.name: self._function(row) for row in self._rows}
         upkeep = self._function(UPKEEP)
-        self._schedule(upkeep)
+        schedule = self._schedule(upkeep)
         self.door = FrontDoor(self, deployment, functions, self._function(ROUTER))
-        Watch(self, deployment, api=self.door.api, functions=functions, upkeep=upkeep, table=table)
+        Watch(
+            self,
+            deployment,
+            api=self.door.api,
+            functions=functions,
+            upkeep=upkeep,
+            schedule=schedule,
+            table=table,
+        )
         self._outputs()
 
     def _function(self, row: Function) -> lambda_.Alias:
@@ -93,13 +101,14 @@ class ApiStack(cdk.Stack):
             )
         return self._layers[name]
 
-    def _schedule(self, upkeep: lambda_.Alias) -> None:
+    def _schedule(self, upkeep: lambda_.Alias) -> events.Rule:
         """The net: what a busy collection needs, its writers ask for."""
         upkeep.configure_async_invoke(retry_attempts=0, max_event_age=UPKEEP_EVERY)
         rule = events.Rule(
             self, "UpkeepEveryHour", description="openrek: upkeep", schedule=events.Schedule.rate(UPKEEP_EVERY)
         )
         rule.add_target(targets.LambdaFunction(upkeep, retry_attempts=0))
+        return rule
 
     def _is_packaged(self, row: Function) -> bool:
         return (self._packages / "functions" / row.folder).is_dir()

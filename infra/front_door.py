@@ -30,6 +30,10 @@ LOG_FIELDS: Final = {
 }
 """Of each request; never what it holds."""
 
+ACCESS_LOGS: Final = "/aws/vendedlogs/apigateway"
+"""The delivery of logs adds every group to one policy of the account, which ends at 5,120 characters; but all that lie
+below /aws/vendedlogs are there as one line. Elsewhere the stage of an account with many of them cannot be made."""
+
 SIGNED: Final = (
     "Every function verifies the request's AWS signature itself: API Gateway's own authorisers refuse SDKs of "
     "Rekognition, which sign for the service rekognition, or never see the body."
@@ -74,7 +78,7 @@ class FrontDoor(Construct):
 
     def _stage(self, deployment: Deployment) -> apigateway.HttpStage:
         """The stage that has no part in the path: clients sign the path that the functions see."""
-        log = log_group(self, "Log", f"/aws/apigateway/{deployment.deployment}", deployment)
+        log = log_group(self, "Log", f"{ACCESS_LOGS}/{deployment.deployment}", deployment)
         throttle = apigateway.ThrottleSettings(
             rate_limit=deployment.throttle_rate, burst_limit=deployment.throttle_burst
         )
@@ -103,5 +107,7 @@ class FrontDoor(Construct):
             certificate=certificate,
             security_policy=apigateway.SecurityPolicy.TLS_1_2,
         )
-        cdk.CfnOutput(self, "DomainTarget", value=domain.regional_domain_name)
+        cdk.CfnOutput(
+            cdk.Stack.of(self), "DomainTarget", value=domain.regional_domain_name
+        )  # here its name has no prefix
         return apigateway.DomainMappingOptions(domain_name=domain)

@@ -55,7 +55,7 @@ def test_the_path_has_no_stage_and_requests_are_limited_and_logged(usual: Synthe
     assert {"requestId", "status", "ip"} <= json.loads(stage["AccessLogSettings"]["Format"]).keys()
     log_id = stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]
     log = usual.api["Resources"][log_id]["Properties"]
-    assert (log["LogGroupName"], log["RetentionInDays"]) == ("/aws/apigateway/openrek", 30)
+    assert (log["LogGroupName"], log["RetentionInDays"]) == ("/aws/vendedlogs/apigateway/openrek", 30)
 
 
 def test_other_limits_are_an_option(turned_round: Synthesised) -> None:
@@ -82,27 +82,16 @@ def test_a_domain_replaces_the_gateways_own_address(turned_round: Synthesised, u
     assert configuration["CertificateArn"] == "arn:aws:acm:eu-west-1:123456789012:certificate/0a1b"
     assert "ApiMappingKey" not in turned_round.only("AWS::ApiGatewayV2::ApiMapping")["Properties"]
     assert turned_round.only("AWS::ApiGatewayV2::Api")["Properties"]["DisableExecuteApiEndpoint"] is True
-    assert turned_round.api["Outputs"]["Endpoint"]["Value"] == "https://faces.example.com/"
+    outputs = turned_round.api["Outputs"]
+    assert outputs["Endpoint"]["Value"] == "https://faces.example.com/"
+    assert outputs["DomainTarget"]["Value"]["Fn::GetAtt"][1] == "RegionalDomainName"
 
     assert not usual.every("AWS::ApiGatewayV2::DomainName")
+    assert set(usual.api["Outputs"]) == {"Endpoint", "KeysPrefix"}
     api_id = next(key for key, each in usual.api["Resources"].items() if each["Type"] == "AWS::ApiGatewayV2::Api")
     assert text(usual.api["Outputs"]["Endpoint"]["Value"]) == (
         f"https://<{api_id}>.execute-api.<AWS::Region>.<AWS::URLSuffix>/"
     )
-
-
-def test_alarms_reach_the_topic_and_upkeep_is_missed_when_it_is_silent(turned_round: Synthesised) -> None:
-    alarms = {
-        each["Properties"]["AlarmDescription"]: each["Properties"]
-        for each in turned_round.every("AWS::CloudWatch::Alarm")
-    }
-    assert len(alarms) == 5
-    topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
-    assert {action for each in alarms.values() for action in each["AlarmActions"]} == {topic}
-    silent = alarms["openrek: Upkeep did not run for 4 hours: deleted faces stay in the store."]
-    assert silent["Period"] * silent["EvaluationPeriods"] == 4 * 3600
-    assert (silent["TreatMissingData"], silent["ComparisonOperator"]) == ("breaching", "LessThanThreshold")
-    assert turned_round.only("AWS::CloudWatch::Dashboard", DashboardName="openrek")
 
 
 def test_upkeep_runs_every_hour_and_is_not_tried_again(usual: Synthesised) -> None:

@@ -1,4 +1,4 @@
-"""Standard output is data: what pip and compilers print must not get into what somebody reads as a path or a template."""
+"""Standard output is data: what pip and compilers print must not get into what is read as a path or a template."""
 
 import ast
 import re
