@@ -3,6 +3,8 @@
 import tomllib
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS
 from infra.package import LAYERS, ROOT, THIRD_PARTY
 from infra.wheels import requirements_of
@@ -41,3 +43,11 @@ def test_layers_are_made_of_the_versions_that_the_tests_run_with() -> None:
     pins = {pin for name in THIRD_PARTY for pin in requirements_of(Path(LAYERS, name, "requirements.txt"))}
     tested = {line.partition(" ;")[0] for line in requirements_of(ROOT / "requirements.txt")}
     assert pins - tested == set()
+
+
+def test_what_is_pinned_satisfies_the_project_and_an_onnxruntime_that_aborts_on_lambda_does_not() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    asked = {each.name: each.specifier for each in map(Requirement, project["dependencies"])}
+    pinned = dict(line.partition(" ;")[0].split("==") for line in requirements_of(ROOT / "requirements-runtime.txt"))
+    assert {name for name, versions in asked.items() if pinned[name] not in versions} == set()
+    assert "1.25.9" not in asked["onnxruntime"]
