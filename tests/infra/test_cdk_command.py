@@ -35,6 +35,23 @@ def test_node_is_new_enough() -> None:
     assert int(said.strip().removeprefix("v").partition(".")[0]) >= OLDEST
 
 
+@pytest.mark.parametrize(
+    ("version", "commands", "is_used"),
+    [("v24.1.0", ["node", "npm"], True), ("v24.1.0", ["node"], False), ("v20.9.0", ["node", "npm"], False)],
+)
+def test_the_machines_own_node_is_used_where_it_is_new_enough_and_has_npm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, commands: list[str], *, is_used: bool
+) -> None:
+    """Some distributions have npm in another package."""
+    for name in commands:
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {version}\n", "utf-8")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    node = find_node()
+    assert (node == tmp_path / "node") == is_used
+    assert node.is_file()
+
+
 def test_only_npm_of_the_wheel_is_called_by_its_other_name(tmp_path: Path) -> None:
     node, npm = tmp_path / "bin" / "node", tmp_path / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     assert command_line(node, ["npm", "ci"]) == ["npm", "ci"]

@@ -70,7 +70,12 @@ def test_alarms_reach_the_topic(turned_round: Synthesised) -> None:
     topic = "arn:aws:sns:eu-west-1:123456789012:alarms"
     assert {action for each in alarms for action in each["AlarmActions"]} == {topic}
     assert {each["ComparisonOperator"] for each in alarms} == {"GreaterThanThreshold"}
-    assert turned_round.only("AWS::CloudWatch::Dashboard", DashboardName="openrek")
+
+
+def test_a_dashboard_is_named_after_its_region_too(usual: Synthesised) -> None:
+    """An account has one of a name in all regions together: the stack of a second region could not be made."""
+    board = usual.only("AWS::CloudWatch::Dashboard")["Properties"]
+    assert text(board["DashboardName"]) == "openrek-<AWS::Region>"
 
 
 def test_without_a_topic_alarms_tell_nobody(usual: Synthesised) -> None:
