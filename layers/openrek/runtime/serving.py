@@ -17,6 +17,7 @@ from openrek.runtime.offered import OFFERED
 from openrek.runtime.server import LocalServer, listener, url_of
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.runtime.sweeper import Sweeper
+from openrek.store.items import Unavailable
 from openrek.store.upkeep import DAMAGED
 
 
@@ -39,7 +40,7 @@ def serve(
         adapters.load_models()
         app = local_app(adapters, settings, keys)
         stack.callback(app.close)
-        sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, *DAMAGED))
+        sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, Unavailable, *DAMAGED))
         sweeper.start()
         stack.callback(sweeper.stop)
         LocalServer(app.asgi, lambda: announce(url_of(bound))).run(sockets=[bound])
