@@ -167,18 +167,18 @@ def test_all_whose_commit_was_shared_are_told(tmp_path: Path) -> None:
 def test_what_found_room_in_the_log_is_written_even_if_the_file_cannot_grow(tmp_path: Path) -> None:
     """The log is folded into the file now and then, right after a commit: when that fails, nothing is lost."""
     items = open_items(tmp_path)
-    sorts = [f"{number:04}" for number in range(200)]
-    for sort in sorts[:60]:
+    sorts = [f"{number:04}" for number in range(400)]
+    for sort in sorts[:130]:
         items.transact([Put(Key("p", sort), BODY)])
-    written = sorts[:60]
+    written = sorts[:130]
     with no_file_beyond((tmp_path / "items.sqlite3").stat().st_size):
-        for sort in sorts[60:]:
+        for sort in sorts[130:]:
             try:
                 items.transact([Put(Key("p", sort), BODY)])
             except Unavailable:
                 break
             written.append(sort)
-    assert 60 < len(written) < 200
+    assert 130 + 50 < len(written) < 400  # more than until the log was to be folded
     items.transact([Put(Key("p", "9999"), {})])
     pages = [items.query("p", limit=5)]
     while pages[-1].more:
