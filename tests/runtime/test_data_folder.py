@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 
+from openrek.runtime.cli import main
 from openrek.store.place import FULL, LOST
 from tests.support.server import ServerProcess, client
 
@@ -88,3 +90,36 @@ def test_a_data_folder_that_is_taken_away(tmp_path: Path, weights_folder: Path, 
         again = ServerProcess(data, weights_folder)
         assert client(again.url).list_collections()["CollectionIds"] == ["before"]
         assert again.stop() == (0, "")
+
+
+def test_a_damaged_segment_is_named_to_who_searches_and_in_the_log(
+    tmp_path: Path, weights_folder: Path, photos: Mapping[str, bytes]
+) -> None:
+    server = ServerProcess(tmp_path, weights_folder)
+    rekognition = client(server.url)
+    for name in ("people", "others"):
+        rekognition.create_collection(CollectionId=name)
+        rekognition.index_faces(CollectionId=name, Image={"Bytes": photos["obama.jpg"]})
+    assert server.stop() == (0, "")
+    assert CliRunner().invoke(main, ["purge", "--data", str(tmp_path)]).exit_code == 0
+    segment, _ = sorted((tmp_path / "blobs").glob("*/*.segment"))
+    content = bytearray(segment.read_bytes())
+    content[len(content) // 2] ^= 1
+    segment.write_bytes(content)
+
+    server = ServerProcess(tmp_path, weights_folder)
+    rekognition = client(server.url)
+    answers = []
+    for name in ("people", "others"):
+        asked = {"CollectionId": name, "Image": {"Bytes": photos["obama2.jpg"]}}
+        try:
+            answers.append(len(rekognition.search_faces_by_image(**asked)["FaceMatches"]))
+        except ClientError:
+            status, code, reason = refused(rekognition.search_faces_by_image, **asked)
+            named = f"The segment {segment.parent.name}/{segment.name} of the collection {name} is damaged"
+            assert (status, code) == (500, "InternalServerError")
+            assert reason == f"{named} (a column's checksum is wrong); `openrek verify` says more."
+    exit_code, log = server.stop()
+    assert answers == [1]
+    assert (exit_code, log.count("\n")) == (0, 1)
+    assert log.endswith(f" ERROR {reason}\n")

@@ -15,9 +15,10 @@ from openrek.domain.errors import Refusal
 from openrek.store.commits import in_pieces
 from openrek.store.folder_blobs import ASIDE, FolderBlobs
 from openrek.store.items import Delete, Key, Operation, OutcomeUnknown, Put, Unavailable
-from openrek.store.place import AGAIN_AFTER_S, FULL, LOST, Place
+from openrek.store.place import FULL, LOST, Place
 from openrek.store.sending import Sent, send
 from openrek.store.sqlite_items import SqliteItems
+from openrek.store.telling import AGAIN_AFTER_S
 from tests.store.synthetic import no_pause, open_items
 
 BODY = {"b": b"x" * 100_000}

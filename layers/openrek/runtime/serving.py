@@ -37,6 +37,7 @@ def serve(
         adapters = Adapters(settings)
         stack.callback(adapters.close)
         adapters.collections()
+        adapters.blobs()  # now: later it might make anew a folder that was taken away
         adapters.load_models()
         app = local_app(adapters, settings, keys)
         stack.callback(app.close)

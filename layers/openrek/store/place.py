@@ -1,7 +1,6 @@
 """Where an embedded store lies on disk: whether that is still what was opened, and whether it can be written."""
 
 import errno
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -9,14 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from openrek.store.items import Unavailable
+from openrek.store.telling import Telling
 
 LOST: Final = "The data folder was removed or replaced under openrek: put it back, or start openrek anew."
 FULL: Final = "The disk of the store is full, or as much of it is used as openrek may use."
-AGAIN_AFTER_S: Final = 60.0
-
 _WITHOUT_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-log = logging.getLogger(__name__)
 
 
 class Place:
@@ -24,8 +20,7 @@ class Place:
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path.absolute()
-        self._clock = clock
-        self._told_s = -AGAIN_AFTER_S
+        self._tell = Telling(clock)
         self._opened = self._now()
         self.full = False
 
@@ -34,13 +29,13 @@ class Place:
         that nobody finds any more, or into another store.
         """
         if self._now() != self._opened:
-            self._tell(LOST)
+            self._tell(f"{self._path}: {LOST}")
             raise Unavailable(reason=LOST)
 
     def filled(self) -> Unavailable:
         """To be called when there was no room for a write; what to raise for it."""
         self.full = True
-        self._tell(FULL)
+        self._tell(f"{self._path}: {FULL}")
         return Unavailable(reason=FULL)
 
     def written(self) -> None:
@@ -53,11 +48,6 @@ class Place:
         except OSError:
             return None
         return facts.st_dev, facts.st_ino
-
-    def _tell(self, sentence: str) -> None:
-        if self._clock() - self._told_s >= AGAIN_AFTER_S:
-            self._told_s = self._clock()
-            log.error("%s: %s", self._path, sentence)
 
 
 def is_without_room(number: int | None) -> bool:
