@@ -11,7 +11,7 @@ from openrek.runtime.object_size import MAX_OBJECT_BYTES
 from openrek.runtime.offered import OFFERED
 from openrek.store.faces import MAX_FACES
 from openrek.store.users import MAX_USERS
-from openrek.vision.decode import LARGEST_SIDE_PX, SMALLEST_SIDE_PX
+from openrek.vision.decode import LARGEST_SIDE_PX, MOST_INTERLACED_PX, MOST_PNG_BYTES, SMALLEST_SIDE_PX
 from openrek.wire.extensions import extensions
 from openrek.wire.limits import MIB, max_body_bytes
 from openrek.wire.model import Shape, service_model
@@ -76,6 +76,11 @@ def limits() -> str:
         ),
         ("longer side of a photo", f"{LARGEST_SIDE_PX:,} px", "`ImageTooLargeException`"),
         ("shorter side of a photo, at least", f"{SMALLEST_SIDE_PX} px", "`InvalidParameterException`"),
+        (
+            "a PNG; an interlaced one",
+            f"{MOST_PNG_BYTES // 1_000_000} MB unpacked; {MOST_INTERLACED_PX // 1_000_000} megapixels",
+            "`ImageTooLargeException`",
+        ),
         ("faces of a photo", f"{MOST_FACES_IN_PHOTO}", "the smallest are left out"),
         ("faces of a collection", f"{MAX_FACES:,}", quota),
         ("users of a collection", f"{MAX_USERS:,}", quota),

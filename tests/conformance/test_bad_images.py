@@ -14,7 +14,7 @@ from openrek.runtime.cli import main
 from tests.conformance.conftest import refusal
 from tests.conformance.test_bad_image_members import IMAGES
 from tests.support.server import client
-from tests.support.variants import jpeg, opened, png_header, saved
+from tests.support.variants import jpeg, opened, png, png_header, saved
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -44,6 +44,14 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], tuple[str, str]]] = {
             "ImageTooLargeException",
             "Input image dimensions 30000 x 30000 exceed maximum dimension size of 10000 pixels",
         ),
+    ),
+    "PNG that unpacks to 800 MB": (
+        lambda _: png((10_000, 10_000), 16, 6, [b""]),
+        ("ImageTooLargeException", "Image size is too large"),
+    ),
+    "interlaced PNG of 25 megapixels": (
+        lambda _: png((5000, 5000), 8, 0, [b""], interlaced=True),
+        ("ImageTooLargeException", "Image size is too large"),
     ),
     "not an image": (lambda _: b"this is text" * 100, FORMAT),
     "one byte": (lambda _: b"\xff", FORMAT),

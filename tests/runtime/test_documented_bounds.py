@@ -10,7 +10,7 @@ from openrek.runtime.local_app import HEALTH_QUEUE, HEALTH_TIMEOUT_S, QUICK_THRE
 from openrek.runtime.settings import Settings
 from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES
 from openrek.store.index import MAX_BYTES
-from openrek.vision.decode import MOST_SCANNED_PX, MOST_SCANS
+from openrek.vision.decode import MOST_INTERLACED_PX, MOST_PNG_BYTES, MOST_SCANNED_PX, MOST_SCANS
 from openrek.wire.limits import MIB, max_body_bytes
 from openrek.wire.model import service_model
 
@@ -48,9 +48,13 @@ def test_the_table() -> None:
         "stop (SIGTERM, SIGINT)": f"{server.GRACEFUL_STOP_S} s for what is running",
     }
     assert {what: told.get(what) for what in expected} == expected
+    png = "a PNG; an interlaced one"
+    assert told[png].startswith(f"{MOST_PNG_BYTES // 1_000_000} MB unpacked, ")
+    assert told[png].endswith(f"; {MOST_INTERLACED_PX // 1_000_000} megapixels")
+    assert "memory for a picture" in told
     scans = "scans of a progressive JPEG"
     assert told[scans].startswith(f"{MOST_SCANS}; all together {MOST_SCANNED_PX // 1_000_000:,} megapixels")
-    assert set(told) == {"what", scans, *expected}
+    assert set(told) == {"what", scans, png, "memory for a picture", *expected}
 
 
 def test_what_is_told_elsewhere() -> None:

@@ -1,7 +1,9 @@
 """Local buckets: objects are found, and nothing else can be reached."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from hypothesis import given
@@ -72,6 +74,61 @@ def test_a_link_inside_is_followed_and_one_that_leaves_is_not(home: Path) -> Non
     for bucket, key in [("photos", "leak.txt"), ("outside", "secret.txt"), ("photos", "loop")]:
         with pytest.raises(InvalidS3Object):
             buckets.read(bucket, key, None)
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_link_to_another_bucket_is_not_followed(home: Path, absolute: bool) -> None:
+    """A key may be allowed one bucket, and not the other."""
+    (home / "secret" / "2024").mkdir(parents=True)
+    (home / "secret" / "other.jpg").write_bytes(b"other")
+    top = home if absolute else Path("..")
+    (home / "photos" / "other.jpg").symlink_to(top / "secret" / "other.jpg")
+    (home / "photos" / "folder").symlink_to(top / "secret")
+    (home / "photos" / "around.jpg").symlink_to("../secret/back/me.jpg")
+    (home / "secret" / "back").symlink_to(home / "photos")
+    (home / "twin").symlink_to(home / "secret" if absolute else "secret")
+    (home / "photos" / "year").symlink_to("2024")
+    (home / "photos" / "year" / "up.jpg").symlink_to("../me.jpg")
+    buckets = FolderBuckets(home)
+
+    for bucket, key in [("photos", "other.jpg"), ("photos", "folder/other.jpg"), ("twin", "other.jpg")]:
+        with pytest.raises(InvalidS3Object) as refusal:
+            buckets.read(bucket, key, None)
+        assert refusal.value.reason == "The key is a link that leaves the bucket, or the bucket is a link itself."
+    assert buckets.read("photos", "year/you é.jpg", None) == b"you"
+    assert buckets.read("photos", "year/up.jpg", None) == b"me"
+    assert buckets.read("photos", "around.jpg", None) == b"me"
+
+
+def test_a_link_that_comes_while_a_key_is_looked_up_is_not_followed(home: Path) -> None:
+    """A folder and a link take turns in one place, as fast as they can."""
+    (home / "secret").mkdir()
+    (home / "secret" / "you é.jpg").write_bytes(b"secret")
+    (home / "photos" / "link").symlink_to(home / "secret")
+    turning, read = Event(), set()
+
+    def turn() -> None:
+        year, link, aside = (home / "photos" / name for name in ("2024", "link", "aside"))
+        while not turning.is_set():
+            for old, new in ((year, aside), (link, year), (year, link), (aside, year)):
+                old.rename(new)
+
+    thread = Thread(target=turn)
+    thread.start()
+    for _ in range(4000):
+        with suppress(InvalidS3Object):
+            read.add(FolderBuckets(home).read("photos", "2024/you é.jpg", None))
+    turning.set()
+    thread.join()
+    assert read == {b"you"}
+
+
+def test_no_handle_stays_open(home: Path) -> None:
+    before = len(os.listdir("/dev/fd"))
+    for key in ("me.jpg", "2024/you é.jpg", "missing", "2024/missing", "me.jpg/below"):
+        with suppress(InvalidS3Object):
+            FolderBuckets(home).read("photos", key, None)
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_a_fifo_holds_nobody(home: Path) -> None:

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from openrek.domain.errors import ImageTooLarge
 from openrek.runtime.photo_files import MAX_BYTES, UnreadablePhoto, find_photos, fit, pixels, read_named
-from tests.support.variants import DAMAGED_EXIF, ORIENTATION, TURNED, jpeg, png_header, saved, with_exif
+from openrek.vision.decode import decode
+from tests.support.variants import DAMAGED_EXIF, ORIENTATION, TURNED, jpeg, png, png_header, saved, with_exif
 
 
 def noise(width: int, height: int, kind: str, mode: str = "RGB") -> bytes:
@@ -43,6 +45,14 @@ def test_a_long_photo_is_sent_smaller_whatever_its_bytes() -> None:
     content = saved(Image.new("RGB", (12_000, 1200), "white"), "PNG")
     with Image.open(io.BytesIO(fit(content).image)) as photo:
         assert max(photo.size) <= 10_000
+
+
+def test_a_png_that_the_server_would_not_unpack_is_sent_smaller() -> None:
+    content = png((7100, 7100), 8, 2, [b"\0" + bytes(3 * 7100)] * 7100)
+    assert len(content) < MAX_BYTES
+    with pytest.raises(ImageTooLarge):
+        decode(content)
+    assert decode(fit(content).image).width_px == 4096
 
 
 @pytest.mark.parametrize(("kind", "turned"), [("JPEG", True), ("PNG", False)])

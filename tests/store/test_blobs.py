@@ -6,13 +6,12 @@ import signal
 import stat
 import time
 from collections.abc import Callable
-from mmap import mmap
 from pathlib import Path
 
 import pytest
 
 from openrek.store.blobs import BlobExists, BlobMissing, Blobs
-from openrek.store.folder_blobs import MAPPED_FROM_BYTES, FolderBlobs
+from openrek.store.folder_blobs import LARGE_BYTES, FolderBlobs
 from tests.store.workers import put_blobs, put_the_same_blob
 
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], Blobs]] = {
@@ -128,22 +127,26 @@ def test_a_folder_keeps_what_is_not_a_blob_to_itself(tmp_path: Path) -> None:
     assert list(blobs.names()) == ["a"]
 
 
-def test_only_large_blobs_keep_their_files_open(tmp_path: Path) -> None:
-    """A process may search any number of small collections; of a large one it reads only what it uses."""
+@pytest.mark.parametrize("size", [1000, LARGE_BYTES])
+def test_what_was_opened_stays_whatever_becomes_of_its_file(tmp_path: Path, size: int) -> None:
+    """A process may search any number of collections; none of them keeps a file open."""
     blobs = FolderBlobs(tmp_path)
-    blobs.put("small", b"x" * 1000)
-    blobs.put("large", bytes(MAPPED_FROM_BYTES - 1) + b"x")
+    content = os.urandom(size)
+    blobs.put("blob", content)
     before = len(os.listdir("/dev/fd"))
 
-    small = [blobs.open("small") for _ in range(20)]
+    opened = [blobs.open("blob") for _ in range(5)]
     assert len(os.listdir("/dev/fd")) == before
-    large = blobs.open("large")
-    assert len(os.listdir("/dev/fd")) == before + 1
-    blobs.delete("large")
+    for change in (lambda: os.truncate(tmp_path / "blob", 100), lambda: blobs.delete("blob")):
+        change()
+        assert all(bytes(buffer) == content for buffer in opened)
 
-    assert all(buffer[999:] == b"x" for buffer in small)
-    assert isinstance(large, mmap)
-    assert (len(large), large[-1:]) == (MAPPED_FROM_BYTES, b"x")
+
+def test_a_large_blob_that_became_shorter_is_shorter(tmp_path: Path) -> None:
+    blobs = FolderBlobs(tmp_path)
+    blobs.put("blob", bytes(LARGE_BYTES) + b"x" * 5000)
+    os.truncate(tmp_path / "blob", LARGE_BYTES + 1)
+    assert bytes(blobs.open("blob")) == bytes(LARGE_BYTES) + b"x"
 
 
 def test_only_the_owner_may_look(tmp_path: Path) -> None:

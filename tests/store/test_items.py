@@ -5,6 +5,7 @@ A further adapter is one more row of ADAPTERS.
 
 import multiprocessing
 import os
+import resource
 import signal
 import sqlite3
 import stat
@@ -611,8 +612,6 @@ def test_whoever_waited_on_an_interrupted_commit_is_told_that_nobody_knows(tmp_p
 
 def test_a_connection_that_cannot_be_opened_hangs_nobody(tmp_path: Path) -> None:
     items = open_items(tmp_path)
-    (tmp_path / "items.sqlite3").rename(tmp_path / "away")
-    (tmp_path / "items.sqlite3").mkdir()
     outcomes: list[type[BaseException]] = []
 
     def send(n: int) -> None:
@@ -622,11 +621,16 @@ def test_a_connection_that_cannot_be_opened_hangs_nobody(tmp_path: Path) -> None
             outcomes.append(type(error))
 
     threads = [threading.Thread(target=send, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # no further file can be opened
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     assert outcomes == [OutcomeUnknown] * 4
     items.close()

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
@@ -74,15 +74,39 @@ def collage(
     return jpeg(canvas), places
 
 
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that promises `width` x `height` pixels and holds almost none: a decompression bomb if believed."""
+def png(
+    size: tuple[int, int],
+    bits: int,
+    colour_type: int,
+    rows: Iterable[bytes],
+    *,
+    palette: bytes = b"",
+    transparent: bytes = b"",
+    interlaced: bool = False,
+    idat_bytes: int = 1 << 30,
+) -> bytes:
+    """A PNG written byte by byte, its pixels in chunks of so many bytes. `rows` begin with the byte of their filter."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    rows = zlib.compress(b"\0" * 1_000_000)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    deflate = zlib.compressobj()
+    packed = b"".join([*map(deflate.compress, rows), deflate.flush()])
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", struct.pack(">IIBBBBB", *size, bits, colour_type, 0, 0, interlaced)),
+            chunk(b"PLTE", palette) if palette else b"",
+            chunk(b"tRNS", transparent) if transparent else b"",
+            *(chunk(b"IDAT", packed[at : at + idat_bytes]) for at in range(0, len(packed), idat_bytes)),
+            chunk(b"IEND", b""),
+        ]
+    )
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that promises `width` x `height` pixels and holds almost none: a decompression bomb if believed."""
+    return png((width, height), 8, 2, [b"\0" * 1_000_000])
 
 
 def tiff_entry(tag: int, kind: int, count: int, value: bytes, order: str = "<") -> bytes:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 import apsw
 
 from openrek.runtime.adapters import Adapters
+from openrek.store.items import Unavailable
 from openrek.store.row_scan import fastest_scan, numpy_scan
 from openrek.store.sqlite_items import UnusableStore
 
@@ -22,7 +23,7 @@ class Health:
 
 
 def examine(adapters: Adapters) -> Health:
-    """Reads from the store and looks for the loaded models. Blocks."""
+    """Reads from the store, writes to it if that failed before, and looks for the loaded models. Blocks."""
     store_ok, store = _store(adapters)
     models_ok, models = _models(adapters)
     return Health(store_ok and models_ok, store, _search(), models, version("openrek"))
@@ -36,7 +37,10 @@ def unanswered(timeout_s: float) -> Health:
 def _store(adapters: Adapters) -> tuple[bool, str]:
     try:
         adapters.collections().page(None, 1)
-    except (UnusableStore, apsw.Error) as error:
+        adapters.embedded().require_writable()
+    except Unavailable as failure:
+        return False, f"cannot be written: {failure.reason}"
+    except (UnusableStore, apsw.Error, OSError) as error:
         return False, f"cannot be read: {error}"
     return True, "reachable"
 

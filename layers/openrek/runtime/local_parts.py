@@ -24,6 +24,11 @@ class LocalParts:
     def authenticate(self) -> Authenticate:
         return caller_by_scope
 
+    def require_writable(self) -> None:
+        """Raises Unavailable while the data folder is gone, or the disk full since something was to be written."""
+        self.items().require_writable()
+        self.blobs().require_writable()
+
     def close(self) -> None:
         if self.items.made:
             self.items().close()

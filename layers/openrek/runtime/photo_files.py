@@ -1,7 +1,8 @@
 """Photos on disk: which files are photos, and their bytes as the API takes them.
 
-A photo above the API's limits (5 MiB inline, 10,000 pixels a side) is sent smaller. Boxes are ratios, so that answers
-mean the same for the photo on disk. Whatever is in a file, it is no more than that photo's failure.
+A photo above the API's limits (5 MiB inline, 10,000 pixels a side, the work of decoding it) is sent smaller. Boxes are
+ratios, so that answers mean the same for the photo on disk. Whatever is in a file, it is no more than that photo's
+failure.
 """
 
 import io
@@ -13,7 +14,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from openrek.domain.errors import InvalidImageFormat
+from openrek.domain.errors import InvalidImageFormat, Refusal
+from openrek.vision.decode import require_bounded_work
 from openrek.vision.headers import Header, read_header
 from openrek.vision.pillow import DECODER_ERRORS, opened, upright
 
@@ -84,7 +86,7 @@ def fit(content: bytes) -> SentPhoto:
         if len(content) <= MAX_BYTES:
             return SentPhoto(content, shrunk=False)  # the server says what it is not
         raise UnreadablePhoto(f"larger than 5 MiB, and cannot be made smaller: {refusal.reason}") from None
-    if len(content) <= MAX_BYTES and max(header.width_px, header.height_px) <= MAX_SIDE_PX:
+    if len(content) <= MAX_BYTES and max(header.width_px, header.height_px) <= MAX_SIDE_PX and _is_bounded(header):
         return SentPhoto(content, shrunk=False)
     if header.width_px * header.height_px > MOST_PIXELS:
         raise UnreadablePhoto("too many pixels")
@@ -92,6 +94,14 @@ def fit(content: bytes) -> SentPhoto:
         return SentPhoto(_shrunk(header), shrunk=True)
     except (*DECODER_ERRORS, InvalidImageFormat, MemoryError):
         raise UnreadablePhoto("larger than the API takes, and damaged, so that it cannot be made smaller") from None
+
+
+def _is_bounded(header: Header) -> bool:
+    try:
+        require_bounded_work(header)
+    except Refusal:
+        return False
+    return True
 
 
 def pixels(content: bytes) -> Image.Image:

@@ -17,6 +17,7 @@ from openrek.runtime.offered import OFFERED
 from openrek.runtime.server import LocalServer, listener, url_of
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.runtime.sweeper import Sweeper
+from openrek.store.items import Unavailable
 from openrek.store.upkeep import DAMAGED
 
 
@@ -36,10 +37,11 @@ def serve(
         adapters = Adapters(settings)
         stack.callback(adapters.close)
         adapters.collections()
+        adapters.blobs()  # now: later it might make anew a folder that was taken away
         adapters.load_models()
         app = local_app(adapters, settings, keys)
         stack.callback(app.close)
-        sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, *DAMAGED))
+        sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, Unavailable, *DAMAGED))
         sweeper.start()
         stack.callback(sweeper.stop)
         LocalServer(app.asgi, lambda: announce(url_of(bound))).run(sockets=[bound])

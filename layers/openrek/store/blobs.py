@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from mmap import mmap
 from typing import Final, Protocol, TypeAlias
 
-Buffer: TypeAlias = bytes | bytearray | memoryview | mmap
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
@@ -30,7 +29,7 @@ class Blobs(Protocol):
         ...
 
     def open(self, name: str) -> Buffer:
-        """The whole blob as one read-only buffer, without a copy where that can be. Raises BlobMissing."""
+        """The whole blob as one read-only buffer, which stays whatever becomes of the blob. Raises BlobMissing."""
         ...
 
     def delete(self, name: str) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, Refusal, Throttling
 from openrek.store.heads import Head, require_head, same_collection
-from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put, item_size_bytes
+from openrek.store.items import ABSENT, Item, Items, Key, Operation, Put, Unavailable, item_size_bytes
 from openrek.store.rows import FaceRow, UserRow
 from openrek.store.sending import Sent, jittered_s, no_answer, send
 from openrek.store.table import log_key
@@ -27,7 +27,8 @@ OWN_OPERATIONS: Final = 2
 """The head and the log entry; the rest of a transaction's 100 operations are the change's own."""
 
 TOO_MANY_WRITERS: Final = "Too many clients write to this collection at once; nothing was written."
-UNFINISHED: Final = "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+PART_DONE: Final = "A part may be done and stays so; repeat the call to finish it."
+UNFINISHED: Final = f"Others were in the way. {PART_DONE}"
 
 Answer = TypeVar("Answer")
 
@@ -143,6 +144,8 @@ def in_pieces() -> Iterator[None]:
         yield
     except (Throttling, Conflict) as refusal:
         raise type(refusal)(reason=UNFINISHED) from refusal
+    except Unavailable as failure:
+        raise Unavailable(reason=f"{failure.reason} {PART_DONE}") from failure
 
 
 def entry_attributes(writer: bytes, change: Change[Any]) -> Mapping[str, Any]:

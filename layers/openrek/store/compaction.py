@@ -20,6 +20,7 @@ import numpy as np
 
 from openrek.store import manifests, segments
 from openrek.store.blobs import BlobMissing, Blobs
+from openrek.store.damage import named
 from openrek.store.folding import FoldedLog, fold
 from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES, Head, head_now
 from openrek.store.items import MAX_OPERATIONS, Delete, Item, Items, Operation
@@ -100,7 +101,7 @@ class Compactor:
         manifest = current_manifest(self._blobs, head)
         self.trim(head, manifest.through)  # what a compactor that was killed after its swap left
         folded = fold(self._items, head, after=manifest.through) if self._fold_due(head, manifest, everything) else None
-        aged = [self._age(ref, folded, _made_ms(manifest, head)) for ref in manifest.segments]
+        aged = [self._age(head, ref, folded, _made_ms(manifest, head)) for ref in manifest.segments]
         doomed = self._chosen(aged, folded, everything=everything)
         if folded is None and not doomed:
             return False
@@ -127,13 +128,15 @@ class Compactor:
         long = waiting >= self._fold_entries or head.log_bytes >= FOLD_BYTES
         return waiting > 0 and (everything or long or idle_ms >= FOLD_AFTER_MS)
 
-    def _age(self, ref: SegmentRef, folded: FoldedLog | None, made_ms: int) -> Aged:
+    def _age(self, head: Head, ref: SegmentRef, folded: FoldedLog | None, made_ms: int) -> Aged:
         """The segment's tombstones, with those that the folded log, begun at `made_ms`, adds."""
         dead = np.zeros(ref.rows, np.bool_)
         if ref.tombstones is not None:
-            dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
+            with named("segment's tombstones", ref.tombstones, head):
+                dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
         if folded is not None and folded.kinds[ref.kind].named:
-            ids, seqs = segments.ids_and_seqs(self._blobs, ref.name, ref.kind)
+            with named("segment", ref.name, head):
+                ids, seqs = segments.ids_and_seqs(self._blobs, ref.name, ref.kind)
             dead[folded.kinds[ref.kind].outdated(ids, seqs)] = True
         count = int(np.count_nonzero(dead))
         return Aged(ref, dead, count, ref.dead_since_ms or (made_ms if count else 0))
@@ -167,7 +170,7 @@ class Compactor:
         """Write the new blobs; returns the successor's segments."""
         made = [self._with_tombstones(head, each) for each in aged if each not in doomed]
         for kind in KINDS:
-            parts = [self._living(each) for each in doomed if each.ref.kind == kind]
+            parts = [self._living(head, each) for each in doomed if each.ref.kind == kind]
             if folded is not None and len(folded.kinds[kind].rows):
                 parts.append(folded.kinds[kind].rows)
             rows = joined(parts).sorted() if parts else None
@@ -175,8 +178,10 @@ class Compactor:
                 made.append(new_segment(self._blobs, head, rows, kind))
         return tuple(made)
 
-    def _living(self, each: Aged) -> Table:
-        return segments.decode(self._blobs.open(each.ref.name), each.ref.kind).table.take(np.flatnonzero(~each.dead))
+    def _living(self, head: Head, each: Aged) -> Table:
+        with named("segment", each.ref.name, head):
+            segment = segments.decode(self._blobs.open(each.ref.name), each.ref.kind)
+        return segment.table.take(np.flatnonzero(~each.dead))
 
     def _with_tombstones(self, head: Head, each: Aged) -> SegmentRef:
         if each.dead_count == each.ref.dead:
@@ -212,4 +217,5 @@ def current_manifest(blobs: Blobs, head: Head) -> Manifest:
     """What the head names; the empty manifest before the first. Raises BlobMissing or CorruptManifest."""
     if not head.manifest:
         return Manifest(head.uid, version=0, through=0, made_ms=0)
-    return manifests.decode(blobs.get(head.manifest))
+    with named("manifest", head.manifest, head):
+        return manifests.decode(blobs.get(head.manifest))

@@ -78,7 +78,7 @@ def _manifest(blobs: Blobs, head: Head, findings: Findings) -> Manifest | None:
         findings.add("the manifest is missing", str(missing))
         return None
     except CorruptManifest as error:
-        findings.add("the manifest is corrupt", f"{head.manifest}: {error}")
+        findings.add("the manifest is corrupt", str(error))
         return None
     told = (manifest.uid, manifest.version, manifest.through)
     if told != (head.uid, head.version, head.compacted_through) or manifest.through > head.seq:

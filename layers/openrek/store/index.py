@@ -20,12 +20,14 @@ from openrek.domain.models import face_model
 from openrek.store import segments
 from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.compaction import current_manifest
+from openrek.store.damage import named
 from openrek.store.heads import Head, require_head
 from openrek.store.items import Items
 from openrek.store.log import Entry, LogGap, entries
 from openrek.store.manifests import CorruptManifest, SegmentRef
 from openrek.store.segments import KINDS, CorruptSegment, Segment
 from openrek.store.snapshots import Held, Memory, Snapshot
+from openrek.store.telling import Telling
 from openrek.store.tombstones import decode_tombstones
 
 MAX_BYTES: Final = 8 << 30
@@ -106,11 +108,12 @@ class Index:
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
         self._open_bytes = 0
         self._opening = threading.Lock()
+        self._tell = Telling()
 
     def current(self, collection: Collection) -> Snapshot:
         """The collection with every change that was acknowledged before `collection` was read.
 
-        Raises ResourceNotFound when it is found to be gone.
+        Raises ResourceNotFound when it is found to be gone, InternalServerError when what it is kept in is damaged.
         """
         kept = self._kept(collection)
         latest = kept.latest
@@ -145,15 +148,27 @@ class Index:
         return snapshot
 
     def _at_head(self, collection: Collection, kept: OpenCollection) -> tuple[Head, Snapshot]:
+        missing: Exception | None = None
         for _ in range(REFRESH_ATTEMPTS):
             head = require_head(self._items, collection)
             try:
                 if kept.applied_seq < head.compacted_through:
                     kept.reopen(head, self._read_segments(head, kept.segments))
                 return head, self._caught_up(collection, kept, head)
-            except (LogGap, BlobMissing):  # compacted meanwhile: the head of now names what there is
+            except (LogGap, BlobMissing) as error:  # compacted meanwhile: the head of now names what there is
+                missing = error
                 self._pause(REFRESH_PAUSE_S)
-        raise InternalServerError(reason="The collection names data that is not there; `openrek verify` says more.")
+            except (CorruptManifest, CorruptSegment) as error:
+                raise self._damaged(collection, error) from error
+        raise self._damaged(collection, missing) from missing
+
+    def _damaged(self, collection: Collection, error: Exception | None) -> InternalServerError:
+        """What to tell of it, which is also logged."""
+        hole = f"the log of the collection {collection.collection_id} has a hole"
+        what = hole if isinstance(error, LogGap) else str(error)
+        reason = f"{what[0].upper()}{what[1:]}; `openrek verify` says more."
+        self._tell(reason)
+        return InternalServerError(reason=reason)
 
     def _caught_up(self, collection: Collection, kept: OpenCollection, head: Head) -> Snapshot:
         """Applies the log up to `head`. The caller holds `refreshing`. Raises LogGap."""
@@ -171,8 +186,10 @@ class Index:
                 if kept.version < head.version:
                     kept.reopen(head, held)
                     self._caught_up(collection, kept, require_head(self._items, collection))
-        except (LogGap, BlobMissing, CorruptManifest, CorruptSegment, OSError, Refusal):
-            pass  # compacted again, gone, damaged, or not to be read now: the next search sees to it
+        except (CorruptManifest, CorruptSegment) as error:
+            self._damaged(collection, error)  # the former segments are searched on
+        except (LogGap, BlobMissing, OSError, Refusal):
+            pass  # compacted again, gone, or not to be read now: the next search sees to it
         finally:
             kept.reopening.release()
 
@@ -182,8 +199,10 @@ class Index:
         def held(ref: SegmentRef) -> Held:
             dead = None
             if ref.tombstones is not None:
-                dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
-            segment = known.get(ref.name) or segments.decode(self._blobs.open(ref.name), ref.kind)
+                with named("segment's tombstones", ref.tombstones, head):
+                    dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
+            with named("segment", ref.name, head):
+                segment = known.get(ref.name) or segments.decode(self._blobs.open(ref.name), ref.kind)
             return Held(ref.name, segment, dead)
 
         refs = current_manifest(self._blobs, head).segments

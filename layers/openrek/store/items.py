@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
+from openrek.domain.errors import InternalServerError
+
 Value: TypeAlias = Any
 """str, int (64 bit), bytes, bool, or a list or str-keyed dict of these. No floats: DynamoDB would round them."""
 
@@ -100,6 +102,10 @@ class OutcomeUnknown(Exception):
     """The transaction may have been written, may still be, or not. Only reading can tell."""
 
 
+class Unavailable(InternalServerError):
+    """Nothing was written, and nothing will be until somebody acts; `reason` says what is wrong."""
+
+
 class LimitExceeded(ValueError):
     """The caller broke a limit of the port: a defect of ours, never of a request."""
 
@@ -121,7 +127,7 @@ class Items(Protocol):
         """All or nothing, up to 100 operations on distinct keys.
 
         `token` lets an adapter recognise a repeat of the same transaction; correctness never rests on it.
-        Raises ConditionFailed, Contended, OutcomeUnknown or LimitExceeded.
+        Raises ConditionFailed, Contended, OutcomeUnknown, Unavailable or LimitExceeded.
         """
         ...
 

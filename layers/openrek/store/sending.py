@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final
 
 from openrek.domain.errors import InternalServerError, Refusal, Throttling
-from openrek.store.items import ConditionFailed, Contended, Items, Operation, OutcomeUnknown
+from openrek.store.items import ConditionFailed, Contended, Items, Operation, OutcomeUnknown, Unavailable
 
 RESENDS: Final = 8
 PATIENCE_S: Final = 10.0
@@ -28,7 +28,10 @@ class Sent(Enum):
 def send(
     items: Items, operations: Sequence[Operation], *, pause: Callable[[float], None], token: str | None = None
 ) -> Sent:
-    """Send it until the store says what became of it, a bounded number of times and about `PATIENCE_S` seconds long."""
+    """Send it until the store says what became of it, a bounded number of times and about `PATIENCE_S` seconds long.
+
+    Raises Unavailable when it was not written and never will be.
+    """
     give_up_s = time.monotonic() + PATIENCE_S
     unknown = False
     for attempt in range(RESENDS):
@@ -39,6 +42,10 @@ def send(
             pass
         except OutcomeUnknown:
             unknown = True
+        except Unavailable:
+            if unknown:  # an attempt before this one may have been written
+                break
+            raise
         except ConditionFailed:
             return Sent.DOUBTFUL if unknown else Sent.REFUSED
         if time.monotonic() > give_up_s:

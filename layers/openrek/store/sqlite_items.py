@@ -8,8 +8,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +29,13 @@ from openrek.store.items import (
     Operation,
     OutcomeUnknown,
     Put,
+    Unavailable,
     check_limits,
     check_snapshot_keys,
     checked_snapshot,
     holds,
 )
+from openrek.store.place import Place, is_without_room
 
 SCHEMA_VERSION: Final = 2
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -84,6 +87,7 @@ class SqliteItems:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _keep_private(path)
+            self._place = Place(path)
             self._prepare()
         except (apsw.Error, OSError) as error:
             raise UnusableStore(f"The store at {path} cannot be opened: {error}.") from error
@@ -154,6 +158,15 @@ class SqliteItems:
         times: int = self._connection().execute("SELECT times FROM forgotten").get
         return times
 
+    def require_writable(self) -> None:
+        """Raises Unavailable when the file is gone, or when the disk was full at the last commit and still is."""
+        self._place.require()
+        if self._place.full:
+            with self._committing:
+                failure = self._attempt(lambda connection: connection.pragma("user_version", SCHEMA_VERSION))
+            if failure is not None:
+                raise failure
+
     def faults(self) -> list[str]:
         """What SQLite finds wrong with the file itself, at most ten sentences."""
         found = self._connection().execute("PRAGMA quick_check(10)")
@@ -193,6 +206,7 @@ class SqliteItems:
         self._refuse_forked()
         found: apsw.Connection | None = getattr(self._mine, "connection", None)
         if found is None:
+            self._place.require()  # SQLite would make a new file, or open another
             found = apsw.Connection(str(self._path))
             found.set_busy_timeout(self._busy_timeout_ms)
             if _write_ahead(found) != "wal":
@@ -210,17 +224,29 @@ class SqliteItems:
     def _commit_queued(self) -> None:
         """Commit everything that waits, in one SQLite transaction. The caller holds the commit lock."""
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
-        failures: Sequence[Exception | None]
+        failures: list[Exception | None] = []
+        failure = self._attempt(lambda connection: failures.extend(_apply(connection, each) for each in batch))
+        if failure is not None:
+            failures = [copy(failure) for _ in batch]
+        for submission, each in zip(batch, failures, strict=True):
+            submission.failure, submission.done = each, True
+
+    def _attempt(self, write: Callable[[apsw.Connection], object]) -> Contended | OutcomeUnknown | Unavailable | None:
+        """Write and commit; what to tell whoever asked for it when that fails. The caller holds the commit lock."""
         try:
+            self._place.require()
             connection = self._connection()
             with _immediate(connection):
-                failures = [_apply(connection, submission) for submission in batch]
+                write(connection)
+        except Unavailable as failure:
+            return failure
         except apsw.BusyError as error:
-            failures = [Contended(str(error)) for _ in batch]
+            return Contended(str(error))
         except apsw.Error as error:
-            failures = [OutcomeUnknown(str(error)) for _ in batch]
-        for submission, failure in zip(batch, failures, strict=True):
-            submission.failure, submission.done = failure, True
+            opened = getattr(self._mine, "connection", None)
+            return self._place.filled() if _is_full(error, opened) else OutcomeUnknown(str(error))
+        self._place.written()
+        return None
 
 
 def _keep_private(path: Path) -> None:
@@ -250,12 +276,24 @@ def _write_ahead(connection: apsw.Connection) -> object:
 def _checkpoint(connection: apsw.Connection, database: str, log_pages: int) -> int:
     """Called after each commit. Readers that never pause would let the log grow without end."""
     if log_pages >= CHECKPOINT_PAGES:
-        crowded = log_pages >= CROWDED_PAGES
-        with suppress(apsw.BusyError):
-            connection.wal_checkpoint(
-                database, apsw.SQLITE_CHECKPOINT_RESTART if crowded else apsw.SQLITE_CHECKPOINT_PASSIVE
-            )
+        mode = apsw.SQLITE_CHECKPOINT_RESTART if log_pages >= CROWDED_PAGES else apsw.SQLITE_CHECKPOINT_PASSIVE
+        try:
+            connection.wal_checkpoint(database, mode)
+        except apsw.BusyError:
+            pass
+        except apsw.Error as error:
+            if not _is_full(error, connection):  # the commit itself found room in the log
+                raise
     return apsw.SQLITE_OK
+
+
+def _is_full(error: apsw.Error, connection: apsw.Connection | None) -> bool:
+    """Whether there was no room on the disk for a write, or none that this user or process may take. SQLite has then
+    taken the transaction back."""
+    if isinstance(error, apsw.FullError):
+        return True
+    could_not_write = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE
+    return could_not_write and connection is not None and is_without_room(connection.system_errno)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from openrek.store.items import Contended, OutcomeUnknown, Put
+from openrek.store.items import Contended, OutcomeUnknown, Put, Unavailable
 from openrek.store.sqlite_items import SqliteItems
 from openrek.store.table import deployment_key
 
@@ -34,6 +34,6 @@ def wipe_if_due(items: SqliteItems, *, clock: Callable[[], float] = time.time) -
         done = items.wipe()
     finally:
         outcome = {"done": True, "forgotten": forgotten} if done else {"done": False}
-        with suppress(Contended, OutcomeUnknown):  # then it is wiped again a little sooner
+        with suppress(Contended, OutcomeUnknown, Unavailable):  # then it is wiped again a little sooner
             items.transact([Put(key, {"at_ms": int(now_s * 1000), **outcome})])
     return done

@@ -11,16 +11,23 @@
 A progressive JPEG has about 10 scans. Each is a pass over the whole picture, however few its bytes, so their number is
 bounded: to 100, or as many as look at 2,000 megapixels together (up to 1.8 s).
 
-Peak memory is 4 bytes a pixel of the decoded picture plus a few bands: at most 64 MB for a JPEG, 400 MB for a PNG of
-10,000 x 10,000 (its format must be decoded whole). A progressive JPEG needs 2 bytes a sample on top, before scaling.
+A PNG of a few kilobytes can unpack to gigabytes, and each byte that it unpacks to costs the same, up to 10 ns: so they
+are bounded too, to 150 MB (up to 1.8 s): 50 megapixels of 8-bit RGB, 37 with transparency, half as many of 16 bits a
+sample, and 100 of grey or of a palette.
+
+Peak memory is 4 bytes a pixel of what is left, at most 64 MB, plus a few bands. Two kinds cannot be scaled while they
+are decoded: a progressive JPEG needs 2 bytes a sample on top; an interlaced PNG is held as it is, up to 64 MB more, and
+has at most 16 megapixels.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy
-from PIL import Image
+from PIL import Image, ImageFile
 
 from openrek.domain.errors import ImageTooLarge, InvalidImageFormat, InvalidParameter
+from openrek.vision import png_rows
 from openrek.vision.headers import Header, read_header
 from openrek.vision.pillow import DECODER_ERRORS, opened, upright
 
@@ -28,8 +35,10 @@ SMALLEST_SIDE_PX = 80
 LARGEST_SIDE_PX = 10_000
 MOST_SCANS = 100
 MOST_SCANNED_PX = 2_000_000_000
+MOST_PNG_BYTES = 150_000_000
+MOST_INTERLACED_PX = 16_000_000
 LEAST_LONGEST_SIDE_PX = 2000
-_BAND_PX = 512
+_BAND_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,7 @@ def decode(image: bytes) -> Upright:
         if header.kind == "JPEG" and scale > 1:
             picture.draft(None, (header.width_px // scale, header.height_px // scale))
             scale = 1
-        picture.load()
-        rgb = _to_rgb(picture, scale)
+        rgb = _to_rgb(picture, header, scale)
     except DECODER_ERRORS as error:
         raise InvalidImageFormat(reason=f"The {header.kind} is damaged or of a rare kind: {error}.") from error
     width_px, height_px = header.width_px, header.height_px
@@ -71,11 +79,26 @@ def _check_size(header: Header) -> None:
         raise InvalidParameter(
             reason=f"The image is {width_px} x {height_px} pixels; each side needs at least {SMALLEST_SIDE_PX}."
         )
+    require_bounded_work(header)
+
+
+def require_bounded_work(header: Header) -> None:
+    """Raises InvalidImageFormat or ImageTooLarge for what takes too long, or too much memory, for a picture."""
+    width_px, height_px = header.width_px, header.height_px
     most_scans = min(MOST_SCANS, MOST_SCANNED_PX // (width_px * height_px))
     if header.scans > most_scans:
         raise InvalidImageFormat(
             reason=f"The {header.kind} is of a rare kind: it has {header.scans} scans, and one of its size at most "
             f"{most_scans}."
+        )
+    unpacked_bytes = header.row_bytes * height_px
+    if unpacked_bytes > MOST_PNG_BYTES:
+        unpacked_mb, most_mb = -(-unpacked_bytes // 1_000_000), MOST_PNG_BYTES // 1_000_000
+        raise ImageTooLarge(reason=f"The PNG is {unpacked_mb} MB unpacked; {most_mb} are allowed.")
+    if header.interlaced and width_px * height_px > MOST_INTERLACED_PX:
+        raise ImageTooLarge(
+            reason=f"The PNG has {width_px} x {height_px} pixels; {MOST_INTERLACED_PX // 1_000_000} megapixels are "
+            f"allowed in an interlaced one."
         )
 
 
@@ -86,16 +109,25 @@ def _scale(header: Header) -> int:
     )
 
 
-def _to_rgb(picture: Image.Image, scale: int) -> Image.Image:
-    """RGB on white, averaged down by `scale`; in bands, so that a large picture is never held twice."""
-    if picture.mode == "RGB" and "transparency" not in picture.info and scale == 1:
+def _to_rgb(picture: ImageFile.ImageFile, header: Header, scale: int) -> Image.Image:
+    """RGB on white, averaged down by `scale`; in bands, so that a large picture is never held twice, or even once."""
+    at_once = header.kind == "JPEG" or header.interlaced
+    if at_once and picture.mode == "RGB" and "transparency" not in picture.info and scale == 1:
+        picture.load()
         return picture
     width, height = (-(-side // scale) for side in picture.size)
     whole = Image.new("RGB", (width, height))
-    for top in range(0, picture.height, _BAND_PX):
-        band = picture.crop((0, top, picture.width, min(top + _BAND_PX, picture.height)))
+    top = 0
+    for band in _cropped(picture) if at_once else png_rows.bands(header, picture):
         whole.paste(_band_to_rgb(band).reduce(scale), (0, top // scale))
+        top += band.height
     return whole
+
+
+def _cropped(picture: Image.Image) -> Iterator[Image.Image]:
+    picture.load()
+    for top in range(0, picture.height, _BAND_ROWS):
+        yield picture.crop((0, top, picture.width, min(top + _BAND_ROWS, picture.height)))
 
 
 def _band_to_rgb(band: Image.Image) -> Image.Image:

@@ -25,6 +25,10 @@ _ORIENTATION_TAG, _SHORT = 0x0112, 3
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _AFTER_DATA = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _FIRST_WITH_LENGTH = 0xC0
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples of a pixel, by the PNG's colour type."""
+
+_DEPTH_AT, _COLOUR_TYPE_AT, _INTERLACE_AT = 24, 25, 28
 _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
@@ -32,7 +36,7 @@ _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 class Header:
     """Size as stored, before the EXIF `orientation` (1..8; always 1 for PNG); `pixels` is the stripped file.
 
-    `scans` is how often a decoder goes over the whole picture.
+    `scans` is how often a decoder goes over the whole picture; of a PNG, `pixel_bits` is what a pixel takes in it.
     """
 
     kind: str
@@ -41,6 +45,13 @@ class Header:
     orientation: int
     pixels: bytes
     scans: int = 1
+    pixel_bits: int = 0
+    interlaced: bool = False
+
+    @property
+    def row_bytes(self) -> int:
+        """What a row of a PNG takes once it is inflated, without the byte that names its filter."""
+        return -(-self.width_px * self.pixel_bits // 8)
 
 
 def read_header(image: bytes) -> Header:
@@ -137,7 +148,8 @@ def exif_orientation(tiff: bytes) -> int:
 
 
 def _png(image: bytes) -> Header:
-    kept = [PNG_START]
+    view = memoryview(image)
+    kept: list[bytes | memoryview] = [PNG_START]
     size: tuple[int, int] | None = None
     at = len(PNG_START)
     for _ in range(MOST_PARTS):
@@ -152,11 +164,13 @@ def _png(image: bytes) -> Header:
         if name == b"IHDR":
             size = struct.unpack_from(">II", image, at + 8)
         if name in _PIXEL_CHUNKS:
-            kept.append(image[at:end])
+            kept.append(view[at:end])
         if name == b"IEND":
             break
         at = end
     else:
         raise _too_many("PNG", "chunks")
     assert size is not None  # noqa: S101 - the first chunk set it
-    return Header("PNG", *size, 1, b"".join(kept))
+    pixel_bits = image[_DEPTH_AT] * _CHANNELS.get(image[_COLOUR_TYPE_AT], 0)
+    interlaced = image[_INTERLACE_AT] != 0
+    return Header("PNG", *size, 1, b"".join(kept), pixel_bits=pixel_bits, interlaced=interlaced)
