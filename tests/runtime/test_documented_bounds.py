@@ -7,6 +7,7 @@ from openrek.runtime import bodies, functions, on_upkeep, server
 from openrek.runtime.api import MAX_BODIES_BYTES, MAX_REQUESTS
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.local_app import HEALTH_QUEUE, HEALTH_TIMEOUT_S, QUICK_THREADS
+from openrek.runtime.open_files import MAX_CONNECTIONS
 from openrek.runtime.settings import Settings
 from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES
 from openrek.store.index import MAX_BYTES
@@ -43,7 +44,10 @@ def test_the_table() -> None:
         "inferences": f"as many as cores (`OPENREK_WORKERS`), {queue} waiting (`OPENREK_QUEUE`)",
         "quick calls": f"{QUICK_THREADS} at once, {queue} waiting",
         "questions about health": f"1 at once, {HEALTH_QUEUE} waiting, {HEALTH_TIMEOUT_S:g} s",
-        "requests; connections": f"{MAX_REQUESTS}; {server.MAX_CONNECTIONS}, or half of the open-files limit",
+        "requests": f"{MAX_REQUESTS}",
+        "connections, from when they are made": (
+            f"{MAX_CONNECTIONS}, half of the open-files limit, or what openrek's own files leave of it"
+        ),
         "idle connection": f"{server.KEEP_ALIVE_S} s",
         "stop (SIGTERM, SIGINT)": f"{server.GRACEFUL_STOP_S} s for what is running",
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from openrek.runtime.places import Places
 from openrek.runtime.upgrades import UpgradelessParser
 
 CHUNK_FRAME_BYTES = 16
@@ -29,8 +30,10 @@ class BoundedConnection(HttpToolsProtocol):
     min_read_bytes = 32 * 1024
     """A client must take so much of what waits for it in `read_timeout_s`, or all of it."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, places: Places, **uvicorn: Any) -> None:
+        """`places` hears whether it asks something."""
+        super().__init__(**uvicorn)
+        self._places = places
         self.parser: UpgradelessParser = UpgradelessParser(self)
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -39,6 +42,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._places.made(self)
         self._start_head_timer()
         self._look_whether_it_reads()
 
@@ -47,6 +51,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._read_timer is not None:
             self._read_timer.cancel()
         super().connection_lost(exc)
+        self._places.left(self)
 
     def data_received(self, data: bytes) -> None:
         if self._between_requests() and self._head_timer is None:
@@ -59,6 +64,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if not self.parser.offers_upgrade:
             self._stop_head_timer()
+            self._places.asks(self)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -69,6 +75,23 @@ class BoundedConnection(HttpToolsProtocol):
         if not self.parser.offers_upgrade:
             self._head_bytes = 0
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._between_requests():
+            self._places.rests(self)
+
+    @property
+    def unsent(self) -> bool:
+        return self.transport.get_write_buffer_size() > 0
+
+    @property
+    def answered(self) -> bool:
+        cycle = self.cycle
+        return cycle.response_started and cycle.chunked_encoding is False and cycle.expected_content_length == 0
+
+    def send_away(self) -> None:
+        self.transport.abort()
 
     def resume_writing(self) -> None:
         self._unread_bytes = 0

@@ -32,6 +32,11 @@ HEALTH_TIMEOUT_S = 5.0
 HEALTH_QUEUE = 8
 
 
+def threads_of(workers: int) -> int:
+    """How many threads an application has."""
+    return workers + QUICK_THREADS + 1
+
+
 class LocalApp:
     """`operations` by API name; those named in `heavy` run inferences, `workers` at once.
 
