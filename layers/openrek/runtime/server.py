@@ -1,6 +1,7 @@
 """The local server's socket and its event loop, from start to graceful stop."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ class LocalServer(uvicorn.Server):
                 lifespan="off",
                 access_log=False,
                 log_config=None,
+                log_level=logging.ERROR,  # its warnings tell of strangers' mistakes, as many as they care to make
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
