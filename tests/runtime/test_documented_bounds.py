@@ -6,7 +6,7 @@ from pathlib import Path
 from openrek.runtime import bodies, functions, on_upkeep, server
 from openrek.runtime.api import MAX_BODIES_BYTES, MAX_REQUESTS
 from openrek.runtime.connection import BoundedConnection
-from openrek.runtime.local_app import HEALTH_QUEUE, HEALTH_TIMEOUT_S, QUICK_THREADS
+from openrek.runtime.local_app import HEALTH_TIMEOUT_S, QUICK_THREADS
 from openrek.runtime.open_files import MAX_CONNECTIONS
 from openrek.runtime.settings import Settings
 from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES
@@ -43,7 +43,7 @@ def test_the_table() -> None:
         ),
         "inferences": f"as many as cores (`OPENREK_WORKERS`), {queue} waiting (`OPENREK_QUEUE`)",
         "quick calls": f"{QUICK_THREADS} at once, {queue} waiting",
-        "questions about health": f"1 at once, {HEALTH_QUEUE} waiting, {HEALTH_TIMEOUT_S:g} s",
+        "questions about health": f"1 examination at once, for all who ask meanwhile, {HEALTH_TIMEOUT_S:g} s",
         "requests": f"{MAX_REQUESTS}",
         "connections, from when they are made": (
             f"{MAX_CONNECTIONS}, half of the open-files limit, or what openrek's own files leave of it"
