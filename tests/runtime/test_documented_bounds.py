@@ -36,7 +36,8 @@ def test_the_table() -> None:
         ),
         "request body": (
             f"{one}; CompareFaces {two}; without an image {none}; "
-            f"{bodies.IDLE_TIMEOUT_S:g} s without a byte, {bodies.BODY_TIMEOUT_S:g} s in all"
+            f"{bodies.IDLE_TIMEOUT_S:g} s without a byte; {bodies.GRACE_S:g} s, and 1 s more for each "
+            f"{bodies.LEAST_BYTES_PER_S >> 10} KiB that came"
         ),
         "all bodies in memory": (
             f"{MAX_BODIES_BYTES // MIB} MiB (bodies up to {bodies.FREE_BYTES >> 10} KiB not counted)"
