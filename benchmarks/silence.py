@@ -46,6 +46,8 @@ from tests.support.signing import new_key, signed
 COLLECTION = "benchmark"
 SPARE_FILES = 64
 ALONE_S = 5.0
+LOOK_EVERY_S = 0.5
+"""Looking at thousands of descriptors is work, too."""
 AIM_S = 1.0
 AIM_LOG_BYTES = 100_000
 
@@ -109,7 +111,9 @@ def _opened(address: tuple[str, int], first: bytes) -> socket.socket:
     if connection.connect_ex(address) not in (0, errno.EINPROGRESS):
         raise OSError("cannot connect")
     if first:
-        select.select([], [connection], [], 1)
+        writable = select.poll()
+        writable.register(connection, select.POLLOUT)
+        writable.poll(1000)
         with suppress(OSError):
             connection.send(first)
     return connection
@@ -144,11 +148,11 @@ class Server:
 
     def _look(self) -> None:
         place = Path("/proc") / str(self.process.pid)
-        while not self._watched.wait(0.05):
+        while not self._watched.wait(LOOK_EVERY_S):
             kinds: Counter[bool] = Counter()
-            for each in (place / "fd").iterdir():
+            for each in os.listdir(place / "fd"):
                 with suppress(OSError):
-                    kinds[os.readlink(each).startswith("socket:")] += 1
+                    kinds[os.readlink(f"{place}/fd/{each}").startswith("socket:")] += 1
             self.files = max(self.files, kinds.total())
             self.sockets = max(self.sockets, kinds[True])
             pages = int((place / "statm").read_text().split()[1])
@@ -243,6 +247,7 @@ def main(silent: int, kind: str, every: float, clients: int, seconds: float, key
             stop.set()
             for stranger in strangers:
                 stranger.join()
+                assert stranger.exitcode == 0
         finally:
             code = server.stop()
         report(rows, server, room_for_connections(0), code)
