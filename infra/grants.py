@@ -97,12 +97,16 @@ def _blobs(grants: set[Grant], bucket: str) -> Iterator[Allowed]:
 
 def _keys(stack: Stack, deployment: Deployment) -> Iterator[Allowed]:
     """AWS's own key for SSM decrypts for whoever may read the parameter; a key of the account asks for more."""
-    name = f"{keys_prefix(deployment).removeprefix('/')}*"
-    parameters = stack.format_arn(
-        service="ssm", resource="parameter", resource_name=name, arn_format=ArnFormat.SLASH_RESOURCE_NAME
+    place = keys_prefix(deployment).strip("/")
+    listing, parameters = (
+        stack.format_arn(
+            service="ssm", resource="parameter", resource_name=name, arn_format=ArnFormat.SLASH_RESOURCE_NAME
+        )
+        for name in (place, f"{place}/*")
     )
     reason = "Access keys come and go after the deployment; all are below this deployment's own prefix."
     yield Allowed(["ssm:GetParameter"], [parameters], wildcard=reason)
+    yield Allowed(["ssm:GetParametersByPath"], [listing])  # SSM asks about the path, without a slash behind it
     if deployment.keys_kms_key_arn:
         through_ssm = {"StringEquals": {"kms:ViaService": f"ssm.{stack.region}.{stack.url_suffix}"}}
         yield Allowed(["kms:Decrypt"], [deployment.keys_kms_key_arn], through_ssm)

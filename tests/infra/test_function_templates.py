@@ -9,7 +9,7 @@ BUCKET = "arn:<AWS::Partition>:s3:::<<openrek-bucket>>"
 KEYS = "arn:<AWS::Partition>:ssm:<AWS::Region>:<AWS::AccountId>:parameter/openrek/openrek/keys/*"
 LAMBDA = "arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:openrek"
 
-KEY = {("ssm:GetParameter", KEYS)}
+KEY = {("ssm:GetParameter", KEYS), ("ssm:GetParametersByPath", KEYS.removesuffix("/*"))}
 LOOK = KEY | {("dynamodb:GetItem", TABLE), ("dynamodb:Query", TABLE)}
 PUT = {("dynamodb:PutItem", TABLE)}
 DELETE = {("dynamodb:DeleteItem", TABLE)}

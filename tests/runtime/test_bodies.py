@@ -1,6 +1,7 @@
 """Reading bodies: what is too large, too slow or too much at once, without a network."""
 
 import asyncio
+import selectors
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,12 +56,79 @@ def test_a_client_that_hangs_up_gets_no_answer() -> None:
 def test_a_body_that_stops_coming_is_refused() -> None:
     with pytest.raises(SerializationError) as refusal:
         read(Client([b"ab"], ends=False, hangs=True), idle_s=0.05)
-    assert "2 bytes came" in (refusal.value.reason or "")
+    assert refusal.value.reason == "The body did not arrive: 2 bytes came, and then nothing for 0.05 s."
 
 
-def test_a_body_that_drips_is_refused() -> None:
+class Waiting(selectors.SelectSelector):
+    """Waits no time, and counts how long it would have."""
+
+    waited_s = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.waited_s += timeout or 0.0
+        return super().select(0)
+
+
+class Seconds(asyncio.SelectorEventLoop):
+    """An event loop whose seconds pass at once."""
+
+    def __init__(self) -> None:
+        self._waiting = Waiting()
+        super().__init__(self._waiting)
+
+    def time(self) -> float:
+        return self._waiting.waited_s
+
+
+def arrival(pieces: int, piece_bytes: int, pause_s: float, **more: Any) -> tuple[int | str | None, float]:
+    """How much came or why not all did, and after how many seconds, with the server's own bounds."""
+    loop = Seconds()
+    try:
+        client = Client([b"x" * piece_bytes] * pieces, pause_s=pause_s, **more)
+        body = loop.run_until_complete(read_body(client.receive, 8_000_000, ImageTooLarge()))
+        return len(body), loop.time()
+    except SerializationError as refusal:
+        return refusal.reason, loop.time()
+    finally:
+        loop.close()
+
+
+def test_a_body_may_take_its_time_while_it_comes() -> None:
+    """A photo of 5 MB in base64 over an uplink of 0.7 Mbit/s; and the slowest line that is allowed."""
+    size, took_s = arrival(750, 9_000, 0.1)
+    assert (size, round(took_s)) == (6_750_000, 75)
+    size, took_s = arrival(400, 16 * 1024, 1.0)
+    assert (size, round(took_s)) == (400 * 16 * 1024, 400)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "piece_bytes", "pause_s", "after_s", "reason"),
+    [
+        (100, 1, 9.0, 20.0, "2 bytes came, in 20 s, which is less than 16 KiB a second"),
+        (10_000, 100, 0.1, 21.3, "21200 bytes came, in 21 s, which is less than 16 KiB a second"),
+        (2, 500_000, 11.0, 10.0, "0 bytes came, and then nothing for 10 s"),
+    ],
+)
+def test_a_body_that_drips_or_stops_is_refused(
+    pieces: int, piece_bytes: int, pause_s: float, after_s: float, reason: str
+) -> None:
+    told, took_s = arrival(pieces, piece_bytes, pause_s)
+    assert told == f"The body did not arrive: {reason}."
+    assert took_s == pytest.approx(after_s, abs=0.05)
+
+
+def test_a_body_that_came_fast_and_then_drips_is_refused_when_its_time_is_used_up() -> None:
+    class Turns(Client):
+        async def receive(self) -> dict[str, Any]:
+            self.pause_s = 0.0 if len(self.left) == 101 else 9.0
+            return await super().receive()
+
+    loop = Seconds()
+    client = Turns([b"x" * 1_638_400, *[b"x"] * 100])
     with pytest.raises(SerializationError):
-        read(Client([b"x"] * 100, pause_s=0.02), limit=1000, idle_s=1.0, total_s=0.1)
+        loop.run_until_complete(read_body(client.receive, 8_000_000, ImageTooLarge()))
+    loop.close()
+    assert loop.time() == pytest.approx(120, abs=0.1)
 
 
 def test_the_budget_bounds_what_large_bodies_hold_together() -> None:

@@ -3,6 +3,7 @@
 import gc
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -120,6 +121,83 @@ def test_a_body_in_small_chunks_and_a_trailer_are_read(server: Address) -> None:
         answer = received(connection)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert b'["one"]' in answer
+
+
+def answers(server: Address, sent: bytes, pieces: str) -> bytes:
+    """All answers, without what differs each time; nothing where the server hung up."""
+    cuts = {"one": len(sent), "two": len(sent) - 3, "many": 1000, "bytes": 1}
+    with socket.create_connection(server, timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            for start in range(0, len(sent), cuts[pieces]):
+                connection.sendall(sent[start : start + cuts[pieces]])
+                time.sleep(0.002 if pieces != "one" else 0)
+            told = received(connection)
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
+    return re.sub(rb"(?mi)^(date|x-amzn-requestid): .*\r\n", b"", told)
+
+
+TRAILERS = [
+    b"Host: example.com\r\n",
+    b"Origin: http://example.com\r\n",
+    b"X-Amz-Target: RekognitionService.DetectFaces\r\n",
+    b"Content-Type: text/plain\r\n",
+    b"Expect: 100-continue\r\n",
+    b"Connection: upgrade\r\nUpgrade: h2c\r\n",
+]
+
+
+@pytest.mark.parametrize("trailers", TRAILERS)
+def test_trailers_are_no_headers_however_they_arrive(server: Address, trailers: bytes) -> None:
+    lines = ("X-Amz-Target: RekognitionService.ListCollections", "Transfer-Encoding: chunked", "Connection: close")
+    sent = request("ListCollections", *lines, body=b"14\r\n" + TOKEN + b"\r\n0\r\n", sized=False)
+    without = answers(server, sent + b"\r\n", "one")
+    assert b'["one"]' in without
+    for pieces in ("one", "two", "many", "bytes"):
+        assert answers(server, sent + trailers + b"\r\n", pieces) == without
+
+
+def head_of(size: int, *, lines: bool) -> bytes:
+    """The head of a request for health, so many bytes long: with one long line, or with as many as there can be."""
+    start = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    left = size - len(start) - 2
+    many = b"a: b\r\n" * ((left - 100) // 6 if lines else 0)
+    return start + many + b"X: " + b"x" * (left - len(many) - 5) + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("pieces", ["one", "two", "many"])
+@pytest.mark.parametrize("lines", [False, True])
+def test_a_head_is_bounded_exactly_however_it_arrives(server: Address, pieces: str, lines: bool) -> None:
+    most = BoundedConnection.max_head_bytes
+    assert len(head_of(most, lines=lines)) == most
+    assert answers(server, head_of(most, lines=lines), pieces).startswith(b"HTTP/1.1 200 ")
+    assert answers(server, head_of(most + 1, lines=lines), pieces) == b""
+    assert answers(server, head_of(100_000, lines=lines), pieces) == b""
+
+
+def test_the_head_of_a_request_behind_another_is_bounded_as_well(server: Address) -> None:
+    first = request("ListCollections", body=TOKEN)
+    most = BoundedConnection.max_head_bytes
+    assert answers(server, first + head_of(most, lines=True), "one").count(b"HTTP/1.1 200 ") == 2
+    assert (
+        b"HTTP/1.1 200 OK" not in answers(server, first + head_of(most + 1, lines=True), "one").partition(b'["one"]')[2]
+    )
+
+
+def test_trailers_count_with_the_head(server: Address) -> None:
+    body = b"14\r\n" + TOKEN + b"\r\n0\r\n"
+    lines = ("Transfer-Encoding: chunked", "Connection: close", "X: " + "x" * 40_000)
+    sent = request("ListCollections", *lines, body=body, sized=False)
+    assert b'["one"]' in answers(server, sent + b"Y: " + b"y" * 20_000 + b"\r\n\r\n", "one")
+    for pieces in ("one", "two", "many"):
+        assert answers(server, sent + b"Y: " + b"y" * 30_000 + b"\r\n\r\n", pieces) == b""
+
+
+def test_strangers_mistakes_do_not_fill_the_log(server: Address, caplog: pytest.LogCaptureFixture) -> None:
+    assert answers(server, b"nonsense\r\n\r\n", "one").startswith(b"HTTP/1.1 400 ")
+    assert answers(server, head_of(100_000, lines=False), "one") == b""
+    assert caplog.records == []
 
 
 def test_some_requests_may_be_sent_before_the_first_is_answered(server: Address, stubs: Stubs) -> None:

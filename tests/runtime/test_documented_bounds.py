@@ -6,7 +6,8 @@ from pathlib import Path
 from openrek.runtime import bodies, functions, on_upkeep, server
 from openrek.runtime.api import MAX_BODIES_BYTES, MAX_REQUESTS
 from openrek.runtime.connection import BoundedConnection
-from openrek.runtime.local_app import HEALTH_QUEUE, HEALTH_TIMEOUT_S, QUICK_THREADS
+from openrek.runtime.local_app import HEALTH_TIMEOUT_S, QUICK_THREADS
+from openrek.runtime.open_files import MAX_CONNECTIONS
 from openrek.runtime.settings import Settings
 from openrek.store.heads import FOLD_BYTES, FOLD_ENTRIES
 from openrek.store.index import MAX_BYTES
@@ -35,15 +36,19 @@ def test_the_table() -> None:
         ),
         "request body": (
             f"{one}; CompareFaces {two}; without an image {none}; "
-            f"{bodies.IDLE_TIMEOUT_S:g} s without a byte, {bodies.BODY_TIMEOUT_S:g} s in all"
+            f"{bodies.IDLE_TIMEOUT_S:g} s without a byte; {bodies.GRACE_S:g} s, and 1 s more for each "
+            f"{bodies.LEAST_BYTES_PER_S >> 10} KiB that came"
         ),
         "all bodies in memory": (
             f"{MAX_BODIES_BYTES // MIB} MiB (bodies up to {bodies.FREE_BYTES >> 10} KiB not counted)"
         ),
         "inferences": f"as many as cores (`OPENREK_WORKERS`), {queue} waiting (`OPENREK_QUEUE`)",
         "quick calls": f"{QUICK_THREADS} at once, {queue} waiting",
-        "questions about health": f"1 at once, {HEALTH_QUEUE} waiting, {HEALTH_TIMEOUT_S:g} s",
-        "requests; connections": f"{MAX_REQUESTS}; {server.MAX_CONNECTIONS}, or half of the open-files limit",
+        "questions about health": f"1 examination at once, for all who ask meanwhile, {HEALTH_TIMEOUT_S:g} s",
+        "requests": f"{MAX_REQUESTS}",
+        "connections, from when they are made": (
+            f"{MAX_CONNECTIONS}, half of the open-files limit, or what openrek's own files leave of it"
+        ),
         "idle connection": f"{server.KEEP_ALIVE_S} s",
         "stop (SIGTERM, SIGINT)": f"{server.GRACEFUL_STOP_S} s for what is running",
     }

@@ -20,6 +20,21 @@ class DamagedKeys:
     def find(self, key_id: str) -> AccessKey | None:
         raise InternalServerError
 
+    def ids(self) -> frozenset[str]:
+        raise InternalServerError
+
+
+class Unlisted(KeysInMemory):
+    """Cannot be listed for a while."""
+
+    refuses = True
+
+    def ids(self) -> frozenset[str]:
+        found = super().ids()
+        if self.refuses:
+            raise Throttling
+        return found
+
 
 def stranger(number: int) -> str:
     return f"OREK{number:016}".translate(str.maketrans("0189", "ABCD"))
@@ -81,17 +96,61 @@ def test_ever_new_ids_cost_a_hundred_lookups_a_minute_and_leave_known_keys_alone
     keys = KeysInMemory(key)
     cached = CachedKeys(keys, clock=clock)
     cached.find(key.key_id)
-    refused = 0
     for number in range(1000):
         clock.now += 0.05
-        try:
-            assert cached.find(stranger(number)) is None
-        except Throttling:
-            refused += 1
+        assert cached.find(stranger(number)) is None
         assert cached.find(key.key_id) == key
-    assert (keys.asked, refused) == (101, 900)
+    assert (keys.asked, keys.listed) == (101, 2)
     clock.now += 60
     assert cached.find(stranger(5000)) is None
+    assert (keys.asked, keys.listed) == (102, 2)
+
+
+def test_strangers_lock_nobody_out_who_was_never_seen_here() -> None:
+    clock = Clock()
+    keys = KeysInMemory(*(new_key() for _ in range(50)))
+    cached = CachedKeys(keys, clock=clock)
+    for minute in range(50):
+        clock.now += 60
+        for number in range(150):
+            assert cached.find(stranger(1000 * minute + number)) is None
+        key_id = list(keys.keys)[minute]
+        assert cached.find(key_id) == keys.keys[key_id]
+    assert keys.asked == 50 * 101
+    assert keys.listed == 50
+
+
+def test_a_key_that_is_issued_meanwhile_is_good_after_half_a_minute_and_a_revoked_one_is_not_found() -> None:
+    revoked, issued, clock = new_key(), new_key(), Clock()
+    keys = KeysInMemory(revoked)
+    cached = CachedKeys(keys, clock=clock)
+    for number in range(150):
+        cached.find(stranger(number))
+    del keys.keys[revoked.key_id]
+    keys.keys[issued.key_id] = issued
+    assert cached.find(revoked.key_id) is None
+    assert cached.find(issued.key_id) is None
+    clock.now += 29.9
+    assert cached.find(issued.key_id) is None
+    clock.now += 0.1
+    assert cached.find(issued.key_id) == issued
+
+
+def test_a_list_that_fails_is_asked_for_again_after_a_second_and_nobody_is_called_unknown() -> None:
+    key, clock = new_key(), Clock()
+    keys = Unlisted(key)
+    cached = CachedKeys(keys, clock=clock)
+    for number in range(100):
+        assert cached.find(stranger(number)) is None
+    for listed in (1, 1, 2, 2):
+        with pytest.raises(Throttling):
+            cached.find(key.key_id)
+        assert keys.listed == listed
+        clock.now += 0.5
+    keys.refuses = False
+    assert cached.find(key.key_id) == key
+    assert cached.find(stranger(500)) is None
+    assert (keys.asked, keys.listed) == (101, 3)
 
 
 def test_strangers_lock_nobody_out_whose_five_minutes_are_over() -> None:
@@ -101,14 +160,10 @@ def test_strangers_lock_nobody_out_whose_five_minutes_are_over() -> None:
     cached.find(key.key_id)
     for minute in range(20):
         clock.now += 60
-        refused = 0
         for number in range(150):
-            try:
-                cached.find(stranger(1000 * minute + number))
-            except Throttling:
-                refused += 1
-        assert refused == 50
+            assert cached.find(stranger(1000 * minute + number)) is None
         assert cached.find(key.key_id) == key
+    assert keys.listed == 20
     del keys.keys[key.key_id]
     clock.now += 301
     assert cached.find(key.key_id) is None

@@ -171,6 +171,31 @@ def test_a_key_survives_its_text_and_a_wrong_text_says_which_key_it_is() -> None
         assert key.secret not in str(told.value)
 
 
+TIMES = ["NaN", "Infinity", "-Infinity", "-1", "1e300", "1" + "0" * 400, "true", "false", '"9e9"', "[]"]
+
+
+@pytest.mark.parametrize("name", ["expires", "created"])
+@pytest.mark.parametrize("time", TIMES)
+def test_a_time_is_a_number_of_seconds_that_has_a_date(path: Path, name: str, time: str) -> None:
+    """A key that expires at NaN, which Python reads in JSON, would never expire."""
+    keys, key = FileKeys(path), a_key()
+    keys.add(key)
+    good = {"expires": 9e9, "created": 1.5}[name]
+    text = path.read_text()
+    assert f'"{name}": {good}' in text
+    path.write_text(text.replace(f'"{name}": {good}', f'"{name}": {time}'))
+    with pytest.raises(SettingsError, match=f"damaged: The access key {key.key_id} is not described"):
+        keys.listed()
+    with pytest.raises(InternalServerError):
+        keys.find(key.key_id)
+
+
+@pytest.mark.parametrize("time_s", [float("nan"), float("inf"), -1.0, 1e300])
+def test_no_key_is_made_with_a_time_that_has_no_date(time_s: float) -> None:
+    with pytest.raises(ValueError, match="has a time that is none"):
+        new_access_key(Permissions(("*",)), now_s=0.0, expires_s=time_s)
+
+
 LIGHT = """
 import sys
 import openrek.runtime.keys

@@ -4,10 +4,8 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from openrek.runtime.health import Health
 from openrek.runtime.keys import authenticator
 from openrek.runtime.server import listener
 from openrek.wire.http import HttpRequest
-from tests.support.server import stub_server
+from tests.support.server import HEALTHY, stub_server
 from tests.support.signing import KeysInMemory, changed, new_key, signed
 
 KEY = new_key()
@@ -26,6 +24,7 @@ KEY = new_key()
 class Stubs:
     def __init__(self) -> None:
         self.detected = 0
+        self.examined = 0
         self.go = threading.Event()
 
     def list_collections(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -36,6 +35,7 @@ class Stubs:
         return {"FaceDetails": []}
 
     def examine(self) -> Health:
+        self.examined += 1
         assert self.go.wait(30)
         return Health(ok=True, store="in /secret/place", search="fast", models="loaded", version="1.2.3")
 
@@ -167,19 +167,38 @@ def test_there_is_no_page_and_health_says_no_more_than_it_must(server: tuple[str
     assert found["/health"] == (200, b'{"ok":true}')
 
 
-def test_asking_for_health_too_often_keeps_no_call_waiting(server: tuple[str, int], stubs: Stubs) -> None:
-    def health() -> int:
-        with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
-            connection.request("GET", "/health")
-            return connection.getresponse().status
+def health(server: tuple[str, int]) -> int:
+    with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
+        connection.request("GET", "/health")
+        return connection.getresponse().status
 
-    with ThreadPoolExecutor(40) as pool:
-        asked = [pool.submit(health) for _ in range(40)]
-        while sum(each.done() for each in asked) < 31:
-            time.sleep(0.01)
-        assert send(server, signed(KEY))[0] == 200
+
+def test_all_who_ask_for_health_at_once_get_one_answer_and_keep_no_call_waiting(
+    server: tuple[str, int], stubs: Stubs
+) -> None:
+    with ExitStack() as stack:
+        asking = [stack.enter_context(socket.create_connection(server, timeout=30)) for _ in range(40)]
+        for connection in asking:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert send(server, signed(KEY))[0] == 200  # answered after all of them were read
         stubs.go.set()
-        assert sorted(each.result() for each in asked) == [200] * 9 + [400] * 31
+        assert all(connection.recv(65536).startswith(b"HTTP/1.1 200 ") for connection in asking)
+    assert stubs.examined == 1
+    assert health(server) == 200
+    assert stubs.examined == 2
+
+
+def test_an_examination_that_failed_is_not_the_answer_to_the_next_question(stubs: Stubs) -> None:
+    found: list[Health | Exception] = [OSError("no disk"), HEALTHY]
+
+    def examine() -> Health:
+        answer = found.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with stub_server({}, examine=examine, signatures=authenticator(KeysInMemory(KEY))) as server:
+        assert [health(server), health(server)] == [500, 200]
 
 
 def test_only_a_server_with_keys_binds_another_address() -> None:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from openrek.domain.access_keys import AccessKey, new_access_key
 from openrek.domain.errors import InternalServerError, Throttling
 from openrek.domain.permissions import Permissions
+from openrek.runtime.keys import CachedKeys
 from openrek.runtime.keys_ssm import SsmKeys
 from openrek.runtime.keys_text import BadKey
 from openrek.runtime.settings import SettingsError
@@ -46,6 +47,39 @@ def test_what_was_added_is_found_and_gone_when_removed(aws: LocalAws, prefix: st
     assert keys.remove(first.key_id) is True
     assert keys.remove(first.key_id) is False
     assert keys.find(first.key_id) is None
+
+
+def test_ids_are_listed_without_reading_a_secret(aws: LocalAws, prefix: str) -> None:
+    keys = SsmKeys(prefix + "/", client=aws.ssm())
+    assert keys.ids() == frozenset()
+    issued = [new_key() for _ in range(25)]
+    for key in issued:
+        keys.add(key)
+    assert keys.ids() == {key.key_id for key in issued}
+    blind = SsmKeys(prefix, client=_Undecrypted(aws.ssm()))
+    assert blind.ids() == keys.ids()
+
+
+def test_a_list_that_ssm_does_not_give_is_told_like_a_key(
+    aws: LocalAws, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = SsmKeys(prefix, client=aws.ssm())
+    aws.meddle("GetParametersByPath", answered(400, error("AccessDeniedException")))
+    with caplog.at_level(logging.ERROR), pytest.raises(InternalServerError):
+        keys.ids()
+    assert caplog.messages == [f"the access keys below {prefix} cannot be read: SSM answered AccessDeniedException"]
+    aws.meddle("GetParametersByPath", *[answered(400, error("ThrottlingException"))] * 3)
+    with pytest.raises(Throttling):
+        keys.ids()
+
+
+def test_a_key_that_was_never_seen_is_found_while_strangers_try_ever_new_ids(aws: LocalAws, prefix: str) -> None:
+    keys, key = SsmKeys(prefix, client=aws.ssm()), new_key()
+    keys.add(key)
+    cached = CachedKeys(keys)
+    for _ in range(150):
+        assert cached.find(new_key().key_id) is None
+    assert cached.find(key.key_id) == key
 
 
 def test_the_secret_is_encrypted_at_rest(aws: LocalAws, prefix: str) -> None:

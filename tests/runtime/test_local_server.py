@@ -4,8 +4,6 @@ import gc
 import http.client
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -299,19 +297,6 @@ def test_requests_are_counted_before_anything_is_read(server: tuple[str, int]) -
             stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
         assert soon(lambda: b"1024 requests are already being answered." in first_answer(server, sent))
     assert soon(lambda: call(server)[0] == 200)
-
-
-ROOM = """
-import resource
-from openrek.runtime.server import room_for_connections
-resource.setrlimit(resource.RLIMIT_NOFILE, (200, 1000))
-print(room_for_connections(), *resource.getrlimit(resource.RLIMIT_NOFILE))
-"""
-
-
-def test_the_server_lets_itself_open_as_many_files_as_it_may() -> None:
-    told = subprocess.run([sys.executable, "-c", ROOM], check=True, stdout=subprocess.PIPE, text=True).stdout
-    assert told == "500 1000 1000\n"
 
 
 def first_answer(server: tuple[str, int], sent: bytes) -> bytes:

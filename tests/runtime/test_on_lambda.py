@@ -5,7 +5,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from openrek.runtime.gateway import Event
 from openrek.runtime.keys_ssm import SsmKeys
 from openrek.runtime.on_lambda import serve
 from openrek.runtime.settings import Settings, SettingsError
+from openrek.wire.http import HttpRequest
 from tests.support.aws import LocalAws
+from tests.support.gateway_events import event_1, event_2
 from tests.support.signing import new_key, signed
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +177,24 @@ def test_a_refused_invocation_is_not_told_with_what_the_one_before_it_was_about(
     assert (first["status"], first["collection"], first["faces"]) == (200, "staff", 1)
     assert second["status"] == 400
     assert not second.keys() & {"collection", "faces"}
+
+
+@pytest.mark.parametrize("event_of", [event_1, event_2])
+def test_a_function_verifies_the_query_in_both_formats(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch, event_of: Callable[[HttpRequest], Event]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "openrek")
+    prefix, key = "/openrek/on-lambda-query/keys/", new_key()
+    keys = SsmKeys(prefix, client=aws.ssm())
+    keys.add(key)
+    places = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs", "OPENREK_KEYS": prefix}
+    handler = serve(list_collections, Settings.of(places))
+    request = signed(key, path="/ListCollections?a=b%20c&a", body=b'{"MaxResults": 7}')
+    forged = HttpRequest("POST", "/ListCollections?a=b%20d&a", request.headers, request.body)
+    said, refused = (handler(event_of(sent), None) for sent in (request, forged))
+    assert (said["statusCode"], json.loads(said["body"])) == (200, {"CollectionIds": ["eu-west-1", "7"]})
+    assert (refused["statusCode"], json.loads(refused["body"])["__type"]) == (400, "InvalidSignatureException")
 
 
 LIGHT = """

@@ -5,6 +5,7 @@ Real connections, and a real function behind: tests/deployed.
 
 import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,8 +22,10 @@ from openrek.runtime.offered import OFFERED
 from openrek.runtime.on_router import IDLE_S, READ_TIMEOUT_S, Call, route
 from openrek.runtime.settings import SettingsError
 from openrek.wire.door import Door
+from openrek.wire.http import HttpRequest
 from openrek.wire.sigv4 import SigV4
-from tests.support.signing import KeysInMemory
+from tests.support.gateway_events import event_1, event_2
+from tests.support.signing import KeysInMemory, clock, new_key, signed
 
 FUNCTIONS = "openrek-{operation}:live"
 NOW_S = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -82,6 +85,23 @@ def test_the_event_goes_to_the_function_as_it_is_and_its_answer_comes_back() -> 
     (call,) = client.calls
     assert (call["FunctionName"], call["InvocationType"]) == ("openrek-SearchFacesByImage:live", "RequestResponse")
     assert json.loads(call["Payload"]) == sent
+
+
+@pytest.mark.parametrize("event_of", [event_1, event_2])
+def test_both_formats_are_handed_on_as_they_are(event_of: Callable[[HttpRequest], dict[str, Any]]) -> None:
+    client = Lambda()
+    request = signed(new_key(), path="/?a=b")
+    sent = event_of(request)
+    assert route(OFFERED, FUNCTIONS, client, clock=clock(request))(sent, None) == SAID
+    (call,) = client.calls
+    assert call["FunctionName"] == "openrek-ListCollections:live"
+    assert json.loads(call["Payload"]) == sent
+    presigned = HttpRequest("POST", "/?X-Amz-Signature=ab", request.headers, b"{}")
+    assert code(route(OFFERED, FUNCTIONS, client, clock=clock(request))(event_of(presigned), None)) == (
+        400,
+        "InvalidSignatureException",
+    )
+    assert len(client.calls) == 1
 
 
 @given(target=st.text() | st.sampled_from([f"RekognitionService.{name}" for name in (*OFFERED, "Router", "Upkeep")]))

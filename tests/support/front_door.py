@@ -6,21 +6,19 @@ stage in it, and bodies of a type that it does not know for text arrive as base6
 
 import json
 import threading
-from base64 import b64encode
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from infra.functions import OPERATIONS, ROUTER
+from openrek.wire.http import HttpRequest
+from tests.support.gateway_events import event_1
 from tests.support.lambda_service import PAYLOAD_BYTES, LambdaService
 from tests.support.runtime_api import FunctionDied, QuietServer
 
 GATEWAY_BYTES: Final = 10 * 1024 * 1024
 OFFERED: Final = [row.name for row in OPERATIONS]
-TEXTS: Final = ("text/", "application/json", "application/javascript", "application/xml")
-"""How the types begin that an HTTP API hands on as text; of what people saw on AWS, its manual does not say."""
-
 Response = tuple[int, Mapping[str, str], bytes]
 
 
@@ -41,44 +39,20 @@ class FrontDoor:
         """Status, headers and body."""
         if len(body) > GATEWAY_BYTES:
             return _own(413, "Request Entity Too Large")
-        direct = method == "POST" and path[1:] in OFFERED
-        event = self._event(method, path, path if direct else "$default", headers, body)
-        payload = json.dumps(event).encode()
+        operation = path.partition("?")[0][1:]
+        direct = method == "POST" and operation in OFFERED
+        request = HttpRequest(method, path, headers, body)
+        payload = json.dumps(event_1(request, f"/{operation}" if direct else "$default")).encode()
         if len(payload) > PAYLOAD_BYTES:
             return _own(413, "Request Entity Too Large")
         try:
-            answer = self._service.invoke(path[1:] if direct else ROUTER.name, payload)
+            answer = self._service.invoke(operation if direct else ROUTER.name, payload)
         except FunctionDied:
             return _own(500, "Internal Server Error")
         if answer.error:
             return _own(500, "Internal Server Error")
         said = answer.json
         return said["statusCode"], {"Apigw-Requestid": str(uuid4()), **said["headers"]}, said["body"].encode()
-
-    def _event(self, method: str, path: str, resource: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
-        """Format 1.0."""
-        kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
-        text = kind.startswith(TEXTS)
-        return {
-            "version": "1.0",
-            "resource": resource,
-            "path": path,
-            "httpMethod": method,
-            "headers": headers,
-            "multiValueHeaders": {name: [value] for name, value in headers.items()},
-            "queryStringParameters": None,
-            "requestContext": {
-                "stage": "$default",
-                "path": path,
-                "resourcePath": resource,
-                "httpMethod": method,
-                "requestId": str(uuid4()),
-                "domainName": str(self._server.server_address[0]),
-                "identity": {"sourceIp": "192.0.2.1"},
-            },
-            "body": body.decode() if text else b64encode(body).decode(),
-            "isBase64Encoded": not text,
-        }
 
 
 def _own(status: int, message: str) -> Response:

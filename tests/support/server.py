@@ -20,6 +20,7 @@ from openrek.runtime.adapters import Bound
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.health import Health
 from openrek.runtime.local_app import LocalApp
+from openrek.runtime.open_files import room_for_connections
 from openrek.runtime.server import LocalServer, listener, url_of
 from openrek.wire.sigv4 import SigV4
 
@@ -50,11 +51,19 @@ def client(
 class ServerProcess:
     """`openrek serve` on a free port, as a user runs it."""
 
-    def __init__(self, data: Path, weights: Path | None = None, arguments: Sequence[str] = (), **environ: str) -> None:
+    def __init__(
+        self,
+        data: Path,
+        weights: Path | None = None,
+        arguments: Sequence[str] = (),
+        *,
+        python: Sequence[str] = (sys.executable,),
+        **environ: str,
+    ) -> None:
         environment = {**os.environ, **environ}
         if weights is not None:
             environment["OPENREK_WEIGHTS"] = str(weights)
-        command = [sys.executable, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", str(data)]
+        command = [*python, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", str(data)]
         command += arguments
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -97,20 +106,23 @@ def stub_server(
     workers: int = 1,
     queue: int = 2,
     connection: type[BoundedConnection] = BoundedConnection,
+    room: int | None = None,
     signatures: SigV4 | None = None,
     **more: Any,
 ) -> Iterator[tuple[str, int]]:
     """Host and port of the real HTTP server over stub operations; `more` is for LocalApp."""
     app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue, signatures=signatures, **more)
-    with app_server(app, connection) as address:
+    with app_server(app, connection, room) as address:
         yield address
 
 
 @contextmanager
-def app_server(app: LocalApp, connection: type[BoundedConnection] = BoundedConnection) -> Iterator[tuple[str, int]]:
+def app_server(
+    app: LocalApp, connection: type[BoundedConnection] = BoundedConnection, room: int | None = None
+) -> Iterator[tuple[str, int]]:
     """Host and port of the real HTTP server over an application, which is closed in the end."""
     bound = listener("127.0.0.1", 0)
-    server = LocalServer(app.asgi, connection=connection)
+    server = LocalServer(app.asgi, connection=connection, room=room or room_for_connections(0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     url = url_of(bound)
     thread.start()

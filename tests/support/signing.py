@@ -22,10 +22,15 @@ class KeysInMemory:
     def __init__(self, *keys: AccessKey) -> None:
         self.keys = {key.key_id: key for key in keys}
         self.asked = 0
+        self.listed = 0
 
     def find(self, key_id: str) -> AccessKey | None:
         self.asked += 1
         return self.keys.get(key_id)
+
+    def ids(self) -> frozenset[str]:
+        self.listed += 1
+        return frozenset(self.keys)
 
 
 def new_key(permissions: Permissions = EVERYTHING, *, expires_s: float | None = None) -> AccessKey:

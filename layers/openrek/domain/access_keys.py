@@ -13,6 +13,8 @@ from openrek.domain.permissions import Permissions
 KEY_ID = re.compile(r"OREK[A-Z2-7]{16}")
 SECRET = re.compile(r"[A-Za-z0-9_-]{40}")
 NOTE_CHARACTERS = 100
+LAST_S = 253_402_300_800
+"""The year 10000: what comes later has no date."""
 ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -33,6 +35,8 @@ class AccessKey:
             raise ValueError("The id of an access key is OREK and 16 of A-Z, 2-7.")
         if not SECRET.fullmatch(self.secret):
             raise ValueError(f"The secret of access key {self.key_id} has not the right form.")
+        if not all(0 <= each < LAST_S for each in (self.created_s, self.expires_s or 0.0)):  # not a number is neither
+            raise ValueError(f"Access key {self.key_id} has a time that is none, or lies before 1970 or after 9999.")
         if len(self.note) > NOTE_CHARACTERS or not self.note.isprintable():
             raise ValueError(f"A note is one line of at most {NOTE_CHARACTERS} characters.")
 

@@ -236,6 +236,14 @@ class Keys(Protocol):
         ...
 
 
+class ListedKeys(Keys, Protocol):
+    """The same, whose ids can be told without their secrets."""
+
+    def ids(self) -> frozenset[str]:
+        """Of all keys."""
+        ...
+
+
 class KeyStore(Keys, Protocol):
     """The same for whoever issues and revokes them."""
 

@@ -1,4 +1,4 @@
-"""Reading request bodies: bounded in bytes, in time and in what all requests together hold in memory.
+"""Reading request bodies: bounded in bytes, by how fast they come and in what all requests together hold in memory.
 
 ASGI in, bytes out. A refusal that comes before the body was read is sent at once, and then the body is thrown away
 for a while: a client that is still sending (boto3 reads no answer before it is done) would otherwise see a reset
@@ -15,7 +15,9 @@ from starlette.types import Receive, Scope, Send
 from openrek.domain.errors import Refusal, SerializationError, Throttling
 
 IDLE_TIMEOUT_S = 10.0
-BODY_TIMEOUT_S = 60.0
+GRACE_S = 20.0
+LEAST_BYTES_PER_S = 16 * 1024
+"""A phone's uplink is several times as fast. Whoever sends slower holds a place, and a part of what all may hold."""
 DRAIN_TIMEOUT_S = 5.0
 DRAIN_BYTES = 64 * 1024 * 1024
 FREE_BYTES = 256 * 1024
@@ -55,31 +57,36 @@ async def read_body(
     too_large: Refusal,
     *,
     idle_s: float = IDLE_TIMEOUT_S,
-    total_s: float = BODY_TIMEOUT_S,
+    grace_s: float = GRACE_S,
+    least_bytes_per_s: float = LEAST_BYTES_PER_S,
 ) -> bytes:
-    """The whole body. Raises `too_large`, SerializationError for one that does not arrive in time, or ClientGone."""
+    """The whole body. It may take `grace_s`, and a second more for each `least_bytes_per_s` that came, but never
+    `idle_s` without a byte. Raises `too_large`, SerializationError for one that does not arrive so, or ClientGone.
+    """
     chunks: list[bytes] = []
     size = 0
-    try:
-        async with asyncio.timeout(total_s):
-            while True:
-                async with asyncio.timeout(idle_s):
-                    message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                chunk: bytes = message.get("body", b"")
-                size += len(chunk)
-                if size > limit_bytes:
-                    raise too_large
-                chunks.append(chunk)
-                if not message.get("more_body", False):
-                    return b"".join(chunks)
-    except TimeoutError:
-        raise SerializationError(
-            "The request body is incomplete",
-            reason=f"The body did not arrive in time: {size} bytes came, then nothing for {idle_s:g} s, "
-            f"or it took longer than {total_s:g} s.",
-        ) from None
+    clock = asyncio.get_running_loop().time
+    began_s = clock()
+    while True:
+        left_s = began_s + grace_s + size / least_bytes_per_s - clock()
+        try:
+            async with asyncio.timeout(min(idle_s, left_s)):
+                message = await receive()
+        except TimeoutError:
+            slow = f"in {clock() - began_s:.0f} s, which is less than {least_bytes_per_s / 1024:g} KiB a second"
+            how = slow if left_s < idle_s else f"and then nothing for {idle_s:g} s"
+            raise SerializationError(
+                "The request body is incomplete", reason=f"The body did not arrive: {size} bytes came, {how}."
+            ) from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit_bytes:
+            raise too_large
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 async def wait_until_gone(receive: Receive) -> None:

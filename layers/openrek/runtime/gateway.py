@@ -1,12 +1,16 @@
-"""API Gateway's proxy event, format 1.0 -> the request for the door; the door's reply -> the proxy response.
+"""API Gateway's proxy event, format 1.0 or 2.0 -> the request for the door; the door's reply -> the proxy response.
 
 The router hands on the event as the gateway gave it. An HTTP API makes base64 of bodies whose type it does not know for
-text, and application/x-amz-json-1.1 is one.
+text, and application/x-amz-json-1.1 is one. A query string is part of what was signed. Format 2.0 has it as it was
+sent; format 1.0 has its parameters, decoded, of which it is made again: a signature is over them in one order and
+encoding, whatever they were sent in. Format 2.0 has headers that were sent twice joined by a comma, as they are signed,
+and takes cookies out of them.
 """
 
 import base64
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from openrek.wire.http import HttpReply, HttpRequest, headers_of
 
@@ -18,12 +22,17 @@ def request_of(event: Event) -> HttpRequest:
     """Raises ValueError (binascii.Error is one) when the body is marked as base64 and is not."""
     text = event.get("body") or ""
     body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
-    return HttpRequest(event["httpMethod"], event["path"], _headers(event), body)
+    head = head_of(event)
+    return HttpRequest(head.method, head.path, head.headers, body)
 
 
 def head_of(event: Event) -> HttpRequest:
     """The request without its body, for whoever only has to know where it goes."""
-    return HttpRequest(event["httpMethod"], event["path"], _headers(event), b"")
+    if event.get("version") == "2.0":
+        method, path, query = event["requestContext"]["http"]["method"], event["rawPath"], event.get("rawQueryString")
+    else:
+        method, path, query = event["httpMethod"], event["path"], _query(event)
+    return HttpRequest(method, f"{path}?{query}" if query else path, _headers(event), b"")
 
 
 def response_of(reply: HttpReply) -> dict[str, Any]:
@@ -35,9 +44,19 @@ def response_of(reply: HttpReply) -> dict[str, Any]:
     }
 
 
+def _query(event: Event) -> str:
+    many = event.get("multiValueQueryStringParameters")
+    if not many:
+        many = {name: [value] for name, value in (event.get("queryStringParameters") or {}).items()}
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name in many for value in many[name])
+
+
 def _headers(event: Event) -> dict[str, str]:
-    """The gateway gives them in the case in which the client sent them."""
+    """The gateway gives them in the case in which the client sent them, or in lower case."""
     many = event.get("multiValueHeaders")
     if many:
         return headers_of((name, value) for name, values in many.items() for value in values)
-    return headers_of((event.get("headers") or {}).items())
+    headers = headers_of((event.get("headers") or {}).items())
+    if cookies := event.get("cookies"):
+        headers["cookie"] = "; ".join(cookies)
+    return headers

@@ -1,5 +1,6 @@
 """Access keys at work: the step that verifies signatures, and what spares the store of keys."""
 
+import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -8,11 +9,12 @@ from threading import Lock
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.caller import NO_ACCOUNT
 from openrek.domain.errors import Throttling
-from openrek.domain.ports import Keys
+from openrek.domain.ports import Keys, ListedKeys
 from openrek.wire.sigv4 import SigV4
 
 KNOWN_S = 300.0
 UNKNOWN_S = 30.0
+FAILED_S = 1.0
 MOST_KEPT = 1024
 STRANGERS = 100
 STRANGERS_S = 60.0
@@ -27,19 +29,21 @@ class CachedKeys:
     """Keys that are costly to look up, kept for 5 minutes: that long a revoked key may still be good.
 
     An id that is unknown stays so for 30 s. Strangers who try ever new ids cost at most 100 lookups a minute and little
-    memory; above that, ids that were never found are answered with Throttling, which SDKs try again. Whoever has been
-    found is looked up again whatever strangers do.
+    memory. Above that, an id is looked up only if it has been found before or is in the list of all ids, which is asked
+    for at most every 30 s: whatever strangers do, who has a key gets in, and whoever is in no list is unknown.
 
     `clock` tells epoch seconds and not those since the start, which stand still while a Lambda function is frozen.
     """
 
-    def __init__(self, keys: Keys, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, keys: ListedKeys, *, clock: Callable[[], float] = time.time) -> None:
         self._keys = keys
         self._clock = clock
         self._lock = Lock()
         self._kept: OrderedDict[str, tuple[float, AccessKey]] = OrderedDict()
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._misses: deque[float] = deque(maxlen=STRANGERS)
+        self._listing = Lock()
+        self._listed: tuple[float, frozenset[str] | None] = (-math.inf, None)
 
     def find(self, key_id: str) -> AccessKey | None:
         """Raises Throttling, and what the keys behind it raise."""
@@ -50,12 +54,27 @@ class CachedKeys:
                 return kept[1]
             if key_id in self._unknown and 0 <= now - self._unknown[key_id] < UNKNOWN_S:
                 return None
-            if not kept and len(self._misses) == STRANGERS and 0 <= now - self._misses[0] < STRANGERS_S:
-                raise Throttling(reason="Too many unknown access keys were tried; try again in a minute.")
+            crowded = len(self._misses) == STRANGERS and 0 <= now - self._misses[0] < STRANGERS_S
+        if crowded and not kept and key_id not in self._ids(now):
+            return None
         found = self._keys.find(key_id)
         with self._lock:
             self._remember(key_id, found, now)
         return found
+
+    def _ids(self, now: float) -> frozenset[str]:
+        """Of all keys, as they were at most 30 s ago. Whoever comes while they are asked for waits. Raises what the
+        keys raise, and Throttling where that was less than a second ago.
+        """
+        with self._listing:
+            listed_s, ids = self._listed
+            if not 0 <= now - listed_s < UNKNOWN_S:
+                self._listed = (now - UNKNOWN_S + FAILED_S, None)
+                ids = self._keys.ids()
+                self._listed = (now, ids)
+            if ids is None:
+                raise Throttling(reason="Too many unknown access keys were tried; try again in a few seconds.")
+            return ids
 
     def _remember(self, key_id: str, found: AccessKey | None, now: float) -> None:
         """`now` is when the lookup began, so that a lookup that takes long keeps a revoked key no longer."""

@@ -1,13 +1,14 @@
 """Access keys as SecureStrings of the SSM Parameter Store, one each, below a prefix. Knows botocore.
 
-A function that verifies signatures needs ssm:GetParameter on the prefix, and kms:Decrypt on the parameters' KMS key if
-that is not the account's own `alias/aws/ssm`. The command line needs ssm:GetParametersByPath, ssm:PutParameter and
-ssm:DeleteParameter besides.
+A function that verifies signatures needs ssm:GetParameter below the prefix, ssm:GetParametersByPath on it, and
+kms:Decrypt on the parameters' KMS key if that is not the account's own `alias/aws/ssm`. The command line needs
+ssm:PutParameter and ssm:DeleteParameter besides.
 """
 
 import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 from botocore.config import Config
@@ -42,21 +43,18 @@ class SsmKeys:
 
     def find(self, key_id: str) -> AccessKey | None:
         """Raises Throttling, or InternalServerError when SSM gives no answer that can be trusted; the log says why."""
-        try:
+        with self._told():
             return self._get(key_id)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in THROTTLED:
-                raise Throttling from None
-            told = f"SSM answered {code}"
-        except (BotoCoreError, BadKey) as error:
-            told = str(error) if isinstance(error, BadKey) else type(error).__name__
-        log.error("the access keys below %s cannot be read: %s", self._prefix, told)
-        raise InternalServerError(reason="The access keys cannot be read; the server's log says why.")
+
+    def ids(self) -> frozenset[str]:
+        """Of all keys; nothing is decrypted. Raises as `find` does."""
+        with self._told():
+            return frozenset(name for name, _ in self._all(decrypted=False))
 
     def listed(self) -> Sequence[AccessKey]:
         """Oldest first. Raises BadKey, ClientError or BotoCoreError."""
-        return sorted(self._all(), key=lambda key: (key.created_s, key.key_id))
+        keys = (of_text(name, text) for name, text in self._all(decrypted=True))
+        return sorted(keys, key=lambda key: (key.created_s, key.key_id))
 
     def add(self, key: AccessKey) -> None:
         """Raises SettingsError, ClientError or BotoCoreError."""
@@ -91,11 +89,28 @@ class SsmKeys:
             return None
         return of_text(key_id, answer["Parameter"]["Value"])
 
-    def _all(self) -> Iterator[AccessKey]:
-        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix, WithDecryption=True)
+    def _all(self, *, decrypted: bool) -> Iterator[tuple[str, str]]:
+        """Ids and texts, ten a call."""
+        pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix, WithDecryption=decrypted)
         for page in pages:
             for parameter in page["Parameters"]:
-                yield of_text(parameter["Name"].rpartition("/")[2], parameter["Value"])
+                yield parameter["Name"].rpartition("/")[2], parameter["Value"]
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What goes wrong is told to the log, and to the caller as far as it is the caller's business."""
+        try:
+            yield
+            return
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in THROTTLED:
+                raise Throttling from None
+            told = f"SSM answered {code}"
+        except (BotoCoreError, BadKey) as error:
+            told = str(error) if isinstance(error, BadKey) else type(error).__name__
+        log.error("the access keys below %s cannot be read: %s", self._prefix, told)
+        raise InternalServerError(reason="The access keys cannot be read; the server's log says why.")
 
     def _name(self, key_id: str) -> str:
         """Raises ValueError for what has not the form of a key's id, and so could name another parameter."""

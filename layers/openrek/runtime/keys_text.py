@@ -35,11 +35,11 @@ def of_plain(key_id: str, plain: Any) -> AccessKey:
             key_id,
             plain["secret"],
             permissions,
-            float(plain["created"]),
-            None if expires is None else float(expires),
+            _seconds(plain["created"]),
+            None if expires is None else _seconds(expires),
             plain["note"],
         )
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
         raise BadKey(f"The access key {key_id} is not described as openrek does it.") from None
 
 
@@ -48,6 +48,13 @@ def _texts(plain: Any) -> tuple[str, ...]:
     if not isinstance(plain, list):
         raise TypeError
     return tuple(plain)
+
+
+def _seconds(plain: Any) -> float:
+    """JSON's true is a number for Python, and a text may be one for `float`."""
+    if isinstance(plain, bool) or not isinstance(plain, int | float):
+        raise TypeError
+    return float(plain)
 
 
 def to_text(key: AccessKey) -> str:

@@ -29,14 +29,19 @@ from openrek.wire.sigv4 import SigV4
 
 QUICK_THREADS = 8
 HEALTH_TIMEOUT_S = 5.0
-HEALTH_QUEUE = 8
+
+
+def threads_of(workers: int) -> int:
+    """How many threads an application has."""
+    return workers + QUICK_THREADS + 1
 
 
 class LocalApp:
     """`operations` by API name; those named in `heavy` run inferences, `workers` at once.
 
     With `signatures` every call must be signed. Strangers can then reach the server, so there is no page for them, and
-    health says only yes or no. It has a lane of its own: whoever asks for it too often keeps no call waiting.
+    health says only yes or no. It is examined once at a time, in a lane of its own, and all who ask meanwhile get that
+    answer: whoever asks for it too often keeps no call waiting, and no probe.
     """
 
     def __init__(
@@ -56,7 +61,8 @@ class LocalApp:
         self._signed = signatures is not None
         self._inference = Lane("inference", threads=workers, queue=queue)
         self._quick = Lane("quick calls", threads=QUICK_THREADS, queue=queue)
-        self._asking = Lane("health", threads=1, queue=HEALTH_QUEUE)
+        self._asking = Lane("health", threads=1, queue=0)
+        self._examination: asyncio.Task[Health] | None = None
         api = Api(
             Door(operations, authenticate=signatures or caller_by_scope),
             heavy,
@@ -90,9 +96,11 @@ class LocalApp:
         return JSONResponse(told, 200 if health.ok else 503, SECURITY_HEADERS)
 
     async def _found(self) -> Health:
+        if self._examination is None or self._examination.done():
+            self._examination = asyncio.create_task(self._asking.run(self._examine))
         try:
             async with asyncio.timeout(self._health_timeout_s):
-                return await self._asking.run(self._examine)
+                return await asyncio.shield(self._examination)
         except TimeoutError:
             return unanswered(self._health_timeout_s)
 

@@ -1,31 +1,36 @@
 """The local server's socket and its event loop, from start to graceful stop."""
 
-import resource
+import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import current_thread, main_thread
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from openrek.runtime.accepting import Accepting
 from openrek.runtime.connection import BoundedConnection
 from openrek.runtime.guard import is_loopback
+from openrek.runtime.places import Places
 from openrek.runtime.settings import SettingsError
 from openrek.runtime.stopping import signals_to
 
 KEEP_ALIVE_S = 75
 GRACEFUL_STOP_S = 30
-BACKLOG = 1024
+BACKLOG = 4096
+"""Of those who come at once nobody should be dropped, for they would try again only after a second. The kernel may
+take fewer."""
 UNSENT_BYTES = 64 * 1024
 """The kernel takes so much before the client does: whoever reads slowly costs little, and that it reads shows soon."""
-MAX_CONNECTIONS = 2048
 
 
 class LocalServer(uvicorn.Server):
     """uvicorn's server; a signal stops it gracefully and is then done with, so that the process ends with 0.
 
-    `ready` is called when connections are accepted.
+    `ready` is called when connections are accepted; at most `room` may be open.
     """
 
     def __init__(
@@ -33,9 +38,12 @@ class LocalServer(uvicorn.Server):
         app: ASGIApp,
         ready: Callable[[], None] = lambda: None,
         *,
+        room: int,
         connection: type[BoundedConnection] = BoundedConnection,
     ) -> None:
         self._ready = ready
+        self._places = Places(room)
+        self._make = connection
         super().__init__(
             uvicorn.Config(
                 app,
@@ -45,18 +53,26 @@ class LocalServer(uvicorn.Server):
                 lifespan="off",
                 access_log=False,
                 log_config=None,
+                log_level=logging.ERROR,  # its warnings tell of strangers' mistakes, as many as they care to make
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACEFUL_STOP_S,
-                limit_concurrency=room_for_connections(),
-                backlog=BACKLOG,
             )
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """uvicorn's own would have asyncio take the connections."""
+        for each in sockets or []:
+            each.setblocking(False)
+            each.listen(BACKLOG)
+        accepting = [Accepting(each, self._connection, self._places) for each in sockets or []]
+        self.servers = cast("list[asyncio.base_events.Server]", accepting)
+        self.started = True
         self._ready()
+
+    def _connection(self) -> BoundedConnection:
+        return self._make(self._places, config=self.config, server_state=self.server_state, app_state={})
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,16 +81,6 @@ class LocalServer(uvicorn.Server):
             return
         with signals_to(self.handle_exit):
             yield
-
-
-def room_for_connections() -> int:
-    """How many connections may be open: at most half of the files that this process may have open."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MAX_CONNECTIONS
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 2)
 
 
 def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:

@@ -12,13 +12,17 @@ from openrek.domain.ports import Keys, KeyStore
 from openrek.runtime.adapters import Adapters, bind, needs
 from openrek.runtime.health import examine
 from openrek.runtime.keys import authenticator
-from openrek.runtime.local_app import LocalApp
+from openrek.runtime.local_app import LocalApp, threads_of
 from openrek.runtime.offered import OFFERED
+from openrek.runtime.open_files import room_for_connections
 from openrek.runtime.server import LocalServer, listener, url_of
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.runtime.sweeper import Sweeper
 from openrek.store.items import Unavailable
 from openrek.store.upkeep import DAMAGED
+
+OWN_THREADS = 2
+"""The event loop's and the sweeper's."""
 
 
 def serve(
@@ -31,6 +35,7 @@ def serve(
     """
     if keys is not None and not keys.listed():
         raise SettingsError("There is no access key yet; issue one with `openrek keys create`.")
+    room = room_for_connections(threads_of(settings.workers) + OWN_THREADS)
     with ExitStack() as stack:
         bound = stack.enter_context(listener(host, port, signed=keys is not None))
         _ready_data_folder(settings)
@@ -44,7 +49,7 @@ def serve(
         sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, Unavailable, *DAMAGED))
         sweeper.start()
         stack.callback(sweeper.stop)
-        LocalServer(app.asgi, lambda: announce(url_of(bound))).run(sockets=[bound])
+        LocalServer(app.asgi, lambda: announce(url_of(bound)), room=room).run(sockets=[bound])
 
 
 def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) -> LocalApp:

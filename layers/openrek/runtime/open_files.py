@@ -1,0 +1,38 @@
+"""How many connections this process can have, by the files that it may open; what else it opens comes first."""
+
+import resource
+from typing import Final
+
+from openrek.runtime.settings import SettingsError
+
+MAX_CONNECTIONS: Final = 2048
+FEWEST_CONNECTIONS: Final = 4
+OWN_FILES: Final = 16
+"""Standard streams, sockets and pipes of the event loop, what the libraries keep open."""
+THREAD_FILES: Final = 3
+"""The store's file and its log, each opened once a thread, and one that is being read."""
+
+
+def room_for_connections(threads: int) -> int:
+    """At most half of the files that this process may have open, and never what its own `threads` need of them.
+
+    The process lets itself open as many as it may. Raises SettingsError when hardly any would be left.
+    """
+    own = OWN_FILES + THREAD_FILES * threads
+    files = _files(2 * max(MAX_CONNECTIONS, own))
+    room = min(MAX_CONNECTIONS, files // 2, files - own)
+    if room < FEWEST_CONNECTIONS:
+        raise SettingsError(
+            f"This process may have only {files} files open, and openrek needs {own} for itself and at least "
+            f"{FEWEST_CONNECTIONS} for connections; raise the limit (ulimit -n {own + FEWEST_CONNECTIONS}, or more)."
+        )
+    return room
+
+
+def _files(wanted: int) -> int:
+    """How many may be open, after asking for `wanted`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft
