@@ -1,4 +1,4 @@
-"""What earlier commits wrote is read as it is, and can be gone on with: no step in between, and nothing changed by it."""
+"""What earlier commits wrote is read as it is, and can be gone on with: no step in between, nothing changed by it."""
 
 import base64
 import json

@@ -7,7 +7,7 @@ import apsw
 
 from openrek.runtime.adapters import Adapters
 from openrek.store.row_scan import fastest_scan, numpy_scan
-from openrek.store.sqlite_items import UnusableStore
+from openrek.store.sqlite_opening import UnusableStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _store(data: Path, *, create: bool = False) -> Iterator["Adapters"]:
     from openrek.store.exporting import NotExported
     from openrek.store.items import ConditionFailed, Contended, OutcomeUnknown
     from openrek.store.rebuilding import BadFaces, WritersBusy
-    from openrek.store.sqlite_items import UnusableStore
+    from openrek.store.sqlite_opening import UnusableStore
     from openrek.store.upkeep import DAMAGED
 
     if not create and not (data / "items.sqlite3").is_file():

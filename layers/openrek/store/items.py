@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeAlias
 
+from openrek.domain.errors import InternalServerError
+
 Value: TypeAlias = Any
 """str, int (64 bit), bytes, bool, or a list or str-keyed dict of these. No floats: DynamoDB would round them."""
 
@@ -104,7 +106,24 @@ class LimitExceeded(ValueError):
     """The caller broke a limit of the port: a defect of ours, never of a request."""
 
 
+class DamagedItem(InternalServerError):
+    """What is stored was changed by something else than openrek. Nothing was written.
+
+    `key` names the item; it is None where whole parts of the database cannot be read. `before` are the rows of a query
+    that come before it.
+    """
+
+    def __init__(self, key: Key | None, *, before: Sequence[Item] = (), why: str = "") -> None:
+        damaged = f"The item {key.partition} {key.sort} of the store" if key else "A part of the store's database"
+        detail = f" ({why})" if why else ""
+        super().__init__(reason=f"{damaged} is damaged{detail}; `openrek verify` says more.")
+        self.key = key
+        self.before = tuple(before)
+
+
 class Items(Protocol):
+    """Every method raises DamagedItem where what it needs to read is damaged."""
+
     def get(self, key: Key) -> Item | None:
         """Consistent: sees every transaction that returned before the call."""
         ...

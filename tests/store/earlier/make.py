@@ -1,8 +1,8 @@
 """Writes what the code of today keeps, for the code of later days to read: python -m tests.store.earlier.make FOLDER
 
-FOLDER is made anew beside this file and is named after the format of its database. It holds a data folder, its items as
+FOLDER is made anew beside this file and named after the format of its database. It holds a data folder, its items as
 DynamoDB has them (its S3 objects are the very files of the folder), an export, and the answers that all of these must
-go on giving. Everything in it is synthetic. A change of the format adds a folder; those of earlier ones stay as they are.
+go on giving. Everything in it is synthetic. A change of the format adds a folder; those of earlier ones stay.
 """
 
 import base64
