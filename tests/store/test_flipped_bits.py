@@ -46,6 +46,8 @@ def reads(items: SqliteItems, keys: list[Key]) -> Iterator[tuple[str, Callable[[
     for key in keys:
         yield f"get {key}", lambda key=key: items.get(key)
         yield f"get beside {key}", lambda key=key: items.get(Key(key.partition, key.sort + "0"))
+    for start in range(0, len(keys), 20):
+        yield f"read from {start}", lambda start=start: items.read(keys[start : start + 20])
     for partition in sorted({key.partition for key in keys}):
         yield f"query {partition}", lambda partition=partition: items.query(partition)
 

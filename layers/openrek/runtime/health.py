@@ -6,6 +6,7 @@ from importlib.metadata import version
 import apsw
 
 from openrek.runtime.adapters import Adapters
+from openrek.store.items import DamagedItem
 from openrek.store.row_scan import fastest_scan, numpy_scan
 from openrek.store.sqlite_opening import UnusableStore
 
@@ -38,6 +39,8 @@ def _store(adapters: Adapters) -> tuple[bool, str]:
         adapters.collections().page(None, 1)
     except (UnusableStore, apsw.Error) as error:
         return False, f"cannot be read: {error}"
+    except DamagedItem as damaged:
+        return False, f"cannot be read: {damaged.reason}"
     return True, "reachable"
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from threading import Event, Thread
 from traceback import format_tb
 
+from openrek.domain.errors import Refusal
+
 INTERVAL_S = 60.0
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,8 @@ class Sweeper:
             try:
                 self._sweep()
             except self._tolerate as error:
-                log.warning("upkeep is behind, and will be tried again: %s", error)
+                told = error.reason if isinstance(error, Refusal) else error
+                log.warning("upkeep is behind, and will be tried again: %s", told)
             except Exception as error:  # noqa: BLE001 (the last resort of a thread)
                 # Nobody waits for this thread: if it ended, nothing would be erased any more, and nobody would know.
                 # What the error says is left out, for it may tell of a person.

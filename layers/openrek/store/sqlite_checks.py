@@ -81,11 +81,18 @@ def _checked(connection: apsw.Connection, order: str, findings: Findings) -> Key
         with damage_told():
             sql = f"SELECT partition, sort, body FROM items ORDER BY partition {order}, sort {order}"  # noqa: S608
             for partition, sort, body in connection.execute(sql):
-                last = Key(partition, sort)
+                key = Key(partition, sort)
+                if not (isinstance(partition, str) and isinstance(sort, str)):
+                    findings.add("a damaged item", f"{partition!r} {sort!r}")
+                    continue
                 try:
-                    sqlite_rows.decode(last, body)
+                    sqlite_rows.decode(key, body)
                 except DamagedItem:
-                    findings.add("a damaged item", f"{partition} {sort}")
+                    findings.once("a damaged item", f"{partition} {sort}")
+                # SQLite goes by the order in which they lie: what is out of order is not found.
+                if last.partition and (key <= last if order == "ASC" else key >= last):
+                    findings.add("an item out of order", f"{partition} {sort}")
+                last = key
     except DamagedItem:
         return last
     return None

@@ -35,6 +35,7 @@ from openrek.store.items import (
 )
 from openrek.store.sqlite_checks import faults
 from openrek.store.sqlite_opening import (
+    DamagedDatabase,
     NoDatabase,
     UnusableStore,
     check_library,
@@ -102,10 +103,12 @@ class SqliteItems:
         except UnusableStore:
             self.close()
             raise
-        except (DamagedItem, apsw.Error, OSError) as error:
+        except DamagedItem as damaged:
             self.close()
-            why = error.reason if isinstance(error, DamagedItem) else f"{error}."
-            raise UnusableStore(f"The store at {path} cannot be opened: {why}") from error
+            raise DamagedDatabase(f"The store at {path} cannot be opened: {damaged.reason}") from damaged
+        except (apsw.Error, OSError) as error:
+            self.close()
+            raise UnusableStore(f"The store at {path} cannot be opened: {error}.") from error
 
     def get(self, key: Key) -> Item | None:
         with damage_told():
@@ -119,7 +122,8 @@ class SqliteItems:
             try:
                 return checked_snapshot([_fetch(connection, key) for key in keys])
             finally:
-                connection.execute("COMMIT")
+                if connection.in_transaction:  # an error may have ended it
+                    connection.execute("COMMIT")
 
     def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
         rows: list[Item] = []

@@ -23,9 +23,9 @@ HEADER: Final = struct.Struct(">IIII8sII")
 FRAME: Final = struct.Struct(">II8sII")
 """Page number, the database's pages after a commit or 0, both salts, both checksums so far."""
 
-INDEX: Final = struct.Struct("=III2BHII8s8s8s")
-"""The first copy of the header in shared memory, in the machine's own byte order; field 6 counts the frames, field 9
-holds the salts."""
+INDEX: Final = struct.Struct("=12xB3xI12x8s8x48xI")
+"""What begins the shared memory, in the machine's own byte order: whether it is made, how many frames there are, both
+salts; a second copy of that; how many frames were copied into the database."""
 
 MAGIC: Final = 0x377F0682
 """The lowest bit tells the byte order of the checksums."""
@@ -65,8 +65,12 @@ def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[
     for attempt in range(ATTEMPTS):
         index = _indexed(path.with_name(f"{path.name}-shm"))  # first: the log only grows beyond what it tells
         log = read_log(path.with_name(f"{path.name}-wal"))
-        known = index[1] if index is not None and index[0] == log.salts else None
-        if log.lost or (known is not None and known > log.committed):
+        known = index.frames if index is not None and index.salts == log.salts else None
+        gone = index is not None and not log.salts and index.frames > index.copied
+        if gone and attempt < ATTEMPTS - 1:
+            pause(PAUSE_S)  # a server may just have copied the last frames, and emptied the log
+            continue
+        if gone or log.lost or (known is not None and known > log.committed):
             return log, ["the write-ahead log lost its end, and with it changes that were acknowledged"], []
         if not log.left:
             return log, [], []
@@ -121,8 +125,16 @@ def _walked(content: bytes, magic: int, page_bytes: int, salts: bytes, sums: Sum
     return Log(salts, committed, frozenset(pages[:committed]), left=ends, lost=sum(1 for frame in ours if frame[1]) > 1)
 
 
-def _indexed(path: Path) -> tuple[bytes, int] | None:
-    """The salts and the length of the log, in frames, as the index in shared memory tells them."""
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What the shared memory tells of the log."""
+
+    frames: int
+    salts: bytes
+    copied: int
+
+
+def _indexed(path: Path) -> Index | None:
     try:
         with path.open("rb") as file:
             header = file.read(INDEX.size)
@@ -130,8 +142,8 @@ def _indexed(path: Path) -> tuple[bytes, int] | None:
         return None
     if len(header) < INDEX.size:
         return None
-    fields = INDEX.unpack(header)
-    return (fields[9], fields[6]) if fields[3] else None
+    made, frames, salts, copied = INDEX.unpack(header)
+    return Index(frames, salts, copied) if made else None
 
 
 def _summed(content: bytes, magic: int, sums: Sums) -> Sums:

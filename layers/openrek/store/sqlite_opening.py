@@ -23,6 +23,7 @@ from openrek.store.items import DamagedItem
 
 CHECKED_ITEMS: Final = 3
 CHECKED_PAGES: Final = 4
+EXTENSION: Final = "cksumvfs"
 VFS: Final = "cksmvfs"
 CHECKSUM_BYTES: Final = 8
 """At the end of each page; the VFS goes by this number in the file's header."""
@@ -43,6 +44,10 @@ class UnusableStore(Exception):
 
 class NoDatabase(UnusableStore):
     """The file is not there, is empty, or has no table of ours."""
+
+
+class DamagedDatabase(UnusableStore):
+    """The file is there, but so damaged that nothing in it can be read."""
 
 
 @contextmanager
@@ -67,8 +72,8 @@ def check_library() -> None:
             return
         try:
             with closing(apsw.Connection(":memory:")) as connection:
-                apsw.sqlite_extra.load(connection, "cksumvfs")
-        except (apsw.sqlite_extra.NotAvailable, apsw.Error) as error:
+                apsw.sqlite_extra.load(connection, EXTENSION)
+        except (apsw.sqlite_extra.NotAvailable, LookupError, apsw.Error) as error:
             raise UnusableStore(f"This build of apsw lacks SQLite's checksums ({error}); install its wheel.") from None
         apsw.set_default_vfs(apsw.vfs_names()[1])  # the new one went before the one it builds on
 
@@ -91,7 +96,7 @@ def for_writing(path: Path, *, busy_timeout_ms: int) -> apsw.Connection:
             raise
         # The file was still empty when the VFS looked, and another process has filled it since: it must look again.
         found.close()
-    raise UnusableStore(f"The header of {path} is damaged: it denies that the file's pages have checksums.")
+    raise DamagedDatabase(f"The header of {path} is damaged: it denies that the file's pages have checksums.")
 
 
 def for_reading(path: Path) -> apsw.Connection:
@@ -111,7 +116,7 @@ def for_reading(path: Path) -> apsw.Connection:
         if vfs != VFS:
             found.pragma("locking_mode", "exclusive")  # the log's index stays in memory
         elif found.pragma("user_version") >= CHECKED_PAGES and not checks_pages(found):
-            raise UnusableStore(f"The header of {path} is damaged: it denies that the file's pages have checksums.")
+            raise DamagedDatabase(f"The header of {path} is damaged: it denies that the file's pages have checksums.")
     except BaseException:
         found.close()
         raise
@@ -128,7 +133,8 @@ def for_raw_reading(path: Path) -> apsw.Connection:
 
 
 def checks_pages(connection: apsw.Connection) -> bool:
-    return bool(connection.pragma("checksum_verification"))
+    """Whether the VFS checks what this connection reads: to demand it does nothing where there are no checksums."""
+    return int(connection.pragma("checksum_verification", 1)) == 1
 
 
 def prepare(connection: apsw.Connection, path: Path, *, new: bool) -> None:

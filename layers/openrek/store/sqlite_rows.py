@@ -30,7 +30,10 @@ def decode(key: Key, body: object) -> Attributes:
     if not isinstance(body, bytes) or not body or not isinstance(key.sort, str):
         raise DamagedItem(key)
     if body[0] in MAP_STARTS:
-        return _map(key, body)
+        found = _map(key, body)
+        if not _is_value(found):
+            raise DamagedItem(key)
+        return found
     content = body[MAP_AT:]
     if body[0] != CHECKED or not content or body[1:MAP_AT] != CRC.pack(_sum(key, content)):
         raise DamagedItem(key)
@@ -51,6 +54,15 @@ def _map(key: Key, content: bytes) -> Attributes:
         found = msgpack.unpackb(content)
     except (ValueError, TypeError, msgpack.UnpackException) as error:  # texts that are none are a ValueError, too
         raise DamagedItem(key) from error
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+    if not isinstance(found, dict):
         raise DamagedItem(key)
     return found
+
+
+def _is_value(value: object) -> bool:
+    """Whether it is what an item can hold; asked where no checksum tells."""
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_value(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(map(_is_value, value))
+    return isinstance(value, str | bytes | bool | int)
