@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from benchmarks import commits
 from openrek.domain.collections import Collection
 from openrek.store.collections import StoredCollections
 from openrek.store.commits import Change, Commits, Moved
@@ -71,6 +73,11 @@ def test_a_read_at_a_head_that_moved_is_refused(items: Items, collection: Collec
     for keys in ([A], []):
         with pytest.raises(Moved):
             commits.read_at(head, keys)
+
+
+def test_the_benchmark_of_commits_counts_right(tmp_path: Path) -> None:
+    """It looks into the log itself, and so must follow when that changes."""
+    commits.measure(tmp_path, 2, 0.1)
 
 
 def test_a_user_and_its_faces_are_read_at_one_head(local: People) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from traceback import format_tb
 
-from openrek.domain.errors import Refusal
+from openrek.store.items import DamagedItem
 
 INTERVAL_S = 60.0
 
@@ -37,7 +37,7 @@ class Sweeper:
             try:
                 self._sweep()
             except self._tolerate as error:
-                told = error.reason if isinstance(error, Refusal) else error
+                told = error.for_the_log if isinstance(error, DamagedItem) else error
                 log.warning("upkeep is behind, and will be tried again: %s", told)
             except Exception as error:  # noqa: BLE001 (the last resort of a thread)
                 # Nobody waits for this thread: if it ended, nothing would be erased any more, and nobody would know.

@@ -120,6 +120,13 @@ class DamagedItem(InternalServerError):
         self.key = key
         self.before = tuple(before)
 
+    @property
+    def for_the_log(self) -> str:
+        """The reason without the item's own name, which may be that of a person."""
+        if self.key is None:
+            return str(self.reason)
+        return f"An item of {self.key.partition} is damaged; `openrek verify` says which."
+
 
 class Items(Protocol):
     """Every method raises DamagedItem where what it needs to read is damaged."""
