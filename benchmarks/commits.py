@@ -64,7 +64,7 @@ def check(items: SqliteItems, collection: Collection, given: list[UUID]) -> int:
         UUID(bytes=row["id"])
         for page in entries(items, head.uid, after=0, through=head.seq)
         for entry in page
-        for row in entry.rows
+        for row in entry.faces.rows
     ]
     assert sorted(logged) == sorted(given)
     assert head.faces == head.seq == len(given)

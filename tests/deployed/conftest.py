@@ -11,7 +11,7 @@ from infra.package import package
 from infra.targets import TARGETS
 from openrek.domain.access_keys import AccessKey
 from openrek.runtime.keys_ssm import SsmKeys
-from tests.support.aws import ENVIRON, REGION, LocalAws, local_aws
+from tests.support.aws import ENVIRON, REGION, TIMEOUT_S, LocalAws, local_aws
 from tests.support.events import ACCOUNT
 from tests.support.lambda_service import LambdaService
 from tests.support.runtime_api import runtime_folder
@@ -83,6 +83,7 @@ def functions(
         "OPENREK_IMAGE_BUCKETS": image_bucket,
         "OPENREK_KEYS": keys_prefix,
         "OPENREK_ACCOUNT": ACCOUNT,
+        "OPENREK_AWS_TIMEOUT": str(TIMEOUT_S),
         "POWERTOOLS_SERVICE_NAME": "openrek",
     }
     service = LambdaService(packaged, runtime, tmp_path_factory.mktemp("logs"), environ)

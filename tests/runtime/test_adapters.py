@@ -15,6 +15,7 @@ import pytest
 from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets
 from openrek.runtime.adapters import Adapters, bind, needs
+from openrek.runtime.aws_parts import AwsParts
 from openrek.runtime.folder_buckets import FolderBuckets
 from openrek.runtime.keys_ssm import SsmKeys
 from openrek.runtime.once import Once
@@ -33,7 +34,7 @@ from openrek.store.upkeep import Upkeep
 from openrek.vision.zoo import WeightsError
 from openrek.wire.sigv4 import SigV4
 from tests.store.synthetic import Embedder, new_collection, picture, slots
-from tests.support.aws import LocalAws
+from tests.support.aws import TIMEOUT_S, LocalAws
 from tests.support.signing import new_key, signed
 
 
@@ -131,6 +132,17 @@ def test_clients_share_one_session_and_dynamo_sends_a_write_once(region: None) -
     parts.close()
 
 
+@pytest.mark.parametrize(("told", "awaited"), [(None, (3.0, 10.0)), (60, (60.0, 60.0))])
+def test_a_slow_aws_can_be_given_time(region: None, told: int | None, awaited: tuple[float, float]) -> None:
+    parts = AwsParts(replace(AWS, timeout_s=told))
+    items, blobs = parts.items(), parts.blobs()
+    assert isinstance(items, DynamoItems)
+
+    clients = (items.client, blobs._client)
+    assert tuple(client.meta.config.read_timeout for client in clients) == awaited
+    parts.close()
+
+
 def test_where_an_upkeep_function_is_named_long_logs_are_told(region: None) -> None:
     assert isinstance(Adapters(settings(None, replace(AWS, upkeep="openrek-Upkeep:live"))).items(), LogWatch)
 
@@ -146,7 +158,7 @@ def test_whoever_signs_is_of_the_account_that_the_deployment_is_in(
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
     key = new_key()
     SsmKeys(AWS.keys, client=aws.ssm()).add(key)
-    parts = Adapters(settings(None, replace(AWS, account="123456789012")))
+    parts = Adapters(settings(None, replace(AWS, account="123456789012", timeout_s=TIMEOUT_S)))
     assert parts.authenticate()(signed(key)).account == "123456789012"
     parts.close()
 

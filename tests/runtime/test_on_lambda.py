@@ -161,7 +161,7 @@ def test_a_refused_invocation_is_not_told_with_what_the_one_before_it_was_about(
     prefix = "/openrek/on-lambda/keys/"
     key, stranger = new_key(), new_key()
     SsmKeys(prefix, client=aws.ssm()).add(key)
-    places = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs", "OPENREK_KEYS": prefix}
+    places = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs", "OPENREK_KEYS": prefix, "OPENREK_AWS_TIMEOUT": "60"}
     handler = serve(delete_faces, Settings.of(places))
 
     for by in (key, stranger):

@@ -50,6 +50,7 @@ def test_the_environment_of_a_function_is_read() -> None:
         "OPENREK_ACCOUNT": "123456789012",
         "OPENREK_IMAGE_BUCKETS": " photos, more.photos ,",
         "OPENREK_UPKEEP": "openrek-Upkeep:live",
+        "OPENREK_AWS_TIMEOUT": "60",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency",
     }
     assert Settings.of(environ).aws == AwsSettings(
@@ -60,6 +61,7 @@ def test_the_environment_of_a_function_is_read() -> None:
         image_buckets=frozenset({"photos", "more.photos"}),
         upkeep="openrek-Upkeep:live",
         provisioned=True,
+        timeout_s=60,
     )
 
 

@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from openrek.runtime.sweeper import Sweeper
+from openrek.store.items import DamagedItem, Key
 
 
 def test_it_sweeps_at_once_again_and_again_and_stops() -> None:
@@ -32,6 +33,23 @@ def test_what_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     assert done.wait(10)
     sweeper.stop()
     assert "disk full" in caplog.text
+
+
+def test_a_damaged_item_is_told_without_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    done = threading.Event()
+    damaged = [DamagedItem(Key("0123/user", "ann-smith"))]
+
+    def sweep() -> None:
+        if damaged:
+            raise damaged.pop()
+        done.set()
+
+    sweeper = Sweeper(sweep, tolerate=(DamagedItem,), interval_s=0.01)
+    sweeper.start()
+    assert done.wait(10)
+    sweeper.stop()
+    assert "An item of 0123/user is damaged; `openrek verify` says which." in caplog.text
+    assert "ann-smith" not in caplog.text
 
 
 def test_what_nobody_foresaw_does_not_end_it_and_is_told_without_names(caplog: pytest.LogCaptureFixture) -> None:

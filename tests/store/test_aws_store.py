@@ -13,7 +13,6 @@ from openrek.domain.models import SFACE
 from openrek.domain.users import RequestToken
 from openrek.store.blobs import Blobs
 from openrek.store.collections import StoredCollections
-from openrek.store.dynamo_items import DynamoItems
 from openrek.store.erasing import StoredErasure
 from openrek.store.faces import StoredFaces
 from openrek.store.folder_blobs import FolderBlobs
@@ -173,7 +172,7 @@ def _search(story: Story, people: Collection) -> None:
 
 def test_every_write_costs_the_head_two_units(aws: LocalAws) -> None:
     """A partition takes 1,000 write units a second: 500 commits per collection."""
-    items, meter = DynamoItems(aws.new_table(), region="us-east-1", host=aws.url), Meter()
+    items, meter = aws.items(), Meter()
     meter.watch(items.client)
     people = StoredCollections(items).create("people", SFACE, {})
     faces = StoredFaces(items)

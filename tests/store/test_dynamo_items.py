@@ -31,7 +31,7 @@ from openrek.store.items import (
 )
 from openrek.store.log import entries
 from tests.store.synthetic import Embedder, new_collection, no_pause, picture, slots
-from tests.support.aws import App, Environ, Fault, LocalAws, answered, silent, swallowed, unsaid
+from tests.support.aws import TIMEOUT_S, App, Environ, Fault, LocalAws, answered, silent, swallowed, unsaid
 from tests.support.aws_meter import Meter
 
 WRITE, PUT, DELETE = "TransactWriteItems", "PutItem", "DeleteItem"
@@ -44,9 +44,13 @@ WRITES: dict[str, tuple[list[Operation], set[Key]]] = {
 """Each kind of write: operations that are sent so, and what is there after them where only B was."""
 
 
+def opened_with(aws: LocalAws, **options: Any) -> DynamoItems:
+    return DynamoItems(aws.new_table(), region="us-east-1", host=aws.url, pause=no_pause, **options)
+
+
 @pytest.fixture
 def items(aws: LocalAws) -> Iterable[DynamoItems]:
-    opened = DynamoItems(aws.new_table(), region="us-east-1", host=aws.url, pause=no_pause)
+    opened = opened_with(aws, read_timeout_s=TIMEOUT_S)
     yield opened
     opened.close()
 
@@ -245,7 +249,8 @@ def test_without_a_definite_answer_the_outcome_is_unknown_and_nothing_is_sent_ag
     assert stored(items) == (after if written else {B})
 
 
-def test_an_answer_that_does_not_come_is_awaited_three_seconds(aws: LocalAws, items: DynamoItems) -> None:
+def test_an_answer_that_does_not_come_is_awaited_for_a_while(aws: LocalAws) -> None:
+    items = opened_with(aws, read_timeout_s=1.0)
     enough = threading.Event()
     aws.meddle(PUT, silent(enough))
 
@@ -253,6 +258,14 @@ def test_an_answer_that_does_not_come_is_awaited_three_seconds(aws: LocalAws, it
         items.transact([Put(A, {"n": 1})])
     enough.set()
     assert items.get(A) is not None
+    items.close()
+
+
+def test_without_another_word_it_is_awaited_three_seconds(aws: LocalAws) -> None:
+    items = opened_with(aws)
+
+    assert (items.client.meta.config.connect_timeout, items.client.meta.config.read_timeout) == (1.0, 3.0)
+    items.close()
 
 
 def test_nobody_there_is_unknown_too() -> None:

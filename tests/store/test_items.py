@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import resource
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -32,7 +31,8 @@ from openrek.store.items import (
     OutcomeUnknown,
     Put,
 )
-from openrek.store.sqlite_items import SqliteItems, UnusableStore
+from openrek.store.sqlite_items import SqliteItems
+from openrek.store.sqlite_opening import CHECKED_PAGES, UnusableStore
 from tests.store.synthetic import open_items
 from tests.store.workers import count_up, count_up_from_main
 
@@ -401,13 +401,13 @@ def _ends_well(child: int) -> bool:
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
-    open_items(tmp_path).close()
-    file = sqlite3.connect(tmp_path / "items.sqlite3")
-    file.execute("PRAGMA user_version = 3")
-    file.close()
+    items = open_items(tmp_path)
+    items._connection().pragma("user_version", CHECKED_PAGES + 1)
+    items.close()
 
-    with pytest.raises(UnusableStore, match=r"newer openrek \(format 3\)"):
-        open_items(tmp_path)
+    for read_only in (False, True):
+        with pytest.raises(UnusableStore, match=r"newer openrek \(format 5\)"):
+            SqliteItems(tmp_path / "items.sqlite3", read_only=read_only)
 
 
 def test_what_cannot_be_opened_is_said_in_one_sentence(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import stat
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
@@ -320,8 +321,23 @@ BAD: dict[str, tuple[Callable[[Archive], Archive], str]] = {
     "tag twice": (lambda a: changed(a, "tag_keys", lambda v: np.repeat(v[:1], 2)), "not pairs"),
     "aws tag": (lambda a: changed(a, "tag_keys", at_row(0, "aws:")), "starts with aws:"),
     "tag's text": (lambda a: changed(a, "tag_keys", at_row(0, "{x}")), "not a tag that the API"),
+    "tag of no text": (lambda a: changed(a, "tag_keys", no_text), "A tag holds what is no text"),
+    "value of no text": (lambda a: changed(a, "tag_values", no_text), "A tag holds what is no text"),
+    "half a character": (lambda a: changed(a, "tag_keys", at_row(0, "\ud800")), "not a tag that the API"),
+    "tag's line": (lambda a: changed(a, "tag_values", at_row(0, "a\nb")), "not a tag that the API"),
+    "empty tag": (lambda a: changed(a, "tag_keys", at_row(0, "")), "key is empty"),
+    "tag of numbers": (lambda a: replace(a, tag_values=np.zeros(2, "<i8")), "tag_values is <i8"),
+    "long tag": (lambda a: replace(a, tag_keys=np.array(["a" * 129, "b"])), "tag_keys is <U129"),
+    "long value": (lambda a: replace(a, tag_values=np.array(["a" * 257, "b"])), "tag_values is <U257"),
+    "scale out of range": (lambda a: changed(a, "scales", at_row(0, 3e38)), "not of unit length"),
     "tags": (lambda a: replace(a, tag_keys=np.zeros(201, "U1"), tag_values=np.zeros(201, "U1")), "tag_keys is"),
 }  # fmt: skip
+
+
+def no_text(array: Any) -> Any:
+    """Numbers beyond Unicode in the place of characters."""
+    array.view(np.uint32)[0] = 0x7FFFFFFF
+    return array
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -382,6 +398,74 @@ def test_a_compressed_file_is_read_and_a_bomb_is_not(items: Items, people: Colle
     path = rewritten(tmp_path / "a.npz", lambda m: m.update({"face_ids.npy": many}), compression=zipfile.ZIP_DEFLATED)
     with pytest.raises(BadArchive, match="holds 2000000 faces; a collection holds at most 1000"):
         load(path, max_faces=1000)
+
+
+HEADERS: dict[str, tuple[str, str, str]] = {
+    "faces": ("face_ids", "|S36", "(5000000,)"),
+    "more faces than there can be": ("face_ids", "|S36", "(999999999,)"),
+    "users": ("users", "|S128", "(1000000,)"),
+    "more users than there can be": ("users", "|S128", "(999999999,)"),
+    "tags": ("tag_keys", "<U128", "(999999999,)"),
+    "dimensions": ("vectors", "|i1", "(90, 999999999)"),
+    "more dimensions than arrays have": ("boxes", "<f4", "(90" + ", 999999999" * 80 + ")"),
+    "letters": ("external_image_ids", "|S9999", "(90,)"),
+    "nothing many times": ("users", "|S0", "(999999999,)"),
+    "digits": ("scales", "<f4", "(99999999999999999999,)"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("real", [True, False], ids=["zeros", "nothing"])
+def test_absurd_counts_allocate_nothing(
+    items: Items, people: Collection, tmp_path: Path, name: str, real: bool
+) -> None:
+    """Of arrays that the file claims to hold, and of such as it really holds: zeros, in next to no space."""
+    member, dtype, shape = HEADERS[name]
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".ljust(1000).encode() + b"\n"
+    claim = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    size = 36 * 5_000_000 if real else 0
+    save(export(items, "people"), tmp_path / "bad.npz")
+    rewritten(
+        tmp_path / "bad.npz",
+        lambda m: m.update({f"{member}.npy": claim + bytes(size)}),
+        compression=zipfile.ZIP_DEFLATED,
+    )
+    assert (tmp_path / "bad.npz").stat().st_size < 1 << 20
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchive):
+            load(tmp_path / "bad.npz")
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1 << 20
+
+
+def test_a_file_that_holds_far_more_than_its_size_is_not_read(tmp_path: Path) -> None:
+    """Every array is what it claims to be, and of a size that an export may have."""
+    count = 1_000_000
+    arrays = {
+        "format_version": np.array(2, "<i8"), "collection_id": np.array(b"people"),
+        "face_model_version": np.array(b"7.0"), "face_ids": np.zeros(count, "S36"), "image_ids": np.zeros(count, "S36"),
+        "external_image_ids": np.zeros(count, "S255"), "boxes": np.zeros((count, 4), "<f4"),
+        "confidences": np.zeros(count, "<f4"), "vectors": np.zeros((count, 128), np.int8),
+        "scales": np.zeros(count, "<f4"), "user_ids": np.zeros(count, "S128"),
+        "image_sha256": np.zeros((count, 32), np.uint8), "users": np.zeros(0, "S1"), "tag_keys": np.zeros(0, "U1"),
+        "tag_values": np.zeros(0, "U1"),
+    }  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name in NAMES:
+            file.writestr(f"{name}.npy", npy(arrays[name]))
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArchive, match="far more than an export of its size"):
+            load(tmp_path / "bomb.npz")
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1 << 20
 
 
 def test_any_flipped_or_missing_byte_of_a_file_is_found(items: Items, tmp_path: Path) -> None:

@@ -13,12 +13,16 @@ from openrek.store.collections import StoredCollections
 from openrek.store.eraser import FORGOTTEN_AFTER_S
 from openrek.store.faces import StoredFaces
 from openrek.store.heads import FOLD_BYTES, require_head
-from openrek.store.items import Items, Put
+from openrek.store.items import DamagedItem, Items, Key, Put
 from openrek.store.manifests import blob_name, uid_of
+from openrek.store.sqlite_items import SqliteItems
+from openrek.store.table import directory_key, head_key, log_key, token_key, uid_key
 from openrek.store.upkeep import Upkeep
+from openrek.store.users import StoredUsers
 from openrek.store.verification import verify
 from tests.store.invariants import owned_items
 from tests.store.memory_blobs import MemoryBlobs, Unreadable
+from tests.store.people import once
 from tests.store.synthetic import Embedder, no_pause, picture, slots
 
 LATER_S = FORGOTTEN_AFTER_S + 1
@@ -119,6 +123,50 @@ def test_a_collection_whose_files_cannot_be_read_holds_up_no_other(items: Items)
 
     assert folded(items, later) == [True]
     assert owned_items(items, gone) == 0
+
+
+def spoil(items: SqliteItems, key: Key) -> None:
+    sql = "UPDATE items SET body = substr(body, 1, length(body) - 1) WHERE partition = ? AND sort = ?"
+    items._connection().execute(sql, (key.partition, key.sort))
+
+
+@pytest.mark.parametrize("what", ["head", "directory", "uid", "log", "token"])
+def test_a_damaged_item_holds_up_no_other_collection(items: SqliteItems, what: str) -> None:
+    blobs = MemoryBlobs()
+    one, two, gone = filled(items, "one"), filled(items, "two"), filled(items, "gone")
+    users = StoredUsers(items, pause=no_pause)
+    users.create(one, "ann", once("token"))
+    StoredCollections(items).delete("gone")
+    damaged = {
+        "head": head_key("one"), "directory": directory_key("one"), "uid": uid_key(one.uid),
+        "log": log_key(one.uid, 2), "token": token_key(one.uid, "token"),
+    }[what]  # fmt: skip
+    spoil(items, damaged)
+
+    with pytest.raises(DamagedItem) as told:
+        upkeep(items, blobs).sweep()
+
+    assert damaged.partition in told.value.for_the_log
+    assert folded(items, two) == [True]
+    assert owned_items(items, gone) == 0
+    with pytest.raises(DamagedItem):
+        upkeep(items, blobs).purge()
+    with pytest.raises(DamagedItem):
+        upkeep(items, blobs).sweep_until(lambda: False)
+
+
+def test_blobs_of_a_collection_whose_line_is_damaged_are_no_strays(items: SqliteItems) -> None:
+    blobs = MemoryBlobs()
+    one = filled(items, "one")
+    upkeep(items, blobs).sweep()
+    names = list(blobs.names())
+    assert names
+    spoil(items, uid_key(one.uid))
+
+    with pytest.raises(DamagedItem):
+        upkeep(items, blobs).sweep()
+
+    assert list(blobs.names()) == names
 
 
 @pytest.mark.parametrize("sweep", [Upkeep.sweep, lambda each: each.sweep_until(lambda: False)])

@@ -24,6 +24,9 @@ from openrek.store.items import MAX_READ_KEYS
 from openrek.store.s3_blobs import S3Blobs
 
 REGION = "us-east-1"
+TIMEOUT_S = 60
+"""A busy machine may take long over what AWS does in milliseconds; tests of silence have timeouts of their own."""
+
 responses.TRANSACTION_MAX_ITEMS = MAX_READ_KEYS  # DynamoDB's limit since 2022; moto still has the old one, 25
 ENVIRON = {
     "AWS_ACCESS_KEY_ID": "any",
@@ -57,7 +60,7 @@ class LocalAws:
 
     def items(self, table: str | None = None) -> DynamoItems:
         """On a table of its own, unless one is named."""
-        return DynamoItems(table or self.new_table(), region=REGION, host=self.url)
+        return DynamoItems(table or self.new_table(), region=REGION, host=self.url, read_timeout_s=TIMEOUT_S)
 
     def blobs(self, bucket: str | None = None, **options: Any) -> S3Blobs:
         return S3Blobs(bucket or self.new_bucket(), client=self.s3(), **options)
@@ -81,12 +84,12 @@ class LocalAws:
     def s3(self) -> Any:
         retries = {"total_max_attempts": 4, "mode": "standard"}
         return boto3.client(
-            "s3", endpoint_url=self.url, config=Config(read_timeout=3, retries=retries, max_pool_connections=16)
+            "s3", endpoint_url=self.url, config=Config(read_timeout=TIMEOUT_S, retries=retries, max_pool_connections=16)
         )
 
     def ssm(self) -> Any:
         retries = {"total_max_attempts": 3, "mode": "standard"}
-        return boto3.client("ssm", endpoint_url=self.url, config=Config(read_timeout=3, retries=retries))
+        return boto3.client("ssm", endpoint_url=self.url, config=Config(read_timeout=TIMEOUT_S, retries=retries))
 
     def _carry_out(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         with self._one_at_a_time:

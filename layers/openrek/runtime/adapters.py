@@ -47,11 +47,13 @@ class Storage(Protocol):
 class Adapters:
     """The parts of one process. A part that cannot be made raises SettingsError, WeightsError or UnusableStore."""
 
-    def __init__(self, settings: Settings, *, scanned: Callable[[int], None] | None = None) -> None:
-        """`scanned` is told how many rows each search read."""
+    def __init__(
+        self, settings: Settings, *, scanned: Callable[[int], None] | None = None, read_only: bool = False
+    ) -> None:
+        """`scanned` is told how many rows each search read. `read_only`: see LocalParts."""
         self._settings = settings
         self._scanned = scanned
-        self.storage: Storage = _storage(settings)
+        self.storage: Storage = _storage(settings, read_only=read_only)
         self.items = self.storage.items
         self.blobs = self.storage.blobs
         self.authenticate = self.storage.authenticate
@@ -160,10 +162,10 @@ class Adapters:
         return FaceReader(self._settings.weights, self._settings.threads)
 
 
-def _storage(settings: Settings) -> Storage:
+def _storage(settings: Settings, *, read_only: bool) -> Storage:
     """Raises SettingsError when both places are named."""
     if settings.aws is None:
-        return LocalParts(settings.data)
+        return LocalParts(settings.data, read_only=read_only)
     if settings.data is not None:
         raise SettingsError("OPENREK_DATA and OPENREK_TABLE name two places for the data: unset one of them.")
     from openrek.runtime.aws_parts import AwsParts

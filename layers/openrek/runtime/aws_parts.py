@@ -30,9 +30,10 @@ class AwsParts:
         if self._settings.keys is None:
             raise SettingsError("OPENREK_KEYS is missing: the prefix of the access keys, like /openrek/main/keys/.")
         from openrek.runtime.keys import CachedKeys, authenticator
-        from openrek.runtime.keys_ssm import SsmKeys, ssm_client
+        from openrek.runtime.keys_ssm import READ_TIMEOUT_S, SsmKeys, ssm_client
 
-        keys = CachedKeys(SsmKeys(self._settings.keys, client=ssm_client(self._session())))
+        client = ssm_client(self._session(), read_timeout_s=self._settings.timeout_s or READ_TIMEOUT_S)
+        keys = CachedKeys(SsmKeys(self._settings.keys, client=client))
         return authenticator(keys, account=self._settings.account)
 
     def close(self) -> None:
@@ -52,9 +53,10 @@ class AwsParts:
         return LogWatch(self._dynamo(), call)
 
     def _dynamo_items(self) -> "DynamoItems":
-        from openrek.store.dynamo_items import DynamoItems
+        from openrek.store.dynamo_items import READ_TIMEOUT_S, DynamoItems
 
-        items = DynamoItems(self._settings.table, session=self._session())
+        timeout_s = self._settings.timeout_s or READ_TIMEOUT_S
+        items = DynamoItems(self._settings.table, session=self._session(), read_timeout_s=timeout_s)
         _ = items.client  # made now: a function's start has more of the processor than its first request
         return items
 
@@ -69,9 +71,9 @@ class AwsParts:
         return S3Buckets(self._settings.image_buckets, self._s3())
 
     def _s3_client(self) -> Any:
-        from openrek.store.s3_blobs import s3_client
+        from openrek.store.s3_blobs import READ_TIMEOUT_S, s3_client
 
-        return s3_client(self._session())
+        return s3_client(self._session(), read_timeout_s=self._settings.timeout_s or READ_TIMEOUT_S)
 
 
 def _botocore_session() -> "Session":

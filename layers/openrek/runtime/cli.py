@@ -62,7 +62,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
     from openrek.runtime import serving
     from openrek.runtime.keys_file import DEFAULT_NAME, FileKeys
     from openrek.runtime.settings import Settings, SettingsError
-    from openrek.store.sqlite_items import UnusableStore
+    from openrek.store.sqlite_opening import UnusableStore
     from openrek.vision.zoo import WeightsError
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)

@@ -6,9 +6,9 @@ from importlib.metadata import version
 import apsw
 
 from openrek.runtime.adapters import Adapters
-from openrek.store.items import Unavailable
+from openrek.store.items import DamagedItem, Unavailable
 from openrek.store.row_scan import fastest_scan, numpy_scan
-from openrek.store.sqlite_items import UnusableStore
+from openrek.store.sqlite_opening import UnusableStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ def _store(adapters: Adapters) -> tuple[bool, str]:
         return False, f"cannot be written: {failure.reason}"
     except (UnusableStore, apsw.Error, OSError) as error:
         return False, f"cannot be read: {error}"
+    except DamagedItem as damaged:
+        return False, f"cannot be read: {damaged.reason}"
     return True, "reachable"
 
 

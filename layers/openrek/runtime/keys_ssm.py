@@ -23,6 +23,7 @@ from openrek.runtime.settings import SettingsError
 PREFIX: Final = re.compile(r"(?:/[a-zA-Z0-9_.-]{1,100}){1,14}")
 MISSING: Final = "ParameterNotFound"
 EXISTS: Final = "ParameterAlreadyExists"
+READ_TIMEOUT_S: Final = 3.0
 THROTTLED: Final = ("ThrottlingException", "TooManyUpdates")
 MOST_BYTES: Final = 4096
 """What a parameter of the standard tier holds."""
@@ -119,7 +120,9 @@ class SsmKeys:
         return f"{self._prefix}/{key_id}"
 
 
-def ssm_client(session: Session) -> Any:
+def ssm_client(session: Session, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
     """It connects when it is first used."""
-    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    config = Config(
+        connect_timeout=1, read_timeout=read_timeout_s, retries={"mode": "standard", "total_max_attempts": 3}
+    )
     return session.create_client("ssm", config=config)

@@ -12,9 +12,14 @@ from openrek.domain.errors import ResourceNotFound
 from openrek.runtime.adapters import Adapters
 from openrek.runtime.shown import counted, line
 from openrek.store.archive_files import load, save
+from openrek.store.blobs import Blobs
 from openrek.store.exporting import export
+from openrek.store.findings import Findings
 from openrek.store.importing import import_archive
-from openrek.store.rebuilding import rebuild
+from openrek.store.items import DamagedItem, Items
+from openrek.store.rebuilding import BadFaces, WritersBusy, rebuild
+from openrek.store.sqlite_log import log_of
+from openrek.store.sqlite_opening import DamagedDatabase
 from openrek.store.verification import Report, collections_of, verify
 
 ASIDE_S = 60.0
@@ -22,33 +27,60 @@ ASIDE_S = 60.0
 
 
 def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild_first: bool, console: Console) -> bool:
-    """Prints a table and a line for each finding; whether there is none. Raises what the store raises."""
-    items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
+    """Prints a line for each finding, and a table; whether there is no finding. Raises what the store raises."""
+    parts = adapters.embedded()
     with console.status("Checking the database"):
-        faults = items.faults()
+        log, faults, notes = log_of(parts.database)  # before it is opened
+        shared = parts.shared
+        lines = Findings()
+        try:
+            items = parts.items()
+            faults += items.faults(log.pages)
+            ids = [collection_id] if collection_id is not None else list(collections_of(items, lines.once))
+        except DamagedDatabase as error:
+            faults.append(str(error))
+            ids = []
+    faults += [each for each in lines.lines() if each not in faults]
     for fault in faults:
         console.print(line(f"database: {fault}"), soft_wrap=True)
     reports: list[Report] = []
-    ids = [collection_id] if collection_id is not None else list(collections_of(items))
     deleted_since = [] if collection_id is not None else [ResourceNotFound]
     for each in ids:
         with console.status(line(f"Checking {each}")), suppress(*deleted_since):
-            if rebuild_first:
-                rebuilt = rebuild(items, blobs, each)
-                console.print(
-                    line(f"{each}: {counted(rebuilt.faces, 'face')} in {counted(rebuilt.segments, 'new segment')}.")
-                )
-            reports.append(verify(items, blobs, each))
-    if not reports:
+            if rebuild_first and not _rebuilt(items, parts.blobs(), each, console):
+                faults.append(f"{each} was not rebuilt")
+            reports.append(verify(items, parts.blobs(), each))
+    if parts.shared and not shared:
+        notes.append("a server opened it during the check; check again to be sure")
+    for note in notes:
+        console.print(line(f"database: note: {note}"), soft_wrap=True)
+    _print(reports, console, damaged=bool(faults))
+    return not faults and not any(report.findings for report in reports)
+
+
+def _print(reports: Sequence[Report], console: Console, *, damaged: bool) -> None:
+    if not reports and not damaged:
         console.print("There is no collection.")
-        return not faults
+        return
     console.print(_table(reports))
     for report in reports:
         for note in report.notes:
             console.print(line(f"{report.collection_id}: note: {note}"), soft_wrap=True)
         for finding in report.findings:
             console.print(line(f"{report.collection_id}: {finding}"), soft_wrap=True)
-    return not faults and not any(report.findings for report in reports)
+
+
+def _rebuilt(items: Items, blobs: Blobs, collection_id: str, console: Console) -> bool:
+    """Whether it was; why it was not is printed. Raises ResourceNotFound."""
+    try:
+        rebuilt = rebuild(items, blobs, collection_id)
+    except (BadFaces, WritersBusy, DamagedItem) as error:
+        why = error.reason if isinstance(error, DamagedItem) else str(error)
+        console.print(line(f"{collection_id}: {why}"), soft_wrap=True)
+        return False
+    counts = f"{counted(rebuilt.faces, 'face')} in {counted(rebuilt.segments, 'new segment')}"
+    console.print(line(f"{collection_id}: {counts}."))
+    return True
 
 
 def _table(reports: Sequence[Report]) -> Table:

@@ -35,13 +35,14 @@ collection_option = click.option("--collection", "-c", required=True, callback=l
 def verify(collection: str | None, rebuild: bool, data: Path) -> None:
     """Check every checksum, count and reference.
 
-    Prints one line for each finding, and exits with 1 if there is one. With --rebuild, lost or damaged segments,
+    Prints one line for each finding, and exits with 1 if there is one. Writes nothing, so that it also works on a
+    read-only copy of the folder. With --rebuild, lost or damaged segments,
     manifests, log entries and records of pictures are made good from the stored faces; servers can stay, as long as
     nobody writes.
     """
     from openrek.runtime import maintenance
 
-    with _store(data) as adapters:
+    with _store(data, read_only=not rebuild) as adapters:
         sound = maintenance.verify_collections(adapters, collection, rebuild_first=rebuild, console=Console())
     sys.exit(0 if sound else 1)
 
@@ -103,24 +104,26 @@ def _collection_id(value: str) -> str:
 
 
 @contextmanager
-def _store(data: Path, *, create: bool = False) -> Iterator["Adapters"]:
+def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iterator["Adapters"]:
     """The store in a folder; what can go wrong with it becomes one sentence and exit code 1."""
     import apsw
 
     from openrek.domain.errors import Refusal
     from openrek.runtime.adapters import Adapters
+    from openrek.runtime.local_parts import DATABASE, holds_blobs
     from openrek.runtime.settings import Settings, SettingsError
     from openrek.store.archive import BadArchive
     from openrek.store.exporting import NotExported
     from openrek.store.items import ConditionFailed, Contended, OutcomeUnknown
     from openrek.store.rebuilding import BadFaces, WritersBusy
-    from openrek.store.sqlite_items import UnusableStore
+    from openrek.store.sqlite_opening import UnusableStore
     from openrek.store.upkeep import DAMAGED
 
-    if not create and not (data / "items.sqlite3").is_file():
+    if not (create or (data / DATABASE).is_file() or holds_blobs(data)):
         raise Failure(f"There is no store in the folder {data}.")
     try:
-        with private_files(), closing(Adapters(replace(Settings.of(os.environ), data=data))) as adapters:
+        settings = replace(Settings.of(os.environ), data=data)
+        with private_files(), closing(Adapters(settings, read_only=read_only)) as adapters:
             yield adapters
     except Refusal as refusal:
         raise Failure(refusal.reason or str(refusal)) from None

@@ -14,6 +14,7 @@ OPENREK_BUCKET           S3 bucket of the blobs
 OPENREK_KEYS             prefix of the SSM parameters that hold the access keys
 OPENREK_ACCOUNT          the account's number, for ARNs
 OPENREK_IMAGE_BUCKETS    buckets that an S3Object may name, with commas between them; without it, none
+OPENREK_AWS_TIMEOUT      seconds that DynamoDB, S3 and SSM may take to answer; by default 3, 10 and 3
 OPENREK_UPKEEP           the function that is told of collections whose log has grown long
 OPENREK_FUNCTIONS        for the router: the functions' names, with {operation} for an operation's name
 """
@@ -56,7 +57,7 @@ def cores() -> int:
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
     """The parts of a deployment. `upkeep` names a function; `keys` and `account` are as in the environment;
-    `provisioned` tells that no request waits for the function's start.
+    `provisioned` tells that no request waits for the function's start; without `timeout_s` each client has its own.
     """
 
     table: str
@@ -66,6 +67,7 @@ class AwsSettings:
     image_buckets: frozenset[str] = frozenset()
     upkeep: str | None = None
     provisioned: bool = False
+    timeout_s: int | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "AwsSettings | None":
@@ -83,6 +85,7 @@ class AwsSettings:
             image_buckets=_buckets(environ),
             upkeep=_like(environ, "OPENREK_UPKEEP", FUNCTION, "openrek-Upkeep:live"),
             provisioned=environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency",
+            timeout_s=_whole(environ, "OPENREK_AWS_TIMEOUT", 0) or None,
         )
 
 

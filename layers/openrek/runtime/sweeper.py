@@ -6,6 +6,7 @@ from threading import Event, Thread
 from traceback import format_tb
 
 from openrek.domain.errors import Refusal
+from openrek.store.items import DamagedItem
 
 INTERVAL_S = 60.0
 
@@ -37,8 +38,7 @@ class Sweeper:
             try:
                 self._sweep()
             except self._tolerate as error:
-                why = error.reason if isinstance(error, Refusal) else error
-                log.warning("upkeep is behind, and will be tried again: %s", why)
+                log.warning("upkeep is behind, and will be tried again: %s", _words(error))
             except Exception as error:  # noqa: BLE001 (the last resort of a thread)
                 # Nobody waits for this thread: if it ended, nothing would be erased any more, and nobody would know.
                 # What the error says is left out, for it may tell of a person.
@@ -46,3 +46,10 @@ class Sweeper:
                 log.error("upkeep failed, and will be tried again: %s\n%s", type(error).__name__, where)
             if self._stopping.wait(self._interval_s):
                 return
+
+
+def _words(error: Exception) -> object:
+    """Return what the log may be told of an error: why, without the name of a person."""
+    if isinstance(error, DamagedItem):
+        return error.for_the_log
+    return error.reason if isinstance(error, Refusal) else error

@@ -4,6 +4,7 @@ docs/SEGMENTS.md says what each array holds. Files come from anywhere, so every 
 """
 
 import re
+import sys
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -122,6 +123,9 @@ def _check_users(archive: Archive) -> None:
 
 
 def _check_tags(archive: Archive) -> None:
+    for texts in (archive.tag_keys, archive.tag_values):
+        if np.frombuffer(texts.tobytes(), np.uint32).max(initial=0) > sys.maxunicode:
+            raise BadArchive("A tag holds what is no text.")
     keys, values = archive.tag_keys.tolist(), archive.tag_values.tolist()
     if len(keys) != len(values) or len(set(keys)) != len(keys):
         raise BadArchive("The tags are not pairs of a key and a value, each key once.")
@@ -142,7 +146,8 @@ def _check_numbers(archive: Archive) -> None:
         raise BadArchive("A scale is not a positive number.")
     for start in range(0, len(archive), 1 << 16):
         vectors = archive.vectors[start : start + (1 << 16)].astype(np.float32)
-        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * scales[start : start + (1 << 16)]
+        with np.errstate(over="ignore"):
+            norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) * scales[start : start + (1 << 16)]
         if vectors.min() < -127 or not ((norms >= NORMS[0]) & (norms <= NORMS[1])).all():
             raise BadArchive("A vector is not of unit length, or holds -128.")
 

@@ -35,6 +35,11 @@ NPY_HEADER: Final = re.compile(
 """As numpy writes it (numpy.lib.format, version 1.0), and nothing else: a file that is not trusted is not evaluated."""
 
 HEADER_BYTES: Final = 1024
+MOST_EXPANDED: Final = 16
+"""What a compressed file holds, in times of its size: vectors and hashes, most of what a face takes, hardly shrink."""
+
+SMALL_BYTES: Final = 1 << 20
+"""Of what a file holds, so much is always read."""
 
 UNREADABLE: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError, NotImplementedError,
@@ -63,15 +68,16 @@ def load(path: Path, *, max_faces: int = MAX_FACES) -> Archive:
     with path.open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as file:
-                found = Archive(**_arrays(file, max_faces))
+                most_bytes = MOST_EXPANDED * os.fstat(stream.fileno()).st_size + SMALL_BYTES
+                found = Archive(**_arrays(file, max_faces, most_bytes))
         except UNREADABLE as error:
             raise BadArchive(f"The file is not a whole .npz file: {error}.") from None
     check(found)
     return found
 
 
-def _arrays(file: zipfile.ZipFile, max_faces: int) -> dict[str, NDArray[Any]]:
-    """All arrays, in two passes: first what they claim to be, then their content."""
+def _arrays(file: zipfile.ZipFile, max_faces: int, most_bytes: int) -> dict[str, NDArray[Any]]:
+    """All arrays, in two passes: first what they claim to be, then their content, of `most_bytes` at most."""
     members = [member.filename for member in file.infolist()]
     if sorted(members) != sorted(f"{name}.npy" for name in NAMES):
         missing = sorted({f"{name}.npy" for name in NAMES} ^ set(members)) or ["one twice"]
@@ -84,6 +90,9 @@ def _arrays(file: zipfile.ZipFile, max_faces: int) -> dict[str, NDArray[Any]]:
         raise BadArchive(f"The file holds {rows} faces; a collection holds at most {max_faces}.")
     for name, (shape, dtype) in claims.items():
         _check_claim(name, shape, dtype, rows)
+    claimed_bytes = sum(member.file_size for member in file.infolist())  # headers and arrays, as was just compared
+    if claimed_bytes > most_bytes:
+        raise BadArchive(f"The file claims to hold {claimed_bytes} bytes, far more than an export of its size.")
     arrays: dict[str, NDArray[Any]] = {}
     for name, (shape, dtype) in claims.items():
         size = dtype.itemsize * math.prod(shape)

@@ -62,6 +62,8 @@ def read_contents(items: Items, blobs: Blobs, head: Head, findings: Findings) ->
             findings.add("a blob that the manifest names is missing", str(missing))
         except CorruptSegment as error:
             findings.add("a corrupt segment", f"{ref.name}: {error}")
+        except OSError as error:
+            findings.add("a blob cannot be read", f"{ref.name}: {error.strerror}")
     complete = len(parts) == len(manifest.segments)
     try:
         _fold_log(items, head, parts)
@@ -79,6 +81,9 @@ def _manifest(blobs: Blobs, head: Head, findings: Findings) -> Manifest | None:
         return None
     except CorruptManifest as error:
         findings.add("the manifest is corrupt", str(error))
+        return None
+    except (OSError, ValueError) as error:
+        findings.add("the manifest cannot be read", f"{head.manifest}: {error}")
         return None
     told = (manifest.uid, manifest.version, manifest.through)
     if told != (head.uid, head.version, head.compacted_through) or manifest.through > head.seq:

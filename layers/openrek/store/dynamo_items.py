@@ -48,15 +48,17 @@ class DynamoItems:
         region: str | None = None,
         host: str | None = None,
         session: Session | None = None,
+        read_timeout_s: float = READ_TIMEOUT_S,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Touches nothing yet. `host`: the endpoint's URL, by default AWS's; `session`: one to share with other
-        clients, which then start faster; `pause` takes seconds.
+        clients, which then start faster; `read_timeout_s`: how long an answer is awaited; `pause` takes seconds.
         """
         self._table_name = table_name
         self._region = region
         self._host = host
         self._session = session
+        self._read_timeout_s = read_timeout_s
         self._pause = pause
         self._connecting = threading.Lock()
         self._connected: Connection | None = None
@@ -147,7 +149,7 @@ class DynamoItems:
                     self._region,
                     self._host,
                     connect_timeout_seconds=CONNECT_TIMEOUT_S,
-                    read_timeout_seconds=READ_TIMEOUT_S,
+                    read_timeout_seconds=self._read_timeout_s,
                     retry_configuration={"total_max_attempts": 1, "mode": "standard"},
                     max_pool_connections=MAX_CONNECTIONS,
                 )

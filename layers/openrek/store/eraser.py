@@ -4,7 +4,7 @@ It may run at any time, in several processes at once, and be killed at any point
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from openrek.store.items import (
     MAX_OPERATIONS,
     ConditionFailed,
     Contended,
+    DamagedItem,
     Delete,
     Item,
     Items,
@@ -28,6 +29,7 @@ from openrek.store.listings import item_pages
 from openrek.store.manifests import uid_of
 from openrek.store.plans import PlanLost, Plans, plan_from, plans_of
 from openrek.store.request_tokens import is_spent
+from openrek.store.sound_items import sound_rows
 from openrek.store.table import OWNED, UIDS, owned, uid_key
 from openrek.store.visibility import PENDING
 
@@ -61,29 +63,24 @@ class Eraser:
 
     def sweep(self, enough: Callable[[], bool] = never) -> int:
         """One pass, or until there is `enough`; returns how many items and blobs it removed. Busy stores are left to
-        the next pass. Raises the OSError of a blob after everything else is done.
+        the next pass. Raises the OSError of a blob, or DamagedItem, after everything else is done.
         """
         removed = 0
-        failed: list[OSError] = []
-        cursor = ""
-        while True:
-            page = self._items.query(UIDS, after=cursor, limit=100)
-            for line in page.rows:
-                if enough():
-                    return removed
-                try:
-                    removed += self._sweep_collection(line, enough)
-                except (Contended, OutcomeUnknown, ConditionFailed, PlanLost, Refusal):
-                    continue
-                except OSError as error:
-                    failed.append(error)
-            if not page.more:
-                break
-            cursor = page.rows[-1].key.sort
-        for uid in self._strays(enough):
+        failed: list[Exception] = []
+        for line in sound_rows(self._items, UIDS, failed):
+            if enough():
+                return removed
             try:
-                removed += self._erase_blobs(uid, enough)
-            except OSError as error:
+                removed += self._sweep_collection(line, enough)
+            except (OSError, DamagedItem) as error:
+                failed.append(error)
+            except (Contended, OutcomeUnknown, ConditionFailed, PlanLost, Refusal):
+                continue
+        for uid in self._uids_of_blobs():
+            try:
+                if not enough() and self._items.get(uid_key(uid)) is None:
+                    removed += self._erase_blobs(uid, enough)
+            except (OSError, DamagedItem) as error:
                 failed.append(error)
         if failed:
             raise failed[0]
@@ -102,11 +99,9 @@ class Eraser:
         self._items.transact([Delete(line.key)])
         return removed + 1
 
-    def _strays(self, enough: Callable[[], bool]) -> Iterator[UUID]:
-        """Uids that have blobs but no line any more: a compactor was suspended while its collection was erased."""
-        for uid in {uid for name in self._blobs.names() if (uid := uid_of(name)) is not None}:
-            if not enough() and self._items.get(uid_key(uid)) is None:
-                yield uid
+    def _uids_of_blobs(self) -> set[UUID]:
+        """One without a line is a stray: a compactor was suspended while its collection was erased."""
+        return {uid for name in self._blobs.names() if (uid := uid_of(name)) is not None}
 
     def _erase_blobs(self, uid: UUID, enough: Callable[[], bool]) -> int:
         removed = 0

@@ -9,6 +9,7 @@ class Findings:
     def __init__(self) -> None:
         self._details: dict[str, list[str]] = {}
         self._counts: dict[str, int] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return sum(self._counts.values())
@@ -18,6 +19,12 @@ class Findings:
         self._counts[kind] = self._counts.get(kind, 0) + 1
         if len(told) < TOLD_PER_KIND:
             told.append(detail)
+
+    def once(self, kind: str, detail: str) -> None:
+        """Add it unless it is known: for what a check may meet several times."""
+        if (kind, detail) not in self._told:
+            self._told.add((kind, detail))
+            self.add(kind, detail)
 
     def lines(self) -> tuple[str, ...]:
         """One line each: `kind: detail`."""

@@ -23,8 +23,11 @@ STALE_AFTER_S: Final = 3600.0
 
 
 class FolderBlobs:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        """`read_only`: nothing is made or tidied up in the folder, which need not be there."""
         self._folder = folder
+        if read_only:
+            return
         (folder / ASIDE).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._place = Place(folder)
         self.clear_aside(STALE_AFTER_S)

@@ -110,7 +110,31 @@ class LimitExceeded(ValueError):
     """The caller broke a limit of the port: a defect of ours, never of a request."""
 
 
+class DamagedItem(InternalServerError):
+    """What is stored was changed by something else than openrek. Nothing was written.
+
+    `key` names the item; it is None where whole parts of the database cannot be read. `before` are the rows of a query
+    that come before it.
+    """
+
+    def __init__(self, key: Key | None, *, before: Sequence[Item] = (), why: str = "") -> None:
+        damaged = f"The item {key.partition} {key.sort} of the store" if key else "A part of the store's database"
+        detail = f" ({why})" if why else ""
+        super().__init__(reason=f"{damaged} is damaged{detail}; `openrek verify` says more.")
+        self.key = key
+        self.before = tuple(before)
+
+    @property
+    def for_the_log(self) -> str:
+        """The reason without the item's own name, which may be that of a person."""
+        if self.key is None:
+            return str(self.reason)
+        return f"An item of {self.key.partition} is damaged; `openrek verify` says which."
+
+
 class Items(Protocol):
+    """Every method raises DamagedItem where what it needs to read is damaged."""
+
     def get(self, key: Key) -> Item | None:
         """Consistent: sees every transaction that returned before the call."""
         ...

@@ -67,11 +67,14 @@ def decode(content: bytes) -> Manifest:
     checksum, _, text = content.partition(b"\n")
     if checksum != b"%08x" % zlib.crc32(text):
         raise CorruptManifest("the manifest's checksum is wrong")
-    body = json.loads(text)
-    if body["format"] != FORMAT:
-        raise CorruptManifest(f"manifest format {body['format']}: not for this openrek")
-    segments = tuple(SegmentRef(**ref) for ref in body["segments"])
-    return Manifest(UUID(hex=body["uid"]), body["version"], body["through"], body["made_ms"], segments)
+    try:
+        body = json.loads(text)
+        if body["format"] != FORMAT:
+            raise CorruptManifest(f"manifest format {body['format']}: not for this openrek")
+        segments = tuple(SegmentRef(**ref) for ref in body["segments"])
+        return Manifest(UUID(hex=body["uid"]), body["version"], body["through"], body["made_ms"], segments)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptManifest(f"no manifest of openrek: {error!r}") from None
 
 
 def blob_name(uid: UUID, base: int, kind: str) -> str:

@@ -24,7 +24,7 @@ from openrek.store.compaction import SEGMENT_BYTES, Compactor, new_segment
 from openrek.store.garbage import Garbage
 from openrek.store.heads import Head, head_now
 from openrek.store.items import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
-from openrek.store.manifests import Manifest, SegmentRef, blob_name
+from openrek.store.manifests import Manifest, SegmentRef, base_version, blob_name
 from openrek.store.mending import mend
 from openrek.store.mending_users import mend_users, release_claims
 from openrek.store.scans import face_pages, user_pages
@@ -85,7 +85,8 @@ def rebuild(
             *_segments(blobs, head, tables, USERS, segment_bytes),
         )
         faces = sum(ref.rows for ref in refs if ref.kind == FACES)
-        manifest = Manifest(head.uid, head.version + 1, head.seq + 1, int(time.time() * 1000), refs)
+        version = max(head.version, _newest(blobs, head)) + 1
+        manifest = Manifest(head.uid, version, head.seq + 1, int(time.time() * 1000), refs)
         name = blob_name(head.uid, head.version, "manifest")
         blobs.put(name, manifests.encode(manifest))
         counted = replace(head, faces=faces, users=users)
@@ -100,6 +101,12 @@ def rebuild(
         if attempt < ATTEMPTS - 1:
             pause(PAUSE_S)
     raise WritersBusy(f"The collection {collection_id} changed during every attempt; stop the servers and try again.")
+
+
+def _newest(blobs: Blobs, head: Head) -> int:
+    """The highest version that a blob was made from: more than the head's where the items are those of a backup."""
+    bases = [base_version(name) for name in blobs.names(f"{head.uid.hex}/")]
+    return max((base for base in bases if base is not None), default=0)
 
 
 def _unmoved(work: Callable[[], None]) -> bool:

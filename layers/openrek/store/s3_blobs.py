@@ -198,13 +198,13 @@ class S3Blobs:
             raise
 
 
-def s3_client(session: Session | None = None) -> Any:
+def s3_client(session: Session | None = None, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
     """A client as S3Blobs needs it, in a botocore session; it connects when it is first used."""
     return (session or get_session()).create_client(
         "s3",
         config=Config(
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
+            read_timeout=read_timeout_s,
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
             max_pool_connections=2 * THREADS,
         ),

@@ -6,22 +6,21 @@ deleted. Transactions that queue up in one process share one commit (one fsync).
 
 import os
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Final
 
 import apsw
-import msgpack
 
+from openrek.store import sqlite_rows
 from openrek.store.items import (
     MAX_PAGE_BYTES,
     Attributes,
     ConditionFailed,
     Contended,
+    DamagedItem,
     Delete,
     Item,
     ItemPage,
@@ -36,23 +35,28 @@ from openrek.store.items import (
     holds,
 )
 from openrek.store.place import Place, is_without_room
+from openrek.store.sqlite_checks import faults
+from openrek.store.sqlite_opening import (
+    DamagedDatabase,
+    NoDatabase,
+    UnusableStore,
+    check_library,
+    check_readable,
+    damage_told,
+    for_reading,
+    for_writing,
+    immediate,
+    keep_private,
+    prepare,
+)
 
-SCHEMA_VERSION: Final = 2
 BUSY_TIMEOUT_MS: Final = 5_000
-OPENING_S: Final = 10.0
 CHECKPOINT_PAGES: Final = 1_000
 CROWDED_PAGES: Final = 8_000
 """A log of this many pages (32 MB) never found a moment without readers: the next checkpoint makes them wait."""
 
-MIN_SQLITE: Final = 3_051_003
-"""Older versions can corrupt a WAL database that several connections write (sqlite.org/wal.html, "WAL-reset bug")."""
-
 _opened_by: Final[dict[Path, int]] = {}
 """The process that opened a file, by its path; forked children inherit it."""
-
-
-class UnusableStore(Exception):
-    """The data folder cannot be used; the text is one sentence for the person who started us."""
 
 
 class Submission:
@@ -63,61 +67,89 @@ class Submission:
     def __init__(self, operations: Sequence[Operation]) -> None:
         self.operations = operations
         self.bodies = [
-            msgpack.packb(dict(operation.attributes)) if isinstance(operation, Put) else b"" for operation in operations
+            sqlite_rows.encode(operation.key, operation.attributes) if isinstance(operation, Put) else b""
+            for operation in operations
         ]
         self.done = False
         self.failure: Exception | None = None
 
 
 class SqliteItems:
-    def __init__(self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> None:
-        """Opens or creates the database file. `busy_timeout_ms`: how long to wait for another process's commit.
+    def __init__(
+        self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, new: bool = True, read_only: bool = False
+    ) -> None:
+        """Opens the database file, or creates it if it may be `new`. `busy_timeout_ms`: how long to wait for another
+        process's commit. `read_only`: nothing is written, neither to the file nor beside it.
 
-        Raises UnusableStore.
+        Raises UnusableStore; NoDatabase where there is none and may not be a new one.
         """
-        if apsw.SQLITE_VERSION_NUMBER < MIN_SQLITE:
-            raise UnusableStore(f"SQLite {apsw.sqlite_lib_version()} is too old to share a database safely.")
+        check_library()
         self._path = path.absolute()
         self._busy_timeout_ms = busy_timeout_ms
+        self._read_only = read_only
         self._mine = threading.local()
         self._open: dict[threading.Thread, apsw.Connection] = {}
         self._opening = threading.Lock()
         self._committing = threading.Lock()
         self._queue: deque[Submission] = deque()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _keep_private(path)
-            self._place = Place(path)
-            self._prepare()
+            if not (new or (path.is_file() and path.stat().st_size)):
+                raise NoDatabase(f"There is no database in {path}.")
+            with damage_told():
+                if read_only:
+                    self._place = Place(path)
+                    check_readable(self._connection(), path)
+                    return
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                keep_private(path)
+                self._place = Place(path)
+                prepare(self._connection(), path, new=new)
+        except UnusableStore:
+            self.close()
+            raise
+        except DamagedItem as damaged:
+            self.close()
+            raise DamagedDatabase(f"The store at {path} cannot be opened: {damaged.reason}") from damaged
         except (apsw.Error, OSError) as error:
+            self.close()
             raise UnusableStore(f"The store at {path} cannot be opened: {error}.") from error
 
     def get(self, key: Key) -> Item | None:
-        return _fetch(self._connection(), key)
+        with damage_told():
+            return _fetch(self._connection(), key)
 
     def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
         check_snapshot_keys(keys)
-        connection = self._connection()
-        connection.execute("BEGIN")
-        try:
-            return checked_snapshot([_fetch(connection, key) for key in keys])
-        finally:
-            connection.execute("COMMIT")
+        with damage_told():
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                return checked_snapshot([_fetch(connection, key) for key in keys])
+            finally:
+                if connection.in_transaction:  # an error may have ended it
+                    connection.execute("COMMIT")
 
     def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
         rows: list[Item] = []
         page_bytes = 0
         bound = "" if through is None else "AND sort <= ?3 "
-        found = self._connection().execute(
-            f"SELECT sort, body FROM items WHERE partition = ?1 AND sort > ?2 {bound}"  # noqa: S608 (no input in it)
-            f"ORDER BY sort LIMIT ?{3 if through is None else 4}",
-            (partition, after, limit + 1) if through is None else (partition, after, through, limit + 1),
-        )
-        for sort, body in found:
-            page_bytes += len(body)
-            if len(rows) == limit or (rows and page_bytes > MAX_PAGE_BYTES):
-                return ItemPage(tuple(rows), more=True)
-            rows.append(Item(Key(partition, sort), _decode(body)))
+        try:
+            with damage_told():
+                found = self._connection().execute(
+                    f"SELECT sort, body FROM items WHERE partition = ?1 AND sort > ?2 {bound}"  # noqa: S608 (no input)
+                    f"ORDER BY sort LIMIT ?{3 if through is None else 4}",
+                    (partition, after, limit + 1) if through is None else (partition, after, through, limit + 1),
+                )
+                for sort, body in found:
+                    key = Key(partition, sort)
+                    attributes = sqlite_rows.decode(key, body)
+                    page_bytes += len(body)
+                    if len(rows) == limit or (rows and page_bytes > MAX_PAGE_BYTES):
+                        return ItemPage(tuple(rows), more=True)
+                    rows.append(Item(key, attributes))
+        except DamagedItem as damaged:
+            damaged.before = tuple(rows)
+            raise
         return ItemPage(tuple(rows), more=False)
 
     def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:  # noqa: ARG002
@@ -163,14 +195,13 @@ class SqliteItems:
         self._place.require()
         if self._place.full:
             with self._committing:
-                failure = self._attempt(lambda connection: connection.pragma("user_version", SCHEMA_VERSION))
+                failure = self._attempt(_write_header)
             if failure is not None:
                 raise failure
 
-    def faults(self) -> list[str]:
-        """What SQLite finds wrong with the file itself, at most ten sentences."""
-        found = self._connection().execute("PRAGMA quick_check(10)")
-        return [sentence for (sentence,) in found if sentence != "ok"]
+    def faults(self, superseded: Collection[int] = ()) -> list[str]:
+        """What is wrong with the file itself and its items, in sentences. `superseded`: see sqlite_checks."""
+        return faults(self._connection(), self._path, superseded)
 
     def close(self) -> None:
         with self._opening:
@@ -185,35 +216,17 @@ class SqliteItems:
         if _opened_by.setdefault(self._path, os.getpid()) != os.getpid():
             raise UnusableStore(f"The store at {self._path} was opened before a fork; start processes with spawn.")
 
-    def _prepare(self) -> None:
-        connection = self._connection()
-        version = connection.pragma("user_version")
-        if version == SCHEMA_VERSION:
-            return
-        if version > SCHEMA_VERSION:
-            raise UnusableStore(f"The store at {self._path} was written by a newer openrek (format {version}).")
-        with _immediate(connection):
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS items (partition TEXT NOT NULL, sort TEXT NOT NULL, body BLOB NOT NULL, "
-                "PRIMARY KEY (partition, sort)) WITHOUT ROWID"
-            )
-            connection.execute("CREATE TABLE IF NOT EXISTS forgotten (times INTEGER NOT NULL)")
-            connection.execute("INSERT INTO forgotten SELECT 0 WHERE NOT EXISTS (SELECT * FROM forgotten)")
-            connection.pragma("user_version", SCHEMA_VERSION)
-
     def _connection(self) -> apsw.Connection:
         """This thread's own connection."""
         self._refuse_forked()
         found: apsw.Connection | None = getattr(self._mine, "connection", None)
         if found is None:
             self._place.require()  # SQLite would make a new file, or open another
-            found = apsw.Connection(str(self._path))
-            found.set_busy_timeout(self._busy_timeout_ms)
-            if _write_ahead(found) != "wal":
-                raise UnusableStore(f"The file system of {self._path} does not support SQLite's write-ahead log.")
-            found.pragma("synchronous", "FULL")
-            found.pragma("secure_delete", True)
-            found.set_wal_hook(_checkpoint)
+            if self._read_only:
+                found = for_reading(self._path)
+            else:
+                found = for_writing(self._path, busy_timeout_ms=self._busy_timeout_ms)
+                found.set_wal_hook(_checkpoint)
             self._mine.connection = found
             with self._opening:
                 for ended in [thread for thread in self._open if not thread.is_alive()]:
@@ -224,21 +237,32 @@ class SqliteItems:
     def _commit_queued(self) -> None:
         """Commit everything that waits, in one SQLite transaction. The caller holds the commit lock."""
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
-        failures: list[Exception | None] = []
-        failure = self._attempt(lambda connection: failures.extend(_apply(connection, each) for each in batch))
-        if failure is not None:
-            failures = [copy(failure) for _ in batch]
-        for submission, each in zip(batch, failures, strict=True):
-            submission.failure, submission.done = each, True
+        for submission, failure in zip(batch, self._committed(batch), strict=True):
+            submission.failure, submission.done = failure, True
 
-    def _attempt(self, write: Callable[[apsw.Connection], object]) -> Contended | OutcomeUnknown | Unavailable | None:
+    def _committed(self, batch: Sequence[Submission]) -> Sequence[Exception | None]:
+        """What became of each. Those that meet a damaged part of the file fail alone."""
+        results: list[Exception | None] = []
+        failure = self._attempt(lambda connection: results.extend(_apply(connection, each) for each in batch))
+        if failure is None:
+            return results
+        if isinstance(failure, DamagedItem):
+            if len(results) == len(batch):  # the commit itself met it
+                failure = OutcomeUnknown(str(failure.reason))
+            elif len(batch) == 1:
+                return [failure]
+            else:
+                return [each for one in batch for each in self._committed([one])]
+        return [copy(failure) for _ in batch]
+
+    def _attempt(self, write: Callable[[apsw.Connection], object]) -> Exception | None:
         """Write and commit; what to tell whoever asked for it when that fails. The caller holds the commit lock."""
         try:
             self._place.require()
             connection = self._connection()
-            with _immediate(connection):
+            with damage_told(), immediate(connection):
                 write(connection)
-        except Unavailable as failure:
+        except (Unavailable, DamagedItem) as failure:
             return failure
         except apsw.BusyError as error:
             return Contended(str(error))
@@ -247,30 +271,6 @@ class SqliteItems:
             return self._place.filled() if _is_full(error, opened) else OutcomeUnknown(str(error))
         self._place.written()
         return None
-
-
-def _keep_private(path: Path) -> None:
-    """Only its owner may look into the file, which is made if it is not there; SQLite gives its log the same mode.
-
-    A file that is there is never opened: to close it would drop the locks that SQLite may hold on it in this process.
-    """
-    with suppress(FileExistsError):
-        path.touch(0o600, exist_ok=False)
-    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
-        with suppress(FileNotFoundError):
-            path.with_name(name).chmod(0o600)
-
-
-def _write_ahead(connection: apsw.Connection) -> object:
-    """Turns the write-ahead log on; processes that open a new file at once trip over each other, timeout or not."""
-    give_up_s = time.monotonic() + OPENING_S
-    while True:
-        try:
-            return connection.pragma("journal_mode", "wal")
-        except apsw.BusyError:
-            if time.monotonic() > give_up_s:
-                raise
-            time.sleep(0.01)
 
 
 def _checkpoint(connection: apsw.Connection, database: str, log_pages: int) -> int:
@@ -296,26 +296,22 @@ def _is_full(error: apsw.Error, connection: apsw.Connection | None) -> bool:
     return could_not_write and connection is not None and is_without_room(connection.system_errno)
 
 
-@contextmanager
-def _immediate(connection: apsw.Connection) -> Iterator[None]:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+def _write_header(connection: apsw.Connection) -> None:
+    """Write a page that says the same as before: it shows whether the file can be written."""
+    connection.pragma("user_version", connection.pragma("user_version"))
 
 
-def _apply(connection: apsw.Connection, submission: Submission) -> ConditionFailed | None:
-    """Conditions are all looked at first, so a transaction that fails has written nothing."""
+def _apply(connection: apsw.Connection, submission: Submission) -> ConditionFailed | DamagedItem | None:
+    """Conditions are all looked at first, so a transaction that fails has written nothing. Raises apsw.Error."""
     operations = submission.operations
-    failed = [
-        position
-        for position, operation in enumerate(operations)
-        if operation.expect is not None and not holds(_attributes(connection, operation.key), operation.expect)
-    ]
+    try:
+        failed = [
+            position
+            for position, operation in enumerate(operations)
+            if operation.expect is not None and not holds(_attributes(connection, operation.key), operation.expect)
+        ]
+    except DamagedItem as damaged:
+        return damaged
     if failed:
         return ConditionFailed(failed)
     for operation, body in zip(operations, submission.bodies, strict=True):
@@ -337,10 +333,5 @@ def _fetch(connection: apsw.Connection, key: Key) -> Item | None:
 def _attributes(connection: apsw.Connection, key: Key) -> Attributes | None:
     sql = "SELECT body FROM items WHERE partition = ? AND sort = ?"
     for (body,) in connection.execute(sql, (key.partition, key.sort)):
-        return _decode(body)
+        return sqlite_rows.decode(key, body)
     return None
-
-
-def _decode(body: bytes) -> Attributes:
-    attributes: Attributes = msgpack.unpackb(body)
-    return attributes

@@ -11,14 +11,15 @@ from openrek.store.blobs import BlobMissing, Blobs
 from openrek.store.compaction import Compactor
 from openrek.store.eraser import Eraser, never
 from openrek.store.garbage import Garbage
-from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
+from openrek.store.items import ConditionFailed, Contended, DamagedItem, Items, OutcomeUnknown
 from openrek.store.log import LogGap
 from openrek.store.manifests import CorruptManifest
 from openrek.store.segments import CorruptSegment
+from openrek.store.sound_items import sound_rows
 from openrek.store.table import DIRECTORY
 
-DAMAGED: Final = (BlobMissing, LogGap, CorruptManifest, CorruptSegment)
-"""What the upkeep of a collection ends in when its head names what is not there, or is not whole."""
+DAMAGED: Final = (BlobMissing, LogGap, CorruptManifest, CorruptSegment, DamagedItem)
+"""What the upkeep of a collection ends in when its head names what is not there, or what it needs is not whole."""
 
 BUSY: Final = (Contended, ConditionFailed, OutcomeUnknown, Refusal)
 """What the upkeep of a collection ends in when others are in the way: a later pass sees to it."""
@@ -47,7 +48,8 @@ class Upkeep:
 
         Raises one of `DAMAGED`, or the OSError of a blob, after everything else is done.
         """
-        self._pass(self._collection_ids(), everything=False)
+        damaged: list[Exception] = []
+        self._pass(self._collection_ids(damaged), damaged, everything=False)
 
     def sweep_until(self, enough: Callable[[], bool]) -> bool:
         """A sweep that ends early once there is `enough`; whether it came to the end. Raises as `sweep` does.
@@ -55,11 +57,12 @@ class Upkeep:
         Erasure comes first, and collections in a new order each time, so that sweeps which are too short leave nothing
         out for good.
         """
-        ids = list(self._collection_ids())
+        damaged: list[Exception] = []
+        ids = list(self._collection_ids(damaged))
         random.shuffle(ids)
-        with suppress(OSError):  # the pass ends with another one, which tells
+        with suppress(OSError, DamagedItem):  # the pass ends with another one, which tells
             self._eraser.sweep(enough)
-        self._pass(ids, everything=False, enough=enough)
+        self._pass(ids, damaged, everything=False, enough=enough)
         return not enough()
 
     def compact(self, collection_id: str, enough: Callable[[], bool]) -> bool:
@@ -78,10 +81,18 @@ class Upkeep:
 
         Raises Contended, ConditionFailed or OutcomeUnknown when others were in the way, and as `sweep` does.
         """
-        self._pass(self._collection_ids(), everything=True)
-
-    def _pass(self, collection_ids: Iterable[str], *, everything: bool, enough: Callable[[], bool] = never) -> None:
         damaged: list[Exception] = []
+        self._pass(self._collection_ids(damaged), damaged, everything=True)
+
+    def _pass(
+        self,
+        collection_ids: Iterable[str],
+        damaged: list[Exception],
+        *,
+        everything: bool,
+        enough: Callable[[], bool] = never,
+    ) -> None:
+        """The first of what is `damaged`, or was already, is raised in the end."""
         for collection_id in collection_ids:
             try:
                 for _ in range(STEPS_PER_PURGE if everything else STEPS_PER_SWEEP):
@@ -92,20 +103,14 @@ class Upkeep:
                         raise Contended(f"others write to {collection_id} without a pause")
                 if not enough():
                     self._garbage.collect(collection_id, everything=everything)
+            except (*DAMAGED, OSError) as error:  # a file that cannot be read holds up nobody else
+                damaged.append(error)
             except BUSY:
                 if everything:
                     raise
-            except (*DAMAGED, OSError) as error:  # a file that cannot be read holds up nobody else
-                damaged.append(error)
         self._eraser.sweep(enough)
         if damaged:
             raise damaged[0]
 
-    def _collection_ids(self) -> Iterator[str]:
-        cursor = ""
-        while True:
-            page = self._items.query(DIRECTORY, after=cursor, limit=100)
-            yield from (row.attributes["id"] for row in page.rows)
-            if not page.more:
-                return
-            cursor = page.rows[-1].key.sort
+    def _collection_ids(self, damaged: list[Exception]) -> Iterator[str]:
+        return (row.attributes["id"] for row in sound_rows(self._items, DIRECTORY, damaged))

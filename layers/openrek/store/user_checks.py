@@ -91,9 +91,13 @@ def _is_token(token: Item) -> bool:
         and isinstance(at.get("faces"), int)
         and isinstance(changed, list)
         and isinstance(left, list)
-        and all(isinstance(face_id, bytes) and len(face_id) == 16 for face_id in changed)
-        and all(isinstance(face, dict) and len(face.get("id", b"")) == 16 for face in left)
+        and all(map(_is_id, changed))
+        and all(isinstance(face, dict) and _is_id(face.get("id")) for face in left)
     )
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == 16
 
 
 def _is_mean(parts: Sequence[Part], user: StoredUser) -> bool:

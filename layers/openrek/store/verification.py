@@ -23,11 +23,13 @@ from openrek.store.heads import Head, head_now
 from openrek.store.items import Item, Items, Key
 from openrek.store.listings import item_pages
 from openrek.store.log import LogGap
+from openrek.store.manifests import base_version
 from openrek.store.pictures import Pictures
 from openrek.store.plans import plans_of
 from openrek.store.scans import Touched, face_page, touched
 from openrek.store.segments import FACES
-from openrek.store.table import DIRECTORY, UIDS, log_key, owned
+from openrek.store.sound_items import SoundItems, Told
+from openrek.store.table import DIRECTORY, UIDS, head_key, log_key, owned, tags_key
 from openrek.store.tables import Bools, Table
 from openrek.store.user_checks import Members, check_tokens
 from openrek.store.visibility import ABANDONED, DONE, PENDING, plan_of, visible
@@ -69,9 +71,13 @@ class Suspects:
 
 
 def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[float], None] = time.sleep) -> Report:
-    """Checks one collection. `pause` takes seconds. Raises ResourceNotFound."""
+    """Checks one collection; whatever is damaged is told, and the rest is checked. `pause` takes seconds. Raises
+    ResourceNotFound."""
     for attempt in range(ATTEMPTS):
-        head = head_now(items, collection_id)
+        damaged = Findings()
+        head = head_now(SoundItems(items, damaged.once), collection_id)
+        if head is None and damaged:
+            return Report(collection_id, 0, 0, 0, 0, 0, damaged.lines(), ("nothing else of it can be checked",))
         if head is None:
             raise collection_not_found(collection_id)
         report, settled = _Check(items, blobs, head).run()
@@ -83,17 +89,18 @@ def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[f
     return replace(report, notes=(*report.notes, disturbed))
 
 
-def collections_of(items: Items) -> Iterator[str]:
-    """The ids of all collections, whichever of their lines tells."""
+def collections_of(items: Items, told: Told = lambda *_: None) -> Iterator[str]:
+    """The ids of all collections, whichever of their lines tells. `told` hears of lines that are damaged."""
     seen: set[str] = set()
+    sound = SoundItems(items, told)
     for partition in (DIRECTORY, UIDS):
-        for rows in item_pages(items, partition):
+        for rows in item_pages(sound, partition):
             for row in rows:
                 collection_id: str = row.attributes["id"]
                 if collection_id in seen:
                     continue
                 seen.add(collection_id)
-                if partition == DIRECTORY or head_now(items, collection_id) is not None:
+                if partition == DIRECTORY or sound.get(head_key(collection_id)) is not None:
                     yield collection_id
 
 
@@ -101,10 +108,10 @@ class _Check:
     """One pass over one collection."""
 
     def __init__(self, items: Items, blobs: Blobs, head: Head) -> None:
-        self._items = items
         self._blobs = blobs
         self._head = head
         self._findings = Findings()
+        self._items: Items = SoundItems(items, self._findings.once, face_model(head.model).dimensions)
         self._suspects = Suspects()
         self._users = 0
         self._notes: list[str] = []
@@ -120,6 +127,7 @@ class _Check:
         pictures.check(self._items, head.uid, self._suspects.add, self._findings)
         self._users = members.check(self._items, head.uid, contents, self._suspects.add, self._findings)
         check_tokens(self._items, head.uid, self._findings)
+        self._items.get(tags_key(head.uid))  # to be told of
         self._check_plans()
         now = head_now(self._items, head.collection_id)
         settled = now is not None and (now.uid, now.version) == (head.uid, head.version)
@@ -137,6 +145,7 @@ class _Check:
             except LogGap:
                 changed, settled = Touched(set(), set()), False
             self._suspects.told(self._findings, changed)
+        self._check_ages(stored, now)
         self._note_blobs(contents, stored)
         return self._report(contents), settled
 
@@ -190,9 +199,9 @@ class _Check:
             if "plan" not in face.attributes:
                 continue
             still, plan = self._items.read([face.key, plan_of(face)])
-            if still is None or still.attributes.get("plan_id") != face.attributes["plan_id"]:
+            if still is None or still.attributes.get("plan_id") != face.attributes.get("plan_id"):
                 continue
-            if plan is None or plan.attributes["id"] != face.attributes["plan_id"]:
+            if plan is None or plan.attributes.get("id") != face.attributes.get("plan_id"):
                 self._findings.add("a hidden face whose plan is gone", face.key.sort)
 
     def _check_plans(self) -> None:
@@ -210,6 +219,14 @@ class _Check:
             found, entry = self._items.read([now.key, Key(last.partition, row.key.sort)])
             if found is not None and entry is not None and int(row.key.sort) > found.attributes["seq"]:
                 self._findings.add("a log entry after the head", row.key.sort)
+
+    def _check_ages(self, stored: list[str], now: Head) -> None:
+        """Blobs are made from the manifest of their time; `now` was read after they were listed."""
+        newest = max((base for name in stored if (base := base_version(name)) is not None), default=0)
+        if newest > now.version:
+            self._findings.add(
+                "the head is older than its blobs", f"made from version {newest}, but the head is at {now.version}"
+            )
 
     def _note_blobs(self, contents: Contents, stored: list[str]) -> None:
         if contents.manifest is None:
@@ -231,9 +248,10 @@ PLANS: Final = {
 
 def _makes_sense(plan: Item) -> bool:
     at = plan.attributes
-    if at.get("kind") not in PLANS:
+    kind = at.get("kind")
+    if not isinstance(kind, str) or kind not in PLANS:
         return False
-    prefix, name, states = PLANS[at["kind"]]
+    prefix, name, states = PLANS[kind]
     ids = at.get(name)
     return (
         plan.key.sort.startswith(prefix)

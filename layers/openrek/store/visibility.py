@@ -74,6 +74,6 @@ def _seen(face: Item, judge: Item | None) -> Item | None:
     if "plan" not in at:
         listed: Iterable[bytes] = () if judge is None else judge.attributes["members"]
         return Item(face.key, {**at, "owner": at["claim"]}) if at["id"] in listed else face
-    if judge is None or judge.attributes["id"] != at["plan_id"] or judge.attributes["state"] != DONE:
+    if judge is None or judge.attributes.get("id") != at.get("plan_id") or judge.attributes.get("state") != DONE:
         return None
     return Item(face.key, {**at, "seq": judge.attributes["seq"]})
