@@ -275,10 +275,14 @@ def crashed(data: Path, folder: Path, *, index: bool) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("left", ["clean", "crashed", "crashed, no index"])
+@pytest.mark.parametrize("left", ["clean", "of before", "crashed", "crashed, no index"])
 def test_nothing_is_written(verify: Verify, data: Path, tmp_path: Path, left: str) -> None:
-    folder = data if left == "clean" else crashed(data, tmp_path / "copy", index=left == "crashed")
-    shutil.rmtree(folder / "blobs" / ".aside")
+    folder = data
+    if left == "of before":
+        folder = shutil.copytree(EARLIER, tmp_path / "copy")
+    elif left != "clean":
+        folder = crashed(data, tmp_path / "copy", index=left == "crashed")
+    shutil.rmtree(folder / "blobs" / ".aside", ignore_errors=True)
     for path in (*folder.rglob("*"), folder):
         path.chmod(0o500 if path.is_dir() else 0o400)
     before = state_of(folder)
@@ -286,7 +290,7 @@ def test_nothing_is_written(verify: Verify, data: Path, tmp_path: Path, left: st
     result = verify(folder)
 
     assert (result.exit_code, in_a_table(result)) == (0, True), result.output
-    assert re.search(rf"people +│ +{28 if left == 'clean' else 31} │", result.output)
+    assert re.search(rf"people +│ +{31 if left.startswith('crashed') else 28} │", result.output)
     assert state_of(folder) == before
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import msgpack
 import pytest
 
@@ -171,6 +172,97 @@ def test_a_wipe_keeps_the_checksums(items: SqliteItems, tmp_path: Path) -> None:
     assert again.faults() == []
     assert len(again.query("p").rows) == 10
     again.close()
+
+
+def test_a_wipe_gives_an_old_file_checksums_on_its_pages(old: Path) -> None:
+    items = open_items(old)
+    before = {key: items.get(key) for key in bodies(items)}
+
+    assert items.wipe()
+
+    assert items._connection().pragma("user_version") == CHECKED_PAGES
+    assert checks_pages(items._connection())
+    assert {key: items.get(key) for key in bodies(items)} == before
+    items.transact([Put(A, {"n": 1})])
+    items.close()
+    path = old / "items.sqlite3"
+    assert sorted(each.name for each in old.iterdir()) == ["items.sqlite3"]
+    again = SqliteItems(path, read_only=True)
+    assert again.faults() == []
+    again.close()
+    content = path.read_bytes()
+    path.write_bytes(with_bit(content, 8 * 4096 * 3 + 77))
+    again = SqliteItems(path, read_only=True)
+    assert again.faults()[0] == "a page's checksum is wrong: page 4"
+    again.close()
+
+
+@pytest.mark.parametrize("where", ["thread", "process"])
+def test_a_wipe_leaves_the_pages_as_they_are_while_others_have_an_old_file_open(old: Path, where: str) -> None:
+    """They would go on writing pages without checksums."""
+    items = open_items(old)
+    if where == "thread":
+        stop, open_there = threading.Event(), threading.Event()
+
+        def read() -> None:
+            items.get(A)
+            open_there.set()
+            stop.wait(30)
+
+        other = threading.Thread(target=read)
+        other.start()
+        assert open_there.wait(10)
+    else:
+        second = open_items(old)
+
+    assert items.wipe()
+
+    assert items._connection().pragma("user_version") == CHECKED_ITEMS
+    if where == "thread":
+        stop.set()
+        other.join()
+    else:
+        second.transact([Put(A, {"n": 1})])
+        second.close()
+    assert items.wipe()
+    items.transact([Put(B, {"n": 1})])
+    assert items.faults() == []
+    items.close()
+
+
+def test_a_rewrite_that_was_killed_before_its_format_was_told(old: Path) -> None:
+    open_items(old).close()
+    assert sqlite_opening.with_checksums(old / "items.sqlite3")
+
+    items = open_items(old)
+
+    assert items._connection().pragma("user_version") == CHECKED_PAGES
+    items.close()
+
+
+def test_a_rewrite_that_was_interrupted(old: Path) -> None:
+    """SQLite's journal brings back what was; nothing that only reads may do that."""
+    open_items(old).close()
+    connection = apsw.Connection(str(old / "items.sqlite3"))
+    connection.pragma("journal_mode", "delete")
+    connection.pragma("cache_size", 3)
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE items SET body = zeroblob(length(body))")
+    crashed = old / "crashed"
+    crashed.mkdir()
+    for name in ("items.sqlite3", "items.sqlite3-journal"):
+        shutil.copy(old / name, crashed)
+    connection.execute("ROLLBACK")
+    connection.close()
+
+    with pytest.raises(UnusableStore, match="`openrek purge` ends it"):
+        SqliteItems(crashed / "items.sqlite3", read_only=True)
+    items = open_items(crashed)
+
+    assert items.faults() == []
+    assert len(bodies(items)) > 50
+    assert all(items.get(key) for key in bodies(items))
+    items.close()
 
 
 def test_a_header_that_denies_the_checksums_is_damage(items: SqliteItems, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from openrek.store.importing import import_archive
 from openrek.store.items import Items
 from openrek.store.plans import plan_from, plans_of
 from openrek.store.sqlite_items import SqliteItems
+from openrek.store.sqlite_opening import CHECKED_PAGES
 from openrek.store.table import token_key
 from openrek.store.upkeep import Upkeep
 from openrek.store.users import StoredUsers
@@ -101,7 +102,7 @@ def with_bytes(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_there_is_something_to_read() -> None:
-    assert "format-2" in {folder.name for folder in FORMATS}
+    assert {"format-2", f"format-{CHECKED_PAGES}"} <= {folder.name for folder in FORMATS}
 
 
 def test_the_answers_are_the_same(earlier: Earlier) -> None:

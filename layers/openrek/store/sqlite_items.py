@@ -42,12 +42,14 @@ from openrek.store.sqlite_opening import (
     UnusableStore,
     check_library,
     check_readable,
+    checks_pages,
     damage_told,
     for_reading,
     for_writing,
     immediate,
     keep_private,
     prepare,
+    with_checksums,
 )
 
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -170,9 +172,12 @@ class SqliteItems:
         transactions are in the way.
 
         The file is written anew, since secure_delete misses copies of rows that moved between pages. Meanwhile nobody
-        can write, and the disk holds the data twice.
+        can write, and the disk holds the data twice. Its pages get checksums, if they have none and nobody else has it
+        open.
         """
         with self._committing:
+            if self._began_checksums():
+                return True
             connection = self._connection()
             try:
                 # Whoever keeps the log from being emptied now would also keep in it the copy of the file.
@@ -184,6 +189,17 @@ class SqliteItems:
             except apsw.BusyError:
                 return False
         return True
+
+    def _began_checksums(self) -> bool:
+        if checks_pages(self._connection()):
+            return False
+        with self._opening:
+            if len(self._open) > 1:
+                return False
+            self._close_all()
+        began = with_checksums(self._path)
+        prepare(self._connection(), self._path, new=False)
+        return began
 
     def forgotten(self) -> int:
         """How many transactions removed what must not stay in the file either; it does, in parts, until a wipe."""
@@ -205,9 +221,13 @@ class SqliteItems:
 
     def close(self) -> None:
         with self._opening:
-            for connection in self._open.values():
-                connection.close()
-            self._open.clear()
+            self._close_all()
+
+    def _close_all(self) -> None:
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+        self._mine = threading.local()
 
     def _refuse_forked(self) -> None:
         """Raises UnusableStore in a child of the process that opened the file. SQLite's locks are its process's own,

@@ -2,8 +2,8 @@
 
 Formats (user_version): 2 counts what was forgotten, 3 has items with checksums (openrek.store.sqlite_rows), 4 has pages
 with checksums, too. A file of format 2 becomes one of 3 when it is opened for writing; its rows stay as they are until
-they are written. Only a file that begins with checksums on its pages has them on all of them, so that what is new, or
-was rewritten by `alone`, has format 4.
+they are written. Its pages get checksums when all of them are written anew while nobody else has the file open
+(`with_checksums`); a new file has format 4 from the start.
 
 The pages are checked by SQLite's own checksum VFS (sqlite.org/cksumvfs.html), which apsw carries along.
 """
@@ -104,7 +104,10 @@ def for_reading(path: Path) -> apsw.Connection:
 
     A write-ahead log that no process has open is read as far as it is whole. Raises UnusableStore or apsw.Error.
     """
-    name, beside = quote(str(path)), {suffix: path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")}
+    name, suffixes = quote(str(path)), ("-wal", "-shm", "-journal")
+    beside = {suffix: path.with_name(path.name + suffix) for suffix in suffixes}
+    if beside["-journal"].exists():
+        raise UnusableStore(f"{path} is being written anew, or that was interrupted: `openrek purge` ends it.")
     shared, logged = beside["-shm"].exists(), beside["-wal"].exists() and beside["-wal"].stat().st_size > 0
     how, vfs = ("readonly_shm=1", VFS) if shared else ("", "unix-none") if logged else ("immutable=1", VFS)
     found = apsw.Connection(
@@ -144,7 +147,7 @@ def prepare(connection: apsw.Connection, path: Path, *, new: bool) -> None:
     there = connection.table_exists("main", "items")
     if not (there or new):
         raise NoDatabase(f"There is no database in {path}.")
-    if there and version >= CHECKED_ITEMS:
+    if there and version >= (CHECKED_PAGES if checks_pages(connection) else CHECKED_ITEMS):
         return
     with immediate(connection):
         connection.execute(
@@ -154,6 +157,24 @@ def prepare(connection: apsw.Connection, path: Path, *, new: bool) -> None:
         connection.execute("CREATE TABLE IF NOT EXISTS forgotten (times INTEGER NOT NULL)")
         connection.execute("INSERT INTO forgotten SELECT 0 WHERE NOT EXISTS (SELECT * FROM forgotten)")
         connection.pragma("user_version", CHECKED_PAGES if checks_pages(connection) else CHECKED_ITEMS)
+
+
+def with_checksums(path: Path) -> bool:
+    """Write the file of a format before 4 anew, its pages with checksums; False if anybody has it open. `prepare` tells
+    its format when it is opened next. Raises apsw.Error when the disk is full.
+
+    Nobody may have it open: a connection that has seen no checksums would go on writing pages without.
+    """
+    with closing(apsw.Connection(str(path), vfs=VFS)) as connection:
+        connection.pragma("locking_mode", "exclusive")
+        try:
+            if connection.pragma("journal_mode", "delete") != "delete":
+                return False
+        except apsw.BusyError:
+            return False
+        connection.reserve_bytes(reserve=CHECKSUM_BYTES)
+        connection.execute("VACUUM")
+    return True
 
 
 def check_readable(connection: apsw.Connection, path: Path) -> None:
