@@ -78,8 +78,8 @@ $(CDK_MADE): package-lock.json $(VENV)/.dev
 	$(BIN)/python -m infra.node npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-$(VENV)/.built: layers/weights/manifest.toml layers/openrek/vision/edit_graphs.py \
-    layers/openrek/store/row_scan.c layers/openrek/store/build_row_scan.py $(VENV)/.runtime
+$(VENV)/.built: layers/openrek/vision/models/manifest.toml layers/openrek/vision/models/edit_graphs.py \
+    layers/openrek/store/search/row_scan.c layers/openrek/store/search/build_row_scan.py $(VENV)/.runtime
 	$(BIN)/openrek kernel
 	$(BIN)/openrek weights
 	@touch $@

@@ -21,11 +21,11 @@ import numpy as np
 from openrek.domain.collections import Collection
 from openrek.domain.faces import BoundingBox, DetectedFace, Picture, Pose, Quality
 from openrek.domain.models import SFACE
-from openrek.store.collections import StoredCollections
-from openrek.store.faces import StoredFaces
-from openrek.store.heads import require_head
-from openrek.store.log import entries
-from openrek.store.sqlite_items import SqliteItems
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.items.sqlite import SqliteItems
+from openrek.store.log.entries import entries
+from openrek.store.log.head import require_head
 
 FACE = DetectedFace(BoundingBox(0.25, 0.25, 0.5, 0.5), 99.0, (), Pose(0, 0, 0), Quality(50, 50), 90.0, 90.0)
 

@@ -35,12 +35,12 @@ from benchmarks.prices import (
 )
 from openrek.domain.faces import DetectedFace, Embedding
 from openrek.domain.models import SFACE, FaceModel
-from openrek.store.collections import StoredCollections
-from openrek.store.compaction import FOLD_ENTRIES, SEGMENT_BYTES
-from openrek.store.faces import StoredFaces
-from openrek.store.s3_blobs import PART_BYTES, S3Blobs
-from openrek.store.search import StoredSearch
-from openrek.store.upkeep import Upkeep
+from openrek.store.blobs.s3 import PART_BYTES, S3Blobs
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.search.search import StoredSearch
+from openrek.store.upkeep.compaction import FOLD_ENTRIES, SEGMENT_BYTES
+from openrek.store.upkeep.upkeep import Upkeep
 from tests.operations.world import World, detected
 from tests.store.synthetic import Embedder, new_collection, picture, slots, unit
 from tests.support.aws import LocalAws, local_aws

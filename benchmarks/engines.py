@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from benchmarks.gallery import dequantised
-from openrek.store.kernel import ROWS_PER_GROUP, nearest
-from openrek.store.probe import Probe
-from openrek.store.row_scan import Block, fastest_scan
+from openrek.store.search.kernel import ROWS_PER_GROUP, nearest
+from openrek.store.search.query import Probe
+from openrek.store.search.row_scan import Block, fastest_scan
 
 MOST = 4096
 TRAINING_ROWS = 100_000

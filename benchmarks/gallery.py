@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.store.row_scan import Block
-from openrek.store.sketches import LazySketch
+from openrek.store.search.row_scan import Block
+from openrek.store.segments.sketches import LazySketch
 
 ROWS_AT_ONCE = 50_000
 PHOTOS_OF_ONE = 10
@@ -21,7 +21,7 @@ NOISE = 0.7
 
 
 def gallery(rows: int, dimensions: int, rng: np.random.Generator) -> Block:
-    """People, about ten photos each, around random centres; quantised as openrek.store.vectors does."""
+    """People, about ten photos each, around random centres; quantised as openrek.store.log.quantisation does."""
     people = rng.standard_normal((max(1, rows // PHOTOS_OF_ONE), dimensions), dtype=np.float32)
     quantised = np.empty((rows, dimensions), np.int8)
     scales = np.empty(rows, np.float32)

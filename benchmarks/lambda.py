@@ -26,7 +26,7 @@ from infra.functions import OPERATIONS, Function
 from infra.package import package
 from infra.targets import TARGETS
 from openrek.domain.access_keys import AccessKey
-from openrek.runtime.keys_ssm import SsmKeys
+from openrek.runtime.keys.ssm_keys import SsmKeys
 from tests.support import photos
 from tests.support.aws import ENVIRON, REGION, LocalAws, local_aws
 from tests.support.events import FOLDER, event_of

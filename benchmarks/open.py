@@ -30,19 +30,19 @@ import numpy as np
 
 from openrek.domain.collections import Collection
 from openrek.domain.models import FaceModel
-from openrek.store import manifests, segments
-from openrek.store.blobs import Blobs
-from openrek.store.collections import StoredCollections
-from openrek.store.folder_blobs import FolderBlobs
-from openrek.store.heads import require_head
-from openrek.store.index import Index
-from openrek.store.items import Put
-from openrek.store.manifests import Manifest, SegmentRef, blob_name
-from openrek.store.s3_blobs import PART_BYTES, S3Blobs
-from openrek.store.s3_blobs import THREADS as S3_THREADS
-from openrek.store.sqlite_items import SqliteItems
-from openrek.store.swaps import swap_manifest
-from openrek.store.tables import Table, texts
+from openrek.store.blobs.folder import FolderBlobs
+from openrek.store.blobs.port import Blobs
+from openrek.store.blobs.s3 import PART_BYTES, S3Blobs
+from openrek.store.blobs.s3 import THREADS as S3_THREADS
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.items.port import Put
+from openrek.store.items.sqlite import SqliteItems
+from openrek.store.log.head import require_head
+from openrek.store.search.cache import Index
+from openrek.store.segments.columns import Table, texts
+from openrek.store.segments.manifest import Manifest, SegmentRef, blob_name, encode_manifest
+from openrek.store.segments.segment_file import encode_segment
+from openrek.store.upkeep.manifest_swap import swap_manifest
 
 ROWS_PER_SEGMENT = 300_000
 COLLECTION_ID = "large"
@@ -79,13 +79,13 @@ def fill(folder: Path, rows: int, dimensions: int) -> int:
     refs: list[SegmentRef] = []
     for start in range(0, rows, ROWS_PER_SEGMENT):
         count = min(ROWS_PER_SEGMENT, rows - start)
-        content = segments.encode(table(count, dimensions, rng))
+        content = encode_segment(table(count, dimensions, rng))
         name = blob_name(head.uid, 0, "segment")
         blobs.put(name, content)
         refs.append(SegmentRef(name, count, len(content)))
     manifest = Manifest(head.uid, version=1, through=1, made_ms=0, segments=tuple(refs))
     name = blob_name(head.uid, 0, "manifest")
-    blobs.put(name, manifests.encode(manifest))
+    blobs.put(name, encode_manifest(manifest))
     assert swap_manifest(items, head, name, manifest)
     items.close()
     total_bytes = sum(ref.size_bytes for ref in refs)

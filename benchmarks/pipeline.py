@@ -28,9 +28,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from openrek.vision import build_weights, closer, detect
-from openrek.vision.decode import decode
-from openrek.vision.reader import FaceReader
+from openrek.vision.faces import detect, second_look
+from openrek.vision.faces.reader import FaceReader
+from openrek.vision.images.decode import decode
+from openrek.vision.models import build_weights
 from tests.support import photos as photo_packages
 from tests.support.originals import originals
 
@@ -117,8 +118,8 @@ def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Cal
     crop = numpy.zeros((1, 3, 112, 112), numpy.float32)
     yunet, sface = reader.session("yunet"), reader.session("sface")
     found = detect.detect(yunet, upright.image)
-    look = numpy.zeros((1, 3, closer.LOOK_PX, closer.LOOK_PX), numpy.float32)
-    tensors += [look for face in zip(found.heights, found.scores, strict=True) if not closer.is_close(*face)]
+    look = numpy.zeros((1, 3, second_look.LOOK_PX, second_look.LOOK_PX), numpy.float32)
+    tensors += [look for face in zip(found.heights, found.scores, strict=True) if not second_look.is_close(*face)]
 
     def detect_and_embed() -> None:
         found = reader.read_upright(upright)

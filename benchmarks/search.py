@@ -36,8 +36,8 @@ from benchmarks.engines import BASELINES, MOST, Engine, Find, FromCache, Ours, R
 from benchmarks.gallery import brute_force, gallery, new_photos
 from benchmarks.turns import Result, compared, elapsed_ms
 from openrek.domain.models import SFACE
-from openrek.store.kernel import Hits, nearest, nearest_each
-from openrek.store.row_scan import Block
+from openrek.store.search.kernel import Hits, nearest, nearest_each
+from openrek.store.search.row_scan import Block
 
 SEED = 20
 THRESHOLD_PCT = 80.0

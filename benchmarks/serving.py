@@ -84,7 +84,7 @@ def keep_searching(url: str, body: bytes, clients: int, stop: Event, statuses: "
 def start_server(folder: str) -> tuple[subprocess.Popen[str], str, float]:
     """The process, its URL, and the seconds until it answered."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", folder]
+    command = [sys.executable, "-m", "openrek.runtime.cli.main", "serve", "--port", "0", "--data", folder]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()

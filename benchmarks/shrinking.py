@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from PIL import Image
 
-from openrek.vision import detect
-from openrek.vision.arrays import Floats
-from openrek.vision.reader import FaceReader
-from openrek.vision.resample import reduced_tensor
+from openrek.vision.faces import detect
+from openrek.vision.faces.reader import FaceReader
+from openrek.vision.images.arrays import Floats
+from openrek.vision.images.resample import reduced_tensor
 from tests.support import photos as photo_packages
 
 PORTRAITS = ("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "astronaut.png")

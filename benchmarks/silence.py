@@ -37,8 +37,8 @@ from rich.table import Table
 
 from openrek.domain.access_keys import AccessKey, new_access_key
 from openrek.domain.permissions import EVERYTHING
-from openrek.runtime.keys_file import FileKeys
-from openrek.runtime.open_files import room_for_connections
+from openrek.runtime.keys.file_keys import FileKeys
+from openrek.runtime.server.open_files import room_for_connections
 from tests.support import photos as photo_packages
 from tests.support.server import client
 from tests.support.signing import new_key, signed
@@ -135,7 +135,7 @@ class Server:
             arguments.append("--keys")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "openrek.runtime.cli", "serve", *arguments],
+                [sys.executable, "-m", "openrek.runtime.cli.main", "serve", *arguments],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

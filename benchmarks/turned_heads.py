@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from openrek.domain.faces import Embedding, cosine
-from openrek.vision.decode import Upright
-from openrek.vision.reader import FaceReader
+from openrek.vision.faces.reader import FaceReader
+from openrek.vision.images.decode import Upright
 from tests.support import photos as photo_packages
 
 PEOPLE = {

@@ -11,7 +11,7 @@ enlarged again: photos of mixed quality, for sets on which every way is right.
 
 The last two columns are at the default threshold of searches, Similarity 80.
 
-- mean: `openrek.store.user_vectors`
+- mean: `openrek.store.users.user_vectors`
 - best member: the highest score of the user's faces, each compared on its own
 - quality-weighted mean: weights are sharpness x confidence
 """
@@ -33,10 +33,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from openrek.domain.errors import Refusal
 from openrek.domain.faces import largest
 from openrek.domain.models import SFACE
-from openrek.store.user_vectors import user_vector
-from openrek.store.vectors import dequantise, quantise
-from openrek.vision import build_weights
-from openrek.vision.reader import FaceReader
+from openrek.store.log.quantisation import dequantise, quantise
+from openrek.store.users.user_vectors import user_vector
+from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models import build_weights
 
 WEIGHTS = Path(sys.prefix) / "share/openrek/weights"
 SUFFIXES = {".jpg", ".jpeg", ".png"}

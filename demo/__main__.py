@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from openrek.runtime.annotate import Mark, annotate
+from openrek.runtime.cli.annotate import Mark, annotate
 from tests.support import photos as photo_packages
 
 COLLECTION = "people"
@@ -30,7 +30,7 @@ OUT = Path("demo-out")
 @contextmanager
 def server(folder: str) -> Iterator[str]:
     """The URL of `openrek serve` on a free port; stopped at the end."""
-    command = [sys.executable, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", folder]
+    command = [sys.executable, "-m", "openrek.runtime.cli.main", "serve", "--port", "0", "--data", folder]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     try:
         line = process.stdout.readline() if process.stdout else ""

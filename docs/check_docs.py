@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from openrek.runtime.cli import main as cli
+from openrek.runtime.cli.main import main as cli
 
 ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "CLI.md"

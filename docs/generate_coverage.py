@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from openrek.domain.users import MOST_FACES_OF_USER
-from openrek.operations.coverage import NOT_OFFERED, NOTES
-from openrek.operations.matching import MOST_FACES_IN_PHOTO
-from openrek.runtime.object_size import MAX_OBJECT_BYTES
-from openrek.runtime.offered import OFFERED
-from openrek.store.faces import MAX_FACES
-from openrek.store.users import MAX_USERS
-from openrek.vision.decode import LARGEST_SIDE_PX, MOST_INTERLACED_PX, MOST_PNG_BYTES, SMALLEST_SIDE_PX
+from openrek.operations.translation.coverage import NOT_OFFERED, NOTES
+from openrek.operations.translation.matching import MOST_FACES_IN_PHOTO
+from openrek.runtime.buckets.object_size import MAX_OBJECT_BYTES
+from openrek.runtime.parts.offered import OFFERED
+from openrek.store.faces.faces import MAX_FACES
+from openrek.store.users.users import MAX_USERS
+from openrek.vision.images.decode import LARGEST_SIDE_PX, MOST_INTERLACED_PX, MOST_PNG_BYTES, SMALLEST_SIDE_PX
 from openrek.wire.extensions import extensions
 from openrek.wire.limits import MIB, max_body_bytes
 from openrek.wire.model import Shape, service_model

@@ -26,6 +26,7 @@ BUILD: Final = ROOT / "build"
 LAYERS: Final = ROOT / "layers"
 DEPLOYED: Final = (*OPERATIONS, ROUTER, UPKEEP)
 LAMBDAS: Final = ROOT / "lambdas"
+MANIFEST: Final = LAYERS / "openrek" / "vision" / "models" / "manifest.toml"
 THIRD_PARTY: Final = ("aws", "numeric", "vision")
 BROUGHT_BY_LAMBDA: Final = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 """Lambda's Python runtime has these; on this machine a package finds them in build/host/runtime instead. openrek uses
@@ -43,13 +44,13 @@ os.dup2(2, 1)
 by the package or by a process that it starts, goes to the standard error."""
 _SERVICE_MODEL: Final = "from openrek.wire.model import *; answer.write(dump_model(service_model()))"
 _KERNEL: Final = """
-from openrek.store import build_row_scan
+from openrek.store.search import build_row_scan
 [path] = build_row_scan.build(print, [("linux", sys.argv[1])])
 answer.write(str(path))
 """
 _WEIGHTS: Final = """
 from openrek.runtime.settings import Settings
-from openrek.vision import build_weights
+from openrek.vision.models import build_weights
 folder = Settings.of(os.environ).weights
 build_weights.build(folder, print)
 answer.write(str(folder))
@@ -81,7 +82,7 @@ def unzipped_bytes(home: Path, function: Function) -> int:
 
 
 def _code(target: Target, folder: Path) -> None:
-    package, manifest = LAYERS / "openrek", LAYERS / "weights" / "manifest.toml"
+    package = LAYERS / "openrek"
     pins = (ROOT / "requirements-runtime.txt").read_text("utf-8")  # botocore's version decides the service model
     kernel = Path(asked(_KERNEL, target.machine))
 
@@ -90,14 +91,12 @@ def _code(target: Target, folder: Path) -> None:
         shutil.copytree(package, python / "openrek", ignore=shutil.ignore_patterns(*MADE, "service-model.json"))
         (python / kernel.relative_to(LAYERS)).parent.mkdir()
         shutil.copyfile(kernel, python / kernel.relative_to(LAYERS))
-        (python / "weights").mkdir()
-        shutil.copyfile(manifest, python / "weights" / "manifest.toml")
         model = json.loads(asked(_SERVICE_MODEL))
         text = json.dumps(model, separators=(",", ":"), sort_keys=True)
         (python / "openrek" / "wire" / "service-model.json").write_text(text, "utf-8")
         compile_all(fresh, target)
 
-    kept(folder, _inputs(target, [package, manifest], pins), make)
+    kept(folder, _inputs(target, [package], pins), make)
 
 
 def _packages(
@@ -115,16 +114,15 @@ def _packages(
 
 
 def _weights(name: str, folder: Path) -> None:
-    manifest = LAYERS / "weights" / "manifest.toml"
 
     def make(fresh: Path) -> None:
-        files = _model_files(manifest)
+        files = _model_files(MANIFEST)
         built = Path(asked(_WEIGHTS))
         (fresh / "weights").mkdir()
         for weights in WEIGHTS[name]:
             shutil.copyfile(built / files[weights], fresh / "weights" / files[weights])
 
-    kept(folder, digest([manifest, Path(__file__)], name, repr(WEIGHTS[name])), make)
+    kept(folder, digest([MANIFEST, Path(__file__)], name, repr(WEIGHTS[name])), make)
 
 
 def _function(target: Target, function: Function, folder: Path) -> None:

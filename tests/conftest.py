@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from openrek.store import build_row_scan
-from openrek.store.row_scan import fastest_scan, numpy_scan
-from openrek.vision import build_weights
-from openrek.vision.reader import FaceReader
+from openrek.store.search import build_row_scan
+from openrek.store.search.row_scan import fastest_scan, numpy_scan
+from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models import build_weights
 from tests.support import photos as photo_packages
 
 # No test judges the machine: a busy one may take its time.

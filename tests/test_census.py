@@ -3,14 +3,14 @@
 import importlib
 from pathlib import Path
 
-from openrek.runtime.names import api_name
-from openrek.runtime.offered import OFFERED
+from openrek.runtime.parts.names import api_name
+from openrek.runtime.parts.offered import OFFERED
 
 ROOT = Path(__file__).parents[1]
 OFFERED_NAMES = {operation.__name__ for operation in OFFERED.values()}
 EXTRA_FUNCTIONS = {"router", "upkeep"}
 HANDLER = """from openrek.operations.{name} import {name}
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve({name})
 """

@@ -1,4 +1,4 @@
 from openrek.operations.associate_faces import associate_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(associate_faces)

@@ -1,4 +1,4 @@
 from openrek.operations.compare_faces import compare_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(compare_faces)

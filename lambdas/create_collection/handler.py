@@ -1,4 +1,4 @@
 from openrek.operations.create_collection import create_collection
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(create_collection)

@@ -1,4 +1,4 @@
 from openrek.operations.delete_faces import delete_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(delete_faces)

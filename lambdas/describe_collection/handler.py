@@ -1,4 +1,4 @@
 from openrek.operations.describe_collection import describe_collection
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(describe_collection)

@@ -1,4 +1,4 @@
 from openrek.operations.detect_faces import detect_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(detect_faces)

@@ -1,4 +1,4 @@
 from openrek.operations.disassociate_faces import disassociate_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(disassociate_faces)

@@ -1,4 +1,4 @@
 from openrek.operations.erase_person import erase_person
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(erase_person)

@@ -1,4 +1,4 @@
 from openrek.operations.index_faces import index_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(index_faces)

@@ -1,4 +1,4 @@
 from openrek.operations.list_collections import list_collections
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(list_collections)

@@ -1,4 +1,4 @@
 from openrek.operations.list_faces import list_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(list_faces)

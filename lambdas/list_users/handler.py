@@ -1,4 +1,4 @@
 from openrek.operations.list_users import list_users
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(list_users)

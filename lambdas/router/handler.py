@@ -1,4 +1,4 @@
-from openrek.runtime.offered import OFFERED
-from openrek.runtime.on_router import route
+from openrek.runtime.functions.router import route
+from openrek.runtime.parts.offered import OFFERED
 
 handler = route(OFFERED)

@@ -1,4 +1,4 @@
 from openrek.operations.search_faces import search_faces
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(search_faces)

@@ -1,4 +1,4 @@
 from openrek.operations.search_faces_by_image import search_faces_by_image
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(search_faces_by_image)

@@ -1,4 +1,4 @@
 from openrek.operations.tag_resource import tag_resource
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(tag_resource)

@@ -1,4 +1,4 @@
 from openrek.operations.untag_resource import untag_resource
-from openrek.runtime.on_lambda import serve
+from openrek.runtime.functions.handler import serve
 
 handler = serve(untag_resource)

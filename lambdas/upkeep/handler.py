@@ -1,3 +1,3 @@
-from openrek.runtime.on_upkeep import serve_upkeep
+from openrek.runtime.functions.upkeep import serve_upkeep
 
 handler = serve_upkeep()

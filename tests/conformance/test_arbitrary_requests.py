@@ -11,7 +11,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openrek.runtime.offered import OFFERED
+from openrek.runtime.parts.offered import OFFERED
 from tests.support.server import ServerProcess
 from tests.support.variants import jpeg, opened
 from tests.wire.examples import MODEL, valid

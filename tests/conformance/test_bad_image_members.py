@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from openrek.operations.coverage import NOTES
+from openrek.operations.translation.coverage import NOTES
 from tests.conformance.test_bad_requests import raw
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from botocore import xform_name
 from click.testing import CliRunner
 from PIL import Image
 
-from openrek.runtime.cli import main
+from openrek.runtime.cli.main import main
 from tests.conformance.conftest import refusal
 from tests.conformance.test_bad_image_members import IMAGES
 from tests.support.server import client

@@ -13,10 +13,10 @@ from botocore.exceptions import ParamValidationError
 from click.testing import CliRunner
 
 from openrek.domain.faces import largest
-from openrek.runtime.cli import main
-from openrek.store.user_vectors import user_vector
-from openrek.store.vectors import quantise
-from openrek.vision.reader import FaceReader
+from openrek.runtime.cli.main import main
+from openrek.store.log.quantisation import quantise
+from openrek.store.users.user_vectors import user_vector
+from openrek.vision.faces.reader import FaceReader
 from tests.conformance.conftest import refusal
 from tests.conformance.people import MAN, found_users, index, listed, owners, user, users
 from tests.support.server import ServerProcess, client

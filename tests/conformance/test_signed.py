@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from openrek.domain.access_keys import AccessKey
-from openrek.runtime.cli import main
-from openrek.runtime.keys_file import FileKeys
+from openrek.runtime.cli.main import main
+from openrek.runtime.keys.file_keys import FileKeys
 from openrek.wire.http import HttpRequest
 from tests.conformance.conftest import refusal
 from tests.support.server import ServerProcess, client

@@ -18,8 +18,8 @@ import pytest
 
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.permissions import Permissions
-from openrek.runtime.keys import authenticator
-from openrek.runtime.keys_file import FileKeys
+from openrek.runtime.keys.cached_keys import authenticator
+from openrek.runtime.keys.file_keys import FileKeys
 from openrek.wire.door import Door
 from openrek.wire.http import HttpRequest
 from tests.support.server import ServerProcess

@@ -10,7 +10,7 @@ import pytest
 from infra.package import package
 from infra.targets import TARGETS
 from openrek.domain.access_keys import AccessKey
-from openrek.runtime.keys_ssm import SsmKeys
+from openrek.runtime.keys.ssm_keys import SsmKeys
 from tests.support.aws import ENVIRON, REGION, TIMEOUT_S, LocalAws, local_aws
 from tests.support.events import ACCOUNT
 from tests.support.lambda_service import LambdaService

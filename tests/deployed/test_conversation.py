@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.permissions import Permissions
-from openrek.runtime.keys_ssm import SsmKeys
+from openrek.runtime.keys.ssm_keys import SsmKeys
 from tests.support.events import ACCOUNT
 from tests.support.front_door import FrontDoor
 from tests.support.lambda_service import LambdaService, Refused

@@ -6,9 +6,9 @@ from typing import Any
 from botocore.credentials import Credentials
 
 from openrek.domain.access_keys import AccessKey
-from openrek.store.collections import StoredCollections
-from openrek.store.heads import FOLD_BYTES, Head, require_head
-from openrek.store.items import Items, Put
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.items.port import Items, Put
+from openrek.store.log.head import FOLD_BYTES, Head, require_head
 from tests.support.aws import LocalAws
 from tests.support.events import event_of, signed_event
 from tests.support.lambda_service import LambdaService, Refused

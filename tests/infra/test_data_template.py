@@ -1,6 +1,6 @@
 """The table and the bucket: what the adapters expect, kept safe, and gone when it is deleted."""
 
-from openrek.store.dynamo_values import PARTITION, SORT
+from openrek.store.items.dynamo_values import PARTITION, SORT
 from tests.infra.templates import Json, Synthesised
 
 

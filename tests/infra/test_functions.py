@@ -6,7 +6,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS
-from infra.package import LAYERS, ROOT, THIRD_PARTY
+from infra.package import LAYERS, MANIFEST, ROOT, THIRD_PARTY
 from infra.wheels import requirements_of
 
 EVERY = (*OPERATIONS, ROUTER, UPKEEP)
@@ -28,7 +28,7 @@ def test_no_function_has_more_layers_than_lambda_allows() -> None:
 
 
 def test_each_model_of_the_manifest_is_carried_by_a_function_and_nothing_else_is() -> None:
-    manifest = tomllib.loads((LAYERS / "weights" / "manifest.toml").read_text("utf-8"))
+    manifest = tomllib.loads((MANIFEST).read_text("utf-8"))
     used = {function.weights for function in EVERY} - {None}
     assert used == set(WEIGHTS)
     assert {name for names in WEIGHTS.values() for name in names} == set(manifest["weights"])

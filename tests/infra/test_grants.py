@@ -10,21 +10,21 @@ import pytest
 
 from infra.functions import OPERATIONS, UPKEEP, Grant
 from openrek.domain.caller import Caller
-from openrek.runtime.adapters import needs
-from openrek.runtime.offered import OFFERED
-from openrek.store.blobs import Blobs, Buffer
-from openrek.store.collections import StoredCollections
-from openrek.store.erasing import StoredErasure
-from openrek.store.faces import StoredFaces
-from openrek.store.folder_blobs import FolderBlobs
-from openrek.store.items import Check, Delete, Item, ItemPage, Items, Key, Operation, Put
-from openrek.store.page_tokens import SealedPageTokens
-from openrek.store.search import StoredSearch
-from openrek.store.sqlite_items import SqliteItems
-from openrek.store.tags import StoredTags
-from openrek.store.upkeep import Upkeep
-from openrek.store.users import StoredUsers
-from openrek.vision.reader import FaceReader
+from openrek.runtime.parts.adapters import needs
+from openrek.runtime.parts.offered import OFFERED
+from openrek.store.blobs.folder import FolderBlobs
+from openrek.store.blobs.port import Blobs, Buffer
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.collections.page_tokens import SealedPageTokens
+from openrek.store.collections.tags import StoredTags
+from openrek.store.erasure.erasure import StoredErasure
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.items.port import Check, Delete, Item, ItemPage, Items, Key, Operation, Put
+from openrek.store.items.sqlite import SqliteItems
+from openrek.store.search.search import StoredSearch
+from openrek.store.upkeep.upkeep import Upkeep
+from openrek.store.users.users import StoredUsers
+from openrek.vision.faces.reader import FaceReader
 
 Done = dict[str, set[Grant]]
 GRANTS = {function.name: set(function.grants) for function in (*OPERATIONS, UPKEEP)}

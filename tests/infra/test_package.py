@@ -19,11 +19,11 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 
 from infra.folders import files_of
 from infra.functions import WEIGHTS, Function, weights_layer
-from infra.package import BUILD, DEPLOYED, LAYERS, THIRD_PARTY, UNZIPPED_LIMIT_BYTES, package, unzipped_bytes
+from infra.package import BUILD, DEPLOYED, LAYERS, MANIFEST, THIRD_PARTY, UNZIPPED_LIMIT_BYTES, package, unzipped_bytes
 from infra.sdk import SERVICES
 from infra.targets import LAMBDA_GLIBC, TARGETS
 from infra.wheels import requirements_of
-from openrek.store.row_scan import library_path
+from openrek.store.search.row_scan import library_path
 from tests.infra.templates import ROOT
 
 ON_LAMBDA = ("arm64", "x86_64")
@@ -111,7 +111,7 @@ def test_the_search_kernel_is_the_one_of_this_source_for_that_machine(homes: Hom
 
 
 def test_a_packaged_function_searches_with_it(homes: Homes) -> None:
-    code = "from openrek.store.row_scan import fastest_scan, numpy_scan; print(fastest_scan() is not numpy_scan)"
+    code = "from openrek.store.search.row_scan import fastest_scan, numpy_scan; print(fastest_scan() is not numpy_scan)"
     assert run(homes["host"], row("SearchFaces"), code).strip() == "True"
 
 
@@ -173,7 +173,7 @@ def unlettered(described: Any) -> Any:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_each_layer_of_models_holds_its_own_and_nothing_else(homes: Homes, target: str) -> None:
-    rows = tomllib.loads((LAYERS / "weights" / "manifest.toml").read_text("utf-8"))["weights"]
+    rows = tomllib.loads((MANIFEST).read_text("utf-8"))["weights"]
     for layer, names in WEIGHTS.items():
         folder = homes[target] / "layers" / weights_layer(layer)
         hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files_of(folder / "weights")}
@@ -196,7 +196,7 @@ def run(home: Path, function: Function, code: str, *, brought: bool = True, **en
 FIND_FACES = """
 import sys
 from pathlib import Path
-from openrek.vision.reader import FaceReader
+from openrek.vision.faces.reader import FaceReader
 photo = FaceReader(Path(sys.argv[1])).read(Path(sys.argv[2]).read_bytes())
 print(len(photo.faces))
 """
@@ -238,7 +238,7 @@ print(json.dumps([getattr(module, "__file__", None) or "" for module in list(sys
 
 def test_the_adapters_of_aws_are_imported_from_the_packages(homes: Homes) -> None:
     code = """
-import openrek.store.dynamo_items, openrek.store.s3_blobs, aws_lambda_powertools.metrics
+import openrek.store.items.dynamo, openrek.store.blobs.s3, aws_lambda_powertools.metrics
 print(aws_lambda_powertools.metrics.__file__)
 """
     assert run(homes["host"], row("ListFaces"), code).startswith(str(homes["host"] / "layers" / "aws"))

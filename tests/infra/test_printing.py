@@ -13,7 +13,7 @@ from infra.bytecode import compile_all
 from infra.package import asked
 from infra.targets import TARGETS
 from infra.wheels import install
-from openrek.vision import registry
+from openrek.vision.models import pip_download
 from tests.infra.templates import ROOT
 
 CHATTER = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1)'], check=True); print(2)\n"
@@ -28,7 +28,7 @@ def test_an_answer_holds_what_is_answered_and_nothing_that_is_printed(capfd: pyt
 def test_what_pip_prints_while_models_are_built_is_not_on_the_standard_output(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    registry.pip("--version")
+    pip_download.pip("--version")
     printed = capfd.readouterr()
     assert (printed.out, printed.err.split()[0]) == ("", "pip")
 

@@ -7,7 +7,7 @@ import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.models import SFACE
-from openrek.operations.shapes import detected_face_shape
+from openrek.operations.translation.shapes import detected_face_shape
 from tests.operations.world import World, detected
 
 BOTH = ["FACES", "USERS"]

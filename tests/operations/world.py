@@ -34,8 +34,8 @@ from openrek.domain.faces import (
 )
 from openrek.domain.models import SFACE, FaceModel
 from openrek.domain.ports import Page
-from openrek.runtime.adapters import needs
-from openrek.runtime.offered import OFFERED
+from openrek.runtime.parts.adapters import needs
+from openrek.runtime.parts.offered import OFFERED
 from tests.operations.identities import ListedErasure, ListedUsers
 from tests.operations.listed import ListedFaces
 from tests.support.extended import SERVICE

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from click.testing import CliRunner, Result
 
-from openrek.runtime.cli import main
+from openrek.runtime.cli.main import main
 from tests.support.aws import LocalAws, local_aws
 from tests.support.server import live_server, rekognition  # noqa: F401 (fixtures)
 

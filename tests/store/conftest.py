@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from openrek.domain.collections import Collection
-from openrek.store.items import Items
+from openrek.store.items.port import Items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import People
 from tests.store.synthetic import new_collection, open_items

@@ -9,8 +9,8 @@ from enum import Enum, auto
 from typing import Final
 
 from openrek.domain.errors import InternalServerError, Throttling
-from openrek.store.blobs import Blobs, Buffer
-from openrek.store.items import (
+from openrek.store.blobs.port import Blobs, Buffer
+from openrek.store.items.port import (
     ConditionFailed,
     Contended,
     Item,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Face, Picture
-from openrek.store.faces import StoredFaces
-from openrek.store.items import Items
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.items.port import Items
 from tests.store.synthetic import Embedder, no_pause, now, searcher, slots
 
 NOW_S = 1_700_000_000.0

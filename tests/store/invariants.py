@@ -7,18 +7,17 @@ from array import array
 import numpy as np
 
 from openrek.domain.collections import Collection
-from openrek.store import segments
-from openrek.store.blobs import Blobs
-from openrek.store.compaction import current_manifest
-from openrek.store.heads import Head, head_now
-from openrek.store.index import Index
-from openrek.store.items import Attributes, Item, Items
-from openrek.store.rows import user_row_id
-from openrek.store.segments import FACES, USERS
-from openrek.store.snapshots import Matrix
-from openrek.store.table import OWNED, owned
-from openrek.store.tombstones import decode_tombstones
-from openrek.store.vectors import quantise
+from openrek.store.blobs.port import Blobs
+from openrek.store.items.port import Attributes, Item, Items
+from openrek.store.log.head import Head, head_now
+from openrek.store.log.keys import OWNED, owned
+from openrek.store.log.quantisation import quantise
+from openrek.store.log.rows import user_row_id
+from openrek.store.search.cache import Index
+from openrek.store.search.snapshot import Matrix
+from openrek.store.segments.segment_file import FACES, USERS, decode_segment
+from openrek.store.segments.tombstones import decode_tombstones
+from openrek.store.upkeep.compaction import current_manifest
 from tests.store.memory_blobs import MemoryBlobs
 
 
@@ -176,7 +175,7 @@ def compacted_rows(blobs: Blobs, head: Head, kind: int) -> dict[bytes, tuple[int
     for ref in manifest.segments:
         if ref.kind != kind:
             continue
-        table = segments.decode(blobs.open(ref.name), kind).table
+        table = decode_segment(blobs.open(ref.name), kind).table
         dead = np.zeros(len(table), bool)
         if ref.tombstones is not None:
             dead = decode_tombstones(blobs.get(ref.tombstones), ref.rows)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from errno import EACCES
 from uuid import UUID
 
-from openrek.store.blobs import NAME, BlobExists, BlobMissing
+from openrek.store.blobs.port import NAME, BlobExists, BlobMissing
 
 
 class MemoryBlobs:

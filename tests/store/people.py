@@ -11,14 +11,14 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Embedding, Face
 from openrek.domain.users import Association, RequestToken
-from openrek.store.blobs import Blobs
-from openrek.store.collections import StoredCollections
-from openrek.store.erasing import StoredErasure
-from openrek.store.faces import StoredFaces
-from openrek.store.items import Items
-from openrek.store.search import StoredSearch
-from openrek.store.users import StoredUsers
-from openrek.store.verification import verify
+from openrek.store.blobs.port import Blobs
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.erasure.erasure import StoredErasure
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.integrity.verify import verify
+from openrek.store.items.port import Items
+from openrek.store.search.search import StoredSearch
+from openrek.store.users.users import StoredUsers
 from tests.store.invariants import check_collection
 from tests.store.synthetic import no_pause, now, picture, slots, unit
 

@@ -23,11 +23,11 @@ from openrek.domain.faces import (
     float32,
 )
 from openrek.domain.models import SFACE
-from openrek.store.collections import StoredCollections
-from openrek.store.heads import require_head
-from openrek.store.items import Items
-from openrek.store.search import StoredSearch
-from openrek.store.sqlite_items import SqliteItems
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.items.port import Items
+from openrek.store.items.sqlite import SqliteItems
+from openrek.store.log.head import require_head
+from openrek.store.search.search import StoredSearch
 from tests.store.memory_blobs import MemoryBlobs
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from openrek.store.sqlite_items import SqliteItems
-from openrek.store.tables import Table, texts
+from openrek.store.items.sqlite import SqliteItems
+from openrek.store.segments.columns import Table, texts
 from tests.store.synthetic import open_items
 
 NAMES = (None, "a", "photos/1.jpg", "A-Z_0.9:x", "é", "日本", "x" * 255)

@@ -17,15 +17,15 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, ResourceNotFound, Throttling
 from openrek.domain.faces import Picture
 from openrek.domain.users import RequestToken
-from openrek.store.blobs import BlobExists
-from openrek.store.collections import StoredCollections
-from openrek.store.commits import TOO_MANY_WRITERS
-from openrek.store.compaction import Compactor
-from openrek.store.faces import StoredFaces
-from openrek.store.folder_blobs import FolderBlobs
-from openrek.store.garbage import Garbage
-from openrek.store.items import ConditionFailed, Contended, Items, Key, Put
-from openrek.store.users import StoredUsers
+from openrek.store.blobs.folder import FolderBlobs
+from openrek.store.blobs.port import BlobExists
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.items.port import ConditionFailed, Contended, Items, Key, Put
+from openrek.store.log.commits import TOO_MANY_WRITERS
+from openrek.store.upkeep.compaction import Compactor
+from openrek.store.upkeep.garbage_collection import Garbage
+from openrek.store.users.users import StoredUsers
 from tests.store.synthetic import Embedder, ids, open_items, searcher, slots, vector_of
 
 

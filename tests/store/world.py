@@ -26,16 +26,16 @@ from openrek.domain.errors import (
 from openrek.domain.faces import Face, FaceNotDeleted
 from openrek.domain.models import SFACE
 from openrek.domain.users import Association
-from openrek.store.blobs import Blobs
-from openrek.store.collections import StoredCollections
-from openrek.store.compaction import Compactor
-from openrek.store.erasing import StoredErasure
-from openrek.store.faces import StoredFaces
-from openrek.store.items import ConditionFailed, Contended, Items, OutcomeUnknown
-from openrek.store.search import StoredSearch
-from openrek.store.table import owned
-from openrek.store.upkeep import Upkeep
-from openrek.store.users import StoredUsers
+from openrek.store.blobs.port import Blobs
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.erasure.erasure import StoredErasure
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.items.port import ConditionFailed, Contended, Items, OutcomeUnknown
+from openrek.store.log.keys import owned
+from openrek.store.search.search import StoredSearch
+from openrek.store.upkeep.compaction import Compactor
+from openrek.store.upkeep.upkeep import Upkeep
+from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyBlobs, FaultyItems, Killed, Wire
 from tests.store.invariants import check_collection, everything
 from tests.store.synthetic import Embedder, no_pause, picture, slot, slot_of, vector_of

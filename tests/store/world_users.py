@@ -9,7 +9,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, IdempotentParameterMismatch, ResourceNotFound
 from openrek.domain.users import Association, Erased, FaceNotChanged, RequestToken, User
-from openrek.store.commits import TOO_MANY_WRITERS
+from openrek.store.log.commits import TOO_MANY_WRITERS
 from tests.store.synthetic import picture, slot, vector_of
 from tests.store.world import UNKNOWN, Erasing, Event, Model, Operation, Place, Process, Whom, names_any, require
 

@@ -15,7 +15,7 @@ from unicorn.arm64_const import (
     UC_CPU_ARM64_MAX,
 )
 
-from openrek.store.row_scan import Block, Float32Matrix, Int8Matrix, terms_of
+from openrek.store.search.row_scan import Block, Float32Matrix, Int8Matrix, terms_of
 
 CODE, MEMORY, BEYOND = 0x100_0000, 0x1000_0000, 0x10_0000
 SIZE = 1 << 24

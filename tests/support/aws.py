@@ -19,9 +19,9 @@ from moto.dynamodb import responses
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from openrek.store.dynamo_items import DynamoItems
-from openrek.store.items import MAX_READ_KEYS
-from openrek.store.s3_blobs import S3Blobs
+from openrek.store.blobs.s3 import S3Blobs
+from openrek.store.items.dynamo import DynamoItems
+from openrek.store.items.port import MAX_READ_KEYS
 
 REGION = "us-east-1"
 TIMEOUT_S = 60

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from openrek.vision import build_weights, zoo
+from openrek.vision.models import build_weights, zoo
 
 FOLDER = Path(sys.prefix) / "share/openrek/originals"
 

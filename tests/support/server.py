@@ -16,12 +16,12 @@ import pytest
 from botocore.config import Config
 
 from openrek.domain.access_keys import AccessKey
-from openrek.runtime.adapters import Bound
-from openrek.runtime.connection import BoundedConnection
-from openrek.runtime.health import Health
-from openrek.runtime.local_app import LocalApp
-from openrek.runtime.open_files import room_for_connections
-from openrek.runtime.server import LocalServer, listener, url_of
+from openrek.runtime.parts.adapters import Bound
+from openrek.runtime.server.app import LocalApp
+from openrek.runtime.server.connection import BoundedConnection
+from openrek.runtime.server.health import Health
+from openrek.runtime.server.open_files import room_for_connections
+from openrek.runtime.server.socket_server import LocalServer, listener, url_of
 from openrek.wire.sigv4 import SigV4
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class ServerProcess:
         environment = {**os.environ, **environ}
         if weights is not None:
             environment["OPENREK_WEIGHTS"] = str(weights)
-        command = [*python, "-m", "openrek.runtime.cli", "serve", "--port", "0", "--data", str(data)]
+        command = [*python, "-m", "openrek.runtime.cli.main", "serve", "--port", "0", "--data", str(data)]
         command += arguments
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

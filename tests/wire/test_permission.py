@@ -11,8 +11,8 @@ from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn, collection_in_arn
 from openrek.domain.errors import AccessDenied, InvalidS3Object
 from openrek.domain.permissions import TOUCH_NO_COLLECTION, Permissions
-from openrek.runtime.adapters import needs
-from openrek.runtime.offered import OFFERED
+from openrek.runtime.parts.adapters import needs
+from openrek.runtime.parts.offered import OFFERED
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.model import Model, Shape

@@ -25,7 +25,7 @@ from boto3.dynamodb.conditions import Key
 from pydantic import Base64Bytes, Field
 
 from openrek.domain.faces import largest
-from openrek.vision.reader import FaceReader
+from openrek.vision.faces.reader import FaceReader
 
 logger = Logger(service="naive")
 metrics = Metrics(namespace="naive", service="naive")

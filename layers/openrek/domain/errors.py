@@ -117,6 +117,10 @@ class InternalServerError(Refusal):
     text = "Internal server error"
 
 
+class StoreUnavailable(InternalServerError):
+    """Nothing was written, and nothing will be until somebody acts; `reason` says what is wrong."""
+
+
 def collection_not_found(collection_id: str) -> ResourceNotFound:
     return ResourceNotFound(f"The collection id: {collection_id} does not exist")
 

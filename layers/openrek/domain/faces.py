@@ -62,7 +62,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """0..100 each; openrek.vision.quality says what is measured."""
+    """0..100 each; openrek.vision.faces.quality says what is measured."""
 
     brightness: float
     sharpness: float

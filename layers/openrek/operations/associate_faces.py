@@ -5,9 +5,9 @@ from uuid import UUID
 from openrek.domain.models import FaceModel, face_model
 from openrek.domain.ports import Collections, Users
 from openrek.domain.users import FaceNotChanged
-from openrek.operations.idempotency import request_token
-from openrek.operations.matching import ASSOCIATION_THRESHOLD_PCT
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.idempotency import request_token
+from openrek.operations.translation.matching import ASSOCIATION_THRESHOLD_PCT
+from openrek.operations.translation.shapes import Request, Response
 
 
 def associate_faces(request: Request, *, collections: Collections, users: Users) -> Response:

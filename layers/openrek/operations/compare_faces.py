@@ -6,9 +6,9 @@ from openrek.domain.errors import InvalidParameter
 from openrek.domain.faces import DetectedFace, cosine, float32, largest
 from openrek.domain.ports import Buckets, Photo, Reader
 from openrek.domain.quality import select
-from openrek.operations.images import image_bytes, require_one_source
-from openrek.operations.matching import DEFAULT_THRESHOLD_PCT, MOST_FACES_IN_PHOTO
-from openrek.operations.shapes import Request, Response, box_shape, detected_face_shape
+from openrek.operations.translation.images import image_bytes, require_one_source
+from openrek.operations.translation.matching import DEFAULT_THRESHOLD_PCT, MOST_FACES_IN_PHOTO
+from openrek.operations.translation.shapes import Request, Response, box_shape, detected_face_shape
 
 
 def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Response:

@@ -4,7 +4,7 @@ from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn
 from openrek.domain.models import SFACE
 from openrek.domain.ports import Collections
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.shapes import Request, Response
 
 
 def create_collection(request: Request, *, collections: Collections, caller: Caller) -> Response:

@@ -1,7 +1,7 @@
 """DeleteCollection."""
 
 from openrek.domain.ports import Collections
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.shapes import Request, Response
 
 
 def delete_collection(request: Request, *, collections: Collections) -> Response:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from openrek.domain.faces import FaceNotDeleted
 from openrek.domain.ports import Collections, Faces
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.shapes import Request, Response
 
 
 def delete_faces(request: Request, *, collections: Collections, faces: Faces) -> Response:

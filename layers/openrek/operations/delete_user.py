@@ -1,8 +1,8 @@
 """DeleteUser."""
 
 from openrek.domain.ports import Collections, Users
-from openrek.operations.idempotency import request_token
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.idempotency import request_token
+from openrek.operations.translation.shapes import Request, Response
 
 
 def delete_user(request: Request, *, collections: Collections, users: Users) -> Response:

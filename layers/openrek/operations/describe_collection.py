@@ -3,7 +3,7 @@
 from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn
 from openrek.domain.ports import Collections
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.shapes import Request, Response
 
 
 def describe_collection(request: Request, *, collections: Collections, caller: Caller) -> Response:

@@ -1,8 +1,8 @@
 """DetectFaces."""
 
 from openrek.domain.ports import Buckets, Reader
-from openrek.operations.images import image_bytes
-from openrek.operations.shapes import Request, Response, detected_face_shape
+from openrek.operations.translation.images import image_bytes
+from openrek.operations.translation.shapes import Request, Response, detected_face_shape
 
 
 def detect_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Response:

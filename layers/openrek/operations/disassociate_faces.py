@@ -4,8 +4,8 @@ from uuid import UUID
 
 from openrek.domain.ports import Collections, Users
 from openrek.domain.users import FaceNotChanged
-from openrek.operations.idempotency import request_token
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.idempotency import request_token
+from openrek.operations.translation.shapes import Request, Response
 
 
 def disassociate_faces(request: Request, *, collections: Collections, users: Users) -> Response:

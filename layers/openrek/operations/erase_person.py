@@ -2,7 +2,7 @@
 
 from openrek.domain.errors import InvalidParameter
 from openrek.domain.ports import Collections, Erasure
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.shapes import Request, Response
 
 
 def erase_person(request: Request, *, collections: Collections, erasure: Erasure) -> Response:

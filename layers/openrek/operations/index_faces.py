@@ -5,9 +5,9 @@ import hashlib
 from openrek.domain.faces import Picture
 from openrek.domain.ports import Buckets, Collections, Faces, Reader
 from openrek.domain.quality import select
-from openrek.operations.images import image_bytes
-from openrek.operations.matching import MOST_FACES_IN_PHOTO, require_pinned_model
-from openrek.operations.shapes import Request, Response, detected_face_shape, indexed_face_shape
+from openrek.operations.translation.images import image_bytes
+from openrek.operations.translation.matching import MOST_FACES_IN_PHOTO, require_pinned_model
+from openrek.operations.translation.shapes import Request, Response, detected_face_shape, indexed_face_shape
 
 
 def index_faces(

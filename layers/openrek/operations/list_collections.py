@@ -1,8 +1,8 @@
 """ListCollections."""
 
 from openrek.domain.ports import Collections, PageTokens
-from openrek.operations.pages import next_token, page_rows, page_start
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.pages import next_token, page_rows, page_start
+from openrek.operations.translation.shapes import Request, Response
 
 PLACE = "ListCollections"
 

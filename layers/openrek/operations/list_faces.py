@@ -5,8 +5,8 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Face
 from openrek.domain.ports import Collections, Faces, Page, PageTokens
-from openrek.operations.pages import filter_name, next_token, page_rows, page_start
-from openrek.operations.shapes import Request, Response, stored_face_shape
+from openrek.operations.translation.pages import filter_name, next_token, page_rows, page_start
+from openrek.operations.translation.shapes import Request, Response, stored_face_shape
 
 
 def list_faces(request: Request, *, collections: Collections, faces: Faces, tokens: PageTokens) -> Response:

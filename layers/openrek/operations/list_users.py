@@ -1,9 +1,9 @@
 """ListUsers."""
 
 from openrek.domain.ports import Collections, PageTokens, Users
-from openrek.operations.matching import MOST_USERS
-from openrek.operations.pages import next_token, page_start
-from openrek.operations.shapes import Request, Response, user_shape
+from openrek.operations.translation.matching import MOST_USERS
+from openrek.operations.translation.pages import next_token, page_start
+from openrek.operations.translation.shapes import Request, Response, user_shape
 
 
 def list_users(request: Request, *, collections: Collections, users: Users, tokens: PageTokens) -> Response:

@@ -8,14 +8,14 @@ from openrek.domain.models import FaceModel
 from openrek.domain.ports import Buckets, Collections, Reader, Search
 from openrek.domain.quality import select
 from openrek.domain.users import UserMatch
-from openrek.operations.images import image_bytes
-from openrek.operations.matching import (
+from openrek.operations.translation.images import image_bytes
+from openrek.operations.translation.matching import (
     DEFAULT_THRESHOLD_PCT,
     MOST_FACES_IN_PHOTO,
     MOST_MATCHES_PER_FACE,
     require_pinned_model,
 )
-from openrek.operations.shapes import (
+from openrek.operations.translation.shapes import (
     Request,
     Response,
     detected_face_shape,

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from openrek.domain.models import face_model
 from openrek.domain.ports import Collections, Search
-from openrek.operations.matching import DEFAULT_THRESHOLD_PCT, MOST_MATCHES
-from openrek.operations.shapes import Request, Response, face_match_shapes
+from openrek.operations.translation.matching import DEFAULT_THRESHOLD_PCT, MOST_MATCHES
+from openrek.operations.translation.shapes import Request, Response, face_match_shapes
 
 
 def search_faces(request: Request, *, collections: Collections, search: Search) -> Response:

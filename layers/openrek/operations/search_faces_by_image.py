@@ -4,14 +4,14 @@ from openrek.domain.errors import no_faces_in_image
 from openrek.domain.faces import largest
 from openrek.domain.ports import Buckets, Collections, Reader, Search
 from openrek.domain.quality import select
-from openrek.operations.images import image_bytes
-from openrek.operations.matching import (
+from openrek.operations.translation.images import image_bytes
+from openrek.operations.translation.matching import (
     DEFAULT_THRESHOLD_PCT,
     MOST_FACES_IN_PHOTO,
     MOST_MATCHES,
     require_pinned_model,
 )
-from openrek.operations.shapes import Request, Response, box_shape, face_match_shapes
+from openrek.operations.translation.shapes import Request, Response, box_shape, face_match_shapes
 
 
 def search_faces_by_image(

@@ -8,8 +8,8 @@ from openrek.domain.errors import InvalidParameter
 from openrek.domain.models import face_model
 from openrek.domain.ports import Collections, Search
 from openrek.domain.users import UserMatch
-from openrek.operations.matching import DEFAULT_THRESHOLD_PCT, MOST_USERS
-from openrek.operations.shapes import Request, Response, user_match_shapes
+from openrek.operations.translation.matching import DEFAULT_THRESHOLD_PCT, MOST_USERS
+from openrek.operations.translation.shapes import Request, Response, user_match_shapes
 
 
 def search_users(request: Request, *, collections: Collections, search: Search) -> Response:

@@ -3,7 +3,7 @@
 from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_of_arn
 from openrek.domain.ports import Collections, Tags
-from openrek.operations.shapes import Request, Response
+from openrek.operations.translation.shapes import Request, Response
 
 
 def tag_resource(request: Request, *, collections: Collections, tags: Tags, caller: Caller) -> Response:

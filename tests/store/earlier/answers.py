@@ -8,14 +8,14 @@ from uuid import UUID
 
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Embedding, Face, FaceMatch
-from openrek.store.blobs import Blobs
-from openrek.store.collections import StoredCollections
-from openrek.store.faces import StoredFaces
-from openrek.store.items import Items
-from openrek.store.page_tokens import SealedPageTokens
-from openrek.store.search import StoredSearch
-from openrek.store.tags import StoredTags
-from openrek.store.users import StoredUsers
+from openrek.store.blobs.port import Blobs
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.collections.page_tokens import SealedPageTokens
+from openrek.store.collections.tags import StoredTags
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.items.port import Items
+from openrek.store.search.search import StoredSearch
+from openrek.store.users.users import StoredUsers
 
 PLACE = "faces/people"
 

@@ -19,21 +19,21 @@ import boto3
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Face
 from openrek.domain.models import SFACE
-from openrek.store.archive_files import save
-from openrek.store.blobs import Blobs
-from openrek.store.collections import StoredCollections
-from openrek.store.compaction import Compactor, current_manifest
-from openrek.store.exporting import export
-from openrek.store.faces import StoredFaces
-from openrek.store.folder_blobs import FolderBlobs
-from openrek.store.garbage import Garbage
-from openrek.store.heads import head_now
-from openrek.store.items import Items, Key, Put
-from openrek.store.page_tokens import SealedPageTokens
-from openrek.store.segments import FACES, USERS
-from openrek.store.sqlite_items import SqliteItems
-from openrek.store.users import StoredUsers
-from openrek.store.verification import verify
+from openrek.store.blobs.folder import FolderBlobs
+from openrek.store.blobs.port import Blobs
+from openrek.store.collections.collections import StoredCollections
+from openrek.store.collections.page_tokens import SealedPageTokens
+from openrek.store.faces.faces import StoredFaces
+from openrek.store.integrity.verify import verify
+from openrek.store.items.port import Items, Key, Put
+from openrek.store.items.sqlite import SqliteItems
+from openrek.store.log.head import head_now
+from openrek.store.segments.segment_file import FACES, USERS
+from openrek.store.transfer.archive_file import save
+from openrek.store.transfer.export import export
+from openrek.store.upkeep.compaction import Compactor, current_manifest
+from openrek.store.upkeep.garbage_collection import Garbage
+from openrek.store.users.users import StoredUsers
 from tests.store.earlier.answers import PLACE, answers, packed
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.people import likeness, once

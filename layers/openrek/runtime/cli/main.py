@@ -1,0 +1,160 @@
+"""The command `openrek`. What a command needs is imported when it runs, so that each starts fast."""
+
+import logging
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from openrek.runtime.cli import extension_commands, search_commands, users_commands
+from openrek.runtime.cli.client_options import asking, endpoint_option
+from openrek.runtime.cli.failure import Failure
+from openrek.runtime.cli.keys_commands import keys as keys_command
+from openrek.runtime.cli.maintenance_commands import COMMANDS
+from openrek.runtime.cli.terminal_text import shown
+from openrek.runtime.cli.umask import private_files
+from openrek.runtime.server.signals import end_at_once, signals_to
+
+if TYPE_CHECKING:
+    from openrek.runtime.cli.indexing import IdFrom
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="openrek")
+def main() -> None:
+    """Amazon Rekognition's face APIs on your own machine.
+
+    `index`, `search` and `users` work with every endpoint of these APIs, AWS's own included
+    (--endpoint-url https://rekognition.eu-west-1.amazonaws.com).
+    """
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; only loopback without --keys.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option(
+    "--data", default="data", show_default=True, envvar="OPENREK_DATA", type=click.Path(path_type=Path, file_okay=False)
+)
+@click.option("--keys", is_flag=True, help="Answer only requests signed with an access key (`openrek keys create`).")
+@click.option(
+    "--keys-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file of keys. [default: keys.json in DATA]",
+)
+def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
+    """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA.
+
+    Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
+    ask too; this server speaks plain HTTP, so put one that speaks TLS and keeps the Host header before it.
+    """
+    with signals_to(end_at_once):  # until the server takes them: numpy and the models need a moment
+        _serve(host, port, data, keys, keys_file)
+
+
+def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # read when numpy is imported; searches share their rows themselves
+    from openrek.runtime.keys.file_keys import DEFAULT_NAME, FileKeys
+    from openrek.runtime.server import run
+    from openrek.runtime.settings import Settings, SettingsError
+    from openrek.store.items.sqlite_opening import UnusableStore
+    from openrek.vision.models.zoo import WeightsError
+
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    try:
+        settings = replace(Settings.of(os.environ), data=data)
+        issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
+        with private_files():
+            run.serve(settings, host, port, _announce, keys=issued)
+    except (SettingsError, WeightsError, UnusableStore) as error:
+        raise Failure(error) from None
+
+
+def _announce(url: str) -> None:
+    click.echo(f"openrek serves on {url} (Ctrl-C stops it)")
+    sys.stdout.flush()
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Only check the files that are there.")
+def weights(check: bool) -> None:
+    """Build the model files if they are missing, and check them."""
+    from openrek.runtime.settings import Settings, SettingsError
+    from openrek.vision.models import build_weights, zoo
+
+    console = Console(stderr=True)
+    try:
+        folder = Settings.of(os.environ).weights
+        if not check:
+            build_weights.build(folder, console.print)
+        zoo.check(folder)
+    except (SettingsError, zoo.WeightsError) as error:
+        raise Failure(error) from None
+    click.echo(shown(f"The model files in {folder} are complete and right."))
+
+
+@main.command()
+def kernel() -> None:
+    """Build the search kernel for this machine if it is missing.
+
+    Searches find the same without it, but large collections take several times as long.
+    """
+    from openrek.store.search import build_row_scan
+    from openrek.store.search.row_scan import this_machine
+
+    if this_machine() not in build_row_scan.TARGETS:
+        click.echo(f"There is no search kernel for {' '.join(this_machine())}; searches go without.")
+        return
+    try:
+        (path,) = build_row_scan.build(Console(stderr=True).print)
+    except build_row_scan.ScanBuildError as error:
+        raise Failure(error) from None
+    click.echo(f"The search kernel is {path.name}.")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--collection", "-c", required=True, help="Collection id; created when it is missing.")
+@endpoint_option
+@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64), help="Photos at once.")
+@click.option(
+    "--id-from",
+    default="path",
+    show_default=True,
+    type=click.Choice(["path", "name"]),
+    help="ExternalImageId from the path below FOLDER, or from the file name alone.",
+)
+@click.option("--again", is_flag=True, help="Send photos again that an earlier run has sent.")
+def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id_from: "IdFrom", again: bool) -> None:
+    """Index every JPEG and PNG below FOLDER.
+
+    An interrupted run goes on where it stopped when it is started again. Each face's ExternalImageId is the photo's
+    path below FOLDER; characters that the API does not allow are written as a colon and two hex digits. A photo above
+    the API's limits (5 MiB, 10,000 pixels a side) is sent smaller; one above 256 MiB or 180 megapixels fails. Exits
+    with 1 if any photo failed.
+    """
+    from openrek.runtime.cli import index_report
+
+    journals = Path(click.get_app_dir("openrek")) / "indexed"
+    with asking(endpoint_url, connections=jobs) as rekognition, private_files():
+        failed = index_report.run(rekognition, folder, collection, journals, jobs=jobs, id_from=id_from, again=again)
+    sys.exit(1 if failed else 0)
+
+
+for command in (
+    *COMMANDS,
+    *search_commands.COMMANDS,
+    *users_commands.COMMANDS,
+    *extension_commands.COMMANDS,
+    keys_command,
+):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""`openrek verify`, `purge`, `export` and `import` as a person sees them, over the embedded store."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from openrek.domain.errors import ResourceNotFound
+from openrek.runtime.cli.terminal_text import counted, line
+from openrek.runtime.parts.adapters import Adapters
+from openrek.store.blobs.port import Blobs
+from openrek.store.integrity.rebuild import BadFaces, WritersBusy, rebuild
+from openrek.store.integrity.verify import Report, collections_of, verify
+from openrek.store.items.findings import Findings
+from openrek.store.items.port import DamagedItem, Items
+from openrek.store.items.sqlite_opening import DamagedDatabase
+from openrek.store.items.sqlite_wal import log_of
+from openrek.store.transfer.archive_file import load, save
+from openrek.store.transfer.export import export
+from openrek.store.transfer.import_faces import import_archive
+
+ASIDE_S = 60.0
+"""A file of an upload takes less; what is older was left by a process that was killed."""
+
+
+def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild_first: bool, console: Console) -> bool:
+    """Prints a line for each finding, and a table; whether there is no finding. Raises what the store raises."""
+    parts = adapters.embedded()
+    with console.status("Checking the database"):
+        log, faults, notes = log_of(parts.database)  # before it is opened
+        shared = parts.shared
+        lines = Findings()
+        try:
+            items = parts.items()
+            faults += items.faults(log.pages)
+            ids = [collection_id] if collection_id is not None else list(collections_of(items, lines.once))
+        except DamagedDatabase as error:
+            faults.append(str(error))
+            ids = []
+    faults += [each for each in lines.lines() if each not in faults]
+    for fault in faults:
+        console.print(line(f"database: {fault}"), soft_wrap=True)
+    reports: list[Report] = []
+    deleted_since = [] if collection_id is not None else [ResourceNotFound]
+    for each in ids:
+        with console.status(line(f"Checking {each}")), suppress(*deleted_since):
+            if rebuild_first and not _rebuilt(items, parts.blobs(), each, console):
+                faults.append(f"{each} was not rebuilt")
+            reports.append(verify(items, parts.blobs(), each))
+    if parts.shared and not shared:
+        notes.append("a server opened it during the check; check again to be sure")
+    for note in notes:
+        console.print(line(f"database: note: {note}"), soft_wrap=True)
+    _print(reports, console, damaged=bool(faults))
+    return not faults and not any(report.findings for report in reports)
+
+
+def _print(reports: Sequence[Report], console: Console, *, damaged: bool) -> None:
+    if not reports and not damaged:
+        console.print("There is no collection.")
+        return
+    console.print(_table(reports))
+    for report in reports:
+        for note in report.notes:
+            console.print(line(f"{report.collection_id}: note: {note}"), soft_wrap=True)
+        for finding in report.findings:
+            console.print(line(f"{report.collection_id}: {finding}"), soft_wrap=True)
+
+
+def _rebuilt(items: Items, blobs: Blobs, collection_id: str, console: Console) -> bool:
+    """Whether it was; why it was not is printed. Raises ResourceNotFound."""
+    try:
+        rebuilt = rebuild(items, blobs, collection_id)
+    except (BadFaces, WritersBusy, DamagedItem) as error:
+        why = error.reason if isinstance(error, DamagedItem) else str(error)
+        console.print(line(f"{collection_id}: {why}"), soft_wrap=True)
+        return False
+    counts = f"{counted(rebuilt.faces, 'face')} in {counted(rebuilt.segments, 'new segment')}"
+    console.print(line(f"{collection_id}: {counts}."))
+    return True
+
+
+def _table(reports: Sequence[Report]) -> Table:
+    table = Table("Collection")
+    for title in ("Faces", "Segments", "Megabytes", "Log entries", "Findings"):
+        table.add_column(title, justify="right")
+    for report in reports:
+        findings = str(len(report.findings)) if report.findings else "none"
+        table.add_row(
+            line(report.collection_id), str(report.faces), str(report.segments), f"{report.stored_bytes / 1e6:.1f}",
+            str(report.log_entries), findings, style="red" if report.findings else "",
+        )  # fmt: skip
+    return table
+
+
+def purge(adapters: Adapters, console: Console) -> bool:
+    """Whether nothing is left of what was deleted before the call. Raises what the store raises."""
+    items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
+    with console.status("Purging"):
+        adapters.upkeep().purge()
+        left_aside = blobs.clear_aside(ASIDE_S)
+        wiped = items.wipe()
+    if left_aside:
+        files = f"{counted(left_aside, 'file')} {'is' if left_aside == 1 else 'are'} being written"
+        console.print(f"{files}, or {'was' if left_aside == 1 else 'were'} left a moment ago; purge again in a minute.")
+    if not wiped:
+        console.print(
+            "Another process is reading or writing the database, so pages of it still hold deleted data: "
+            "purge again when it is quieter, or stop the servers first.",
+            soft_wrap=True,
+        )
+    if wiped and not left_aside:
+        console.print("Nothing is left of what was deleted.")
+    return wiped and not left_aside
+
+
+def export_collection(adapters: Adapters, collection_id: str, path: Path, console: Console) -> None:
+    """Raises NotExported, ResourceNotFound or OSError."""
+    total = adapters.collections().require(collection_id).face_count
+    with _bar("Exporting", total, console) as (progress, task):
+        archive = export(adapters.items(), collection_id, told=lambda done: progress.update(task, completed=done))
+        progress.update(task, completed=len(archive), total=len(archive))
+        save(archive, path)
+    console.print(line(f"{len(archive)} faces of {collection_id} are in {path}."), soft_wrap=True)
+
+
+def import_collection(adapters: Adapters, path: Path, collection_id: str, console: Console) -> None:
+    """Raises BadArchive with nothing written, any Refusal, or OSError."""
+    with console.status(line(f"Reading {path}")):
+        archive = load(path)
+    with _bar("Importing", len(archive), console) as (progress, task):
+        outcome = import_archive(
+            adapters.items(), archive, collection_id, told=lambda done: progress.update(task, completed=done)
+        )
+    if outcome.made:
+        console.print(line(f"Created the collection {collection_id}."))
+    console.print(f"{outcome.added} faces imported, {outcome.present} were there already.")
+
+
+@contextmanager
+def _bar(title: str, total: int, console: Console) -> Iterator[tuple[Progress, TaskID]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        yield progress, progress.add_task(title, total=total)

@@ -1,0 +1,132 @@
+"""Photos on disk: which files are photos, and their bytes as the API takes them.
+
+A photo above the API's limits (5 MiB inline, 10,000 pixels a side, the work of decoding it) is sent smaller. Boxes are
+ratios, so that answers mean the same for the photo on disk. Whatever is in a file, it is no more than that photo's
+failure.
+"""
+
+import io
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from openrek.domain.errors import InvalidImageFormat, Refusal
+from openrek.vision.images.decode import require_bounded_work
+from openrek.vision.images.headers import Header, read_header
+from openrek.vision.images.pillow import DECODER_ERRORS, opened, upright
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"})
+MAX_BYTES = 5 * 1024 * 1024
+MAX_SIDE_PX = 10_000
+FIRST_SIDE_PX = 4096
+MOST_FILE_BYTES = 256 * 1024 * 1024
+MOST_PIXELS = 180_000_000
+
+
+class UnreadablePhoto(ValueError):
+    """Why the photo cannot be sent, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentPhoto:
+    """`image` is what the API gets; `shrunk` when it is not the file itself."""
+
+    image: bytes
+    shrunk: bool
+
+
+def find_photos(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
+    """Every JPEG and PNG below `folder`, by its suffix, in the order of the names. Links to folders are not followed.
+
+    `unreadable` is told of each folder that could not be read.
+    """
+    for here, folders, names in os.walk(folder, onerror=unreadable):
+        folders.sort()
+        yield from (Path(here, name) for name in sorted(names) if Path(name).suffix.lower() in SUFFIXES)
+
+
+def read_found(photo: Path) -> bytes:
+    """The bytes of a file that a folder held, without waiting for the other end of a pipe.
+
+    Raises OSError, and UnreadablePhoto for what is no file or too large.
+    """
+    handle = os.open(photo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            raise UnreadablePhoto("not a regular file")
+        return _content(file, facts.st_size)
+
+
+def read_named(photo: Path) -> bytes:
+    """The bytes of what a person named; a pipe is welcome. Raises OSError or UnreadablePhoto."""
+    with photo.open("rb") as file:
+        return _content(file)
+
+
+def _content(file: io.BufferedReader, size_bytes: int = 0) -> bytes:
+    """What an open file holds, which may say how much that is. Raises OSError or UnreadablePhoto."""
+    content = b"" if size_bytes > MOST_FILE_BYTES else file.read(MOST_FILE_BYTES + 1)
+    if max(size_bytes, len(content)) > MOST_FILE_BYTES:
+        raise UnreadablePhoto(f"larger than {MOST_FILE_BYTES // 1024 // 1024} MiB")
+    if not content:
+        raise UnreadablePhoto("the file is empty")
+    return content
+
+
+def fit(content: bytes) -> SentPhoto:
+    """The photo within the API's limits. Raises UnreadablePhoto for one that is too large and cannot be shrunk."""
+    try:
+        header = read_header(content)
+    except InvalidImageFormat as refusal:
+        if len(content) <= MAX_BYTES:
+            return SentPhoto(content, shrunk=False)  # the server says what it is not
+        raise UnreadablePhoto(f"larger than 5 MiB, and cannot be made smaller: {refusal.reason}") from None
+    if len(content) <= MAX_BYTES and max(header.width_px, header.height_px) <= MAX_SIDE_PX and _is_bounded(header):
+        return SentPhoto(content, shrunk=False)
+    if header.width_px * header.height_px > MOST_PIXELS:
+        raise UnreadablePhoto("too many pixels")
+    try:
+        return SentPhoto(_shrunk(header), shrunk=True)
+    except (*DECODER_ERRORS, InvalidImageFormat, MemoryError):
+        raise UnreadablePhoto("larger than the API takes, and damaged, so that it cannot be made smaller") from None
+
+
+def _is_bounded(header: Header) -> bool:
+    try:
+        require_bounded_work(header)
+    except Refusal:
+        return False
+    return True
+
+
+def pixels(content: bytes) -> Image.Image:
+    """The upright photo in RGB. Raises UnreadablePhoto."""
+    try:
+        header = read_header(content)
+        return upright(opened(header).convert("RGB"), header.orientation)
+    except (*DECODER_ERRORS, InvalidImageFormat, MemoryError):
+        raise UnreadablePhoto("its pixels cannot be read") from None
+
+
+def _shrunk(header: Header) -> bytes:
+    side = FIRST_SIDE_PX
+    photo = opened(header)
+    photo.draft("RGB", (side, side))
+    plain = upright(photo.convert("RGB") if "A" not in photo.getbands() else _on_white(photo), header.orientation)
+    while True:
+        plain.thumbnail((side, side))
+        out = io.BytesIO()
+        plain.save(out, "JPEG", quality=90)
+        if out.tell() <= MAX_BYTES:
+            return out.getvalue()
+        side = side * 3 // 4
+
+
+def _on_white(photo: Image.Image) -> Image.Image:
+    ground = Image.new("RGBA", photo.size, "white")
+    return Image.alpha_composite(ground, photo.convert("RGBA")).convert("RGB")

@@ -1,0 +1,47 @@
+"""What a function makes while it starts, so that its first request need not; and what a snapshot must not freeze.
+
+Clients are made here and connect when they are first used, so a snapshot (SnapStart) holds no connection. Secrets and
+ids come from the operating system, which a restored machine seeds anew; only `random`, which spreads retries and orders
+sweeps, does not.
+"""
+
+import random
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib.util import find_spec
+
+from openrek.runtime.parts.adapters import Adapters, Operation, needs
+
+READER = "reader"
+SNAPSHOTS = "snapshot_restore_py"
+"""Part of Lambda's runtime; there is none where a function runs elsewhere."""
+
+
+def start(operation: Operation, adapters: Adapters) -> None:
+    """Makes the operation's parts; models load in a thread meanwhile, and the first photo waits for them.
+
+    Raises SettingsError. What is wrong with the models is raised to whoever asks for them.
+    """
+    loading = _loading(adapters) if READER in needs(operation) else None
+    for name in needs(operation):
+        if name != READER and adapters.knows(name):
+            adapters.part(name)
+    seed_copies()
+    if loading and find_spec(SNAPSHOTS):
+        from snapshot_restore_py import register_before_snapshot
+
+        register_before_snapshot(loading.result)
+
+
+def seed_copies() -> None:
+    """Every copy of a snapshot draws random numbers of its own."""
+    if find_spec(SNAPSHOTS):
+        from snapshot_restore_py import register_after_restore
+
+        register_after_restore(random.seed)
+
+
+def _loading(adapters: Adapters) -> Future[None]:
+    pool = ThreadPoolExecutor(1, "openrek-models")
+    loading = pool.submit(adapters.load_models, present=True)
+    pool.shutdown(wait=False)
+    return loading

@@ -1,0 +1,87 @@
+"""An operation as an AWS Lambda function behind API Gateway: proxy event in, proxy response out.
+
+The event says what the caller sent; the door does the rest, exactly as in the local server. What can be made before the
+first event is made while the function starts: then it has more of the processor, and a snapshot can keep it.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from openrek.domain.errors import SerializationError
+from openrek.domain.ports import Collections
+from openrek.runtime.functions.gateway_event import Event, Handler, request_of, response_of
+from openrek.runtime.functions.invocation_notes import Notes, noted
+from openrek.runtime.functions.prefetch import AheadCollections
+from openrek.runtime.parts.adapters import Adapters, Operation, bind, needs
+from openrek.runtime.parts.names import api_name
+from openrek.runtime.parts.once import Once
+from openrek.runtime.settings import Settings, SettingsError
+from openrek.wire.door import Door
+from openrek.wire.http import HttpReply
+from openrek.wire.reply import refuse
+
+Tell: TypeAlias = Callable[[Notes, HttpReply, Any, float], None]
+"""`tell(notes, reply, context, ms)`, once an invocation is answered."""
+
+
+def serve(operation: Operation, settings: Settings | None = None) -> Handler:
+    """The Lambda handler of one operation, by default with the settings of the environment.
+
+    Raises SettingsError for settings that it cannot work with: that is for the operator's log.
+    """
+    settings = settings or _environment()
+    notes = Notes()
+    adapters = Adapters(settings, scanned=notes.scan)
+    tell = _begin(operation, adapters, settings)
+    bound = noted(bind(operation, adapters, **_ahead(operation, adapters)), notes)
+    door = Door({api_name(operation): bound}, authenticate=adapters.authenticate(), elsewhere=_offered)
+
+    def handler(event: Event, context: Any) -> dict[str, Any]:
+        began_s = time.perf_counter()
+        notes.clear()
+        try:
+            reply = door.answer(request_of(event))
+        except ValueError:
+            reply = refuse(SerializationError(reason="The event's body is not base64."))
+        if tell is not None:
+            tell(notes, reply, context, 1000 * (time.perf_counter() - began_s))
+        return response_of(reply)
+
+    return handler
+
+
+def _offered(name: str) -> bool:
+    from openrek.runtime.parts.offered import OFFERED  # every operation, for the few requests that got lost
+
+    return name in OFFERED
+
+
+def _environment() -> Settings:
+    settings = Settings.of(os.environ)
+    if settings.aws is None and settings.data is None:
+        raise SettingsError("Set OPENREK_TABLE and OPENREK_BUCKET, or OPENREK_DATA: there is no place for the data.")
+    return settings
+
+
+def _ahead(operation: Operation, adapters: Adapters) -> dict[str, Once[Collections]]:
+    """Where a photo is read before the search, the collection is opened meanwhile."""
+    if not {"collections", "reader", "search"} <= set(needs(operation)):
+        return {}
+    return {
+        "collections": Once(
+            lambda: AheadCollections(adapters.collections(), lambda found: adapters.search().prepare(found))
+        )
+    }
+
+
+def _begin(operation: Operation, adapters: Adapters, settings: Settings) -> Tell | None:
+    """On a developer's machine nothing is made before it is needed, and the answers are all that is told."""
+    if settings.aws is None:
+        return None
+    from openrek.runtime.functions.cold_start import start
+    from openrek.runtime.functions.telemetry import Telemetry
+
+    start(operation, adapters)
+    return Telemetry(api_name(operation), cold=not settings.aws.provisioned)

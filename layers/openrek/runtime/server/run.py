@@ -1,0 +1,75 @@
+"""`openrek serve`: the real operations behind the local server.
+
+Everything that can be wrong is found before the first connection is accepted, and raised as one sentence.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import apsw
+
+from openrek.domain.errors import StoreUnavailable
+from openrek.domain.ports import Keys, KeyStore
+from openrek.runtime.keys.cached_keys import authenticator
+from openrek.runtime.parts.adapters import Adapters, bind, needs
+from openrek.runtime.parts.offered import OFFERED
+from openrek.runtime.server.app import LocalApp, threads_of
+from openrek.runtime.server.health import examine
+from openrek.runtime.server.open_files import room_for_connections
+from openrek.runtime.server.socket_server import LocalServer, listener, url_of
+from openrek.runtime.server.sweeper import Sweeper
+from openrek.runtime.settings import Settings, SettingsError
+from openrek.store.upkeep.upkeep import DAMAGED
+
+OWN_THREADS = 2
+"""The event loop's and the sweeper's."""
+
+
+def serve(
+    settings: Settings, host: str, port: int, announce: Callable[[str], None], *, keys: KeyStore | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the URL when requests are answered.
+
+    With `keys`, every request must be signed with one of them. Raises SettingsError, WeightsError or UnusableStore
+    before it serves.
+    """
+    if keys is not None and not keys.listed():
+        raise SettingsError("There is no access key yet; issue one with `openrek keys create`.")
+    room = room_for_connections(threads_of(settings.workers) + OWN_THREADS)
+    with ExitStack() as stack:
+        bound = stack.enter_context(listener(host, port, signed=keys is not None))
+        _ready_data_folder(settings)
+        adapters = Adapters(settings)
+        stack.callback(adapters.close)
+        adapters.collections()
+        adapters.blobs()  # now: later it might make anew a folder that was taken away
+        adapters.load_models()
+        app = local_app(adapters, settings, keys)
+        stack.callback(app.close)
+        sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, StoreUnavailable, *DAMAGED))
+        sweeper.start()
+        stack.callback(sweeper.stop)
+        LocalServer(app.asgi, lambda: announce(url_of(bound)), room=room).run(sockets=[bound])
+
+
+def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) -> LocalApp:
+    """The application over the real operations."""
+    return LocalApp(
+        {name: bind(operation, adapters) for name, operation in OFFERED.items()},
+        [name for name, operation in OFFERED.items() if "reader" in needs(operation)],
+        examine=lambda: examine(adapters),
+        workers=settings.workers,
+        queue=settings.queue,
+        signatures=None if keys is None else authenticator(keys),
+    )
+
+
+def _ready_data_folder(settings: Settings) -> None:
+    """Makes the data folder, for this user only. Raises SettingsError."""
+    if settings.data is None:
+        raise SettingsError("There is no data folder: give --data or set OPENREK_DATA.")
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (settings.data / "buckets").mkdir(exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"The data folder {settings.data} cannot be used: {error.strerror}.") from None

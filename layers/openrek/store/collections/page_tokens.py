@@ -1,0 +1,65 @@
+"""NextTokens: where the next page starts, signed with a secret that all processes of one deployment share."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from openrek.domain.errors import InvalidPaginationToken
+from openrek.store.items.port import ABSENT, Item, Items, Put
+from openrek.store.items.retries import no_answer, send
+from openrek.store.log.keys import deployment_key
+
+MAC_BYTES: Final = 16
+SECRET_KEY: Final = deployment_key("page-token-secret")
+
+
+class SealedPageTokens:
+    """Token = base64url(HMAC-SHA256(secret, place 0x00 cursor)[:16] + cursor): 198 characters at most for a cursor
+    of 129 (the longest there is, an over-long collection id's)."""
+
+    def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`pause` takes seconds."""
+        self._items = items
+        self._pause = pause
+        self._once = threading.Lock()
+        self._secret: bytes | None = None
+
+    def seal(self, place: str, cursor: str) -> str:
+        return base64.urlsafe_b64encode(self._mac(place, cursor.encode()) + cursor.encode()).rstrip(b"=").decode()
+
+    def open(self, place: str, token: str) -> str:
+        try:
+            raw = base64.b64decode(token.encode("ascii") + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            mac, cursor = raw[:MAC_BYTES], raw[MAC_BYTES:]
+            genuine = hmac.compare_digest(mac, self._mac(place, cursor))
+            if genuine and token == self.seal(place, cursor.decode()):
+                return cursor.decode()
+        except (UnicodeError, binascii.Error):
+            pass
+        raise InvalidPaginationToken(reason="The NextToken is not one that this call, on this collection, gave.")
+
+    def _mac(self, place: str, cursor: bytes) -> bytes:
+        return hmac.digest(self._shared_secret(), place.encode() + b"\0" + cursor, hashlib.sha256)[:MAC_BYTES]
+
+    def _shared_secret(self) -> bytes:
+        with self._once:
+            if self._secret is None:
+                found = self._items.get(SECRET_KEY) or self._first_secret()
+                self._secret = found.attributes["secret"]
+            return self._secret
+
+    def _first_secret(self) -> Item:
+        """The deployment's secret, made here or by whoever was first."""
+        sent = send(
+            self._items, [Put(SECRET_KEY, {"secret": secrets.token_bytes(32)}, expect=ABSENT)], pause=self._pause
+        )
+        found = self._items.get(SECRET_KEY)
+        if found is None:
+            raise no_answer(sent)
+        return found

@@ -1,0 +1,55 @@
+"""Where an embedded store lies on disk: whether that is still what was opened, and whether it can be written."""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from openrek.domain.errors import StoreUnavailable
+from openrek.store.disk.throttled_log import Telling
+
+LOST: Final = "The data folder was removed or replaced under openrek: put it back, or start openrek anew."
+FULL: Final = "The disk of the store is full, or as much of it is used as openrek may use."
+_WITHOUT_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Place:
+    """A file or a folder that was opened. What keeps it from being written is logged, at most once a minute."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path.absolute()
+        self._tell = Telling(clock)
+        self._opened = self._now()
+        self.full = False
+
+    def require(self) -> None:
+        """Raise StoreUnavailable when the path no longer leads to what was opened: a write would go into a file that
+        nobody finds any more, or into another store.
+        """
+        if self._now() != self._opened:
+            self._tell(f"{self._path}: {LOST}")
+            raise StoreUnavailable(reason=LOST)
+
+    def filled(self) -> StoreUnavailable:
+        """To be called when there was no room for a write; what to raise for it."""
+        self.full = True
+        self._tell(f"{self._path}: {FULL}")
+        return StoreUnavailable(reason=FULL)
+
+    def written(self) -> None:
+        """To be called when a write succeeded."""
+        self.full = False
+
+    def _now(self) -> tuple[int, int] | None:
+        try:
+            facts = os.stat(self._path)
+        except OSError:
+            return None
+        return facts.st_dev, facts.st_ino
+
+
+def is_without_room(number: int | None) -> bool:
+    """Whether an error number of the operating system says that a file cannot grow."""
+    return number in _WITHOUT_ROOM

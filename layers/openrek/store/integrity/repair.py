@@ -1,0 +1,68 @@
+"""The records of pictures and a collection's lines, made good from its face items and its head.
+
+A record names exactly the visible faces of its picture, as they are stored. Every write has the condition that nothing
+was written to the collection since its head was read.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record, picture_of
+from openrek.store.items.port import Check, Item, Items, Key, Operation, Put
+from openrek.store.items.retries import Sent, send
+from openrek.store.log.commits import Moved
+from openrek.store.log.head import Head
+from openrek.store.log.keys import face_key, owned
+from openrek.store.log.pages import item_pages
+from openrek.store.log.rows import face_of
+from openrek.store.log.visibility import visible
+
+KEYS_PER_READ: Final = 90
+
+
+def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
+    """Can be killed at any step and repeated. Raises Moved when the collection changed since `head`."""
+
+    def write(operations: Sequence[Operation]) -> None:
+        if operations and send(items, [Check(head.key, head.unmoved), *operations], pause=pause) is not Sent.WRITTEN:
+            raise Moved
+
+    keys = list(head.lines)
+    lines = [None if item is None else dict(item.attributes) for item in items.read(keys)]
+    write([Put(key, head.lines[key]) for key, line in zip(keys, lines, strict=True) if line != head.lines[key]])
+    for rows in item_pages(items, owned(head.uid, "duplicate")):
+        for record in rows:
+            write(_corrected(items, head.uid, record))
+    for rows in item_pages(items, owned(head.uid, "face")):
+        by_picture: dict[Key, list[Item]] = {}
+        for face in visible(items, rows):
+            if face is not None:
+                by_picture.setdefault(picture_of(face), []).append(face)
+        pictures = list(by_picture)
+        for start in range(0, len(pictures), KEYS_PER_READ):
+            write(_completed(items, {key: by_picture[key] for key in pictures[start : start + KEYS_PER_READ]}))
+
+
+def _corrected(items: Items, uid: UUID, record: Item) -> list[Operation]:
+    """The record with those of its faces that are there, and are of its picture."""
+    ids = list(dict.fromkeys(known.face_id for known in duplicate_record(record.key, record).known))
+    faces: list[Item] = []
+    for start in range(0, len(ids), KEYS_PER_READ):
+        found = items.read([face_key(uid, face_id) for face_id in ids[start : start + KEYS_PER_READ]])
+        faces += [face for face in visible(items, found) if face and face.attributes["picture"] == record.key.sort]
+    written = DuplicateRecord(record.key, ()).with_faces([face_of(face.attributes) for face in faces])
+    unchanged = isinstance(written, Put) and dict(written.attributes) == dict(record.attributes)
+    return [] if unchanged else [written]
+
+
+def _completed(items: Items, by_picture: dict[Key, list[Item]]) -> list[Operation]:
+    """The records that do not name all of these faces, with those that they leave out."""
+    writes: list[Operation] = []
+    for (key, faces), item in zip(by_picture.items(), items.read(list(by_picture)), strict=True):
+        record = duplicate_record(key, item)
+        named = {known.face_id for known in record.known}
+        missing = [face_of(face.attributes) for face in faces if face_of(face.attributes).face_id not in named]
+        writes += [record.with_faces(missing)] if missing else []
+    return writes

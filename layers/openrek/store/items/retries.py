@@ -1,0 +1,66 @@
+"""Sending a transaction with patience: again, while the store is busy or does not say what it did."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Final
+
+from openrek.domain.errors import InternalServerError, Refusal, StoreUnavailable, Throttling
+from openrek.store.items.port import ConditionFailed, Contended, Items, Operation, OutcomeUnknown
+
+RESENDS: Final = 8
+PATIENCE_S: Final = 10.0
+FIRST_PAUSE_S: Final = 0.002
+LONGEST_PAUSE_S: Final = 0.25
+
+
+class Sent(Enum):
+    """What became of a transaction."""
+
+    WRITTEN = "written"
+    REFUSED = "a condition does not hold; it was not written and never will be"
+    DOUBTFUL = "a condition does not hold, perhaps because an earlier attempt was written after all"
+    BUSY = "the store stayed busy; it was not written and never will be"
+    UNKNOWN = "the store did not say; it may be written, or may still be"
+
+
+def send(
+    items: Items, operations: Sequence[Operation], *, pause: Callable[[float], None], token: str | None = None
+) -> Sent:
+    """Send it until the store says what became of it, a bounded number of times and about `PATIENCE_S` seconds long.
+
+    Raises StoreUnavailable when it was not written and never will be.
+    """
+    give_up_s = time.monotonic() + PATIENCE_S
+    unknown = False
+    for attempt in range(RESENDS):
+        try:
+            items.transact(operations, token=token)
+            return Sent.WRITTEN
+        except Contended:
+            pass
+        except OutcomeUnknown:
+            unknown = True
+        except StoreUnavailable:
+            if unknown:  # an attempt before this one may have been written
+                break
+            raise
+        except ConditionFailed:
+            return Sent.DOUBTFUL if unknown else Sent.REFUSED
+        if time.monotonic() > give_up_s:
+            break
+        pause(jittered_s(attempt))
+    return Sent.UNKNOWN if unknown else Sent.BUSY
+
+
+def no_answer(sent: Sent) -> Refusal:
+    """What to tell a caller whose transaction ended BUSY, or in a doubt that reading could not settle."""
+    if sent is Sent.BUSY:
+        return Throttling(reason="The store is too busy; nothing was written.")
+    return InternalServerError(reason="The store did not say whether it wrote the change; ask again to find out.")
+
+
+def jittered_s(attempt: int) -> float:
+    """Exponential backoff with full jitter, seconds."""
+    return random.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))  # noqa: S311 (not a secret)

@@ -1,0 +1,117 @@
+"""The head of a collection: the one item that every write moves and every read begins with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import collection_not_found
+from openrek.store.items.port import Attributes, Item, Items, Key
+from openrek.store.log.keys import directory_key, head_key, uid_key
+
+FOLD_ENTRIES: Final = 1000
+FOLD_BYTES: Final = 1 << 20
+"""A log that is as long as this is folded into segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`seq` counts the committed changes; log entry n is the change that made it n.
+
+    `manifest` names the blob that lists the segments (empty before the first), `version` counts the manifests, `nonce`
+    tells whose swap made it the current one. Its segments hold the changes up to `compacted_through`; the entries after
+    that take `log_bytes`.
+    """
+
+    collection_id: str
+    uid: UUID
+    seq: int
+    faces: int
+    users: int
+    model: str
+    created_ms: int
+    manifest: str = ""
+    version: int = 0
+    nonce: bytes = b""
+    compacted_through: int = 0
+    log_bytes: int = 0
+
+    @property
+    def key(self) -> Key:
+        return head_key(self.collection_id)
+
+    @property
+    def unmoved(self) -> Attributes:
+        """The condition that nothing was written to this collection, and nothing compacted, since."""
+        return {"uid": self.uid.bytes, "seq": self.seq, "version": self.version}
+
+    @property
+    def same_collection(self) -> Attributes:
+        """The condition that the collection was not deleted since."""
+        return {"uid": self.uid.bytes}
+
+    @property
+    def log_is_long(self) -> bool:
+        return self.seq - self.compacted_through >= FOLD_ENTRIES or self.log_bytes >= FOLD_BYTES
+
+    @property
+    def lines(self) -> Mapping[Key, Attributes]:
+        """What else says that the collection exists: its line in the directory, and that of its uid."""
+        return {
+            directory_key(self.collection_id): {"id": self.collection_id, "uid": self.uid.bytes, "model": self.model},
+            uid_key(self.uid): {"id": self.collection_id, "created_ms": self.created_ms},
+        }
+
+    def advanced(self, *, faces: int, users: int, entry_bytes: int) -> "Head":
+        """The head after one more change, whose log entry takes `entry_bytes`."""
+        return replace(
+            self,
+            seq=self.seq + 1,
+            faces=self.faces + faces,
+            users=self.users + users,
+            log_bytes=self.log_bytes + entry_bytes,
+        )
+
+    def attributes(self) -> Attributes:
+        return {
+            "uid": self.uid.bytes,
+            "seq": self.seq,
+            "faces": self.faces,
+            "users": self.users,
+            "model": self.model,
+            "created_ms": self.created_ms,
+            "manifest": self.manifest,
+            "version": self.version,
+            "nonce": self.nonce,
+            "compacted_through": self.compacted_through,
+            "log_bytes": self.log_bytes,
+        }
+
+    def collection(self) -> Collection:
+        return Collection(
+            self.collection_id, self.uid, self.model, self.created_ms / 1000.0, self.faces, self.users, self.seq
+        )
+
+
+def head_of(collection_id: str, item: Item | None) -> Head | None:
+    if item is None:
+        return None
+    return Head(**{**item.attributes, "uid": UUID(bytes=item.attributes["uid"])}, collection_id=collection_id)
+
+
+def head_now(items: Items, collection_id: str) -> Head | None:
+    return head_of(collection_id, items.get(head_key(collection_id)))
+
+
+def require_head(items: Items, collection: Collection) -> Head:
+    """The head as of now. Raises ResourceNotFound when that very collection is gone, re-created or not."""
+    return same_collection(collection, items.get(head_key(collection.collection_id)))
+
+
+def same_collection(collection: Collection, item: Item | None) -> Head:
+    """The head in `item`. Raises ResourceNotFound when it is not the head of that very collection."""
+    head = head_of(collection.collection_id, item)
+    if head is None or head.uid != collection.uid:
+        raise collection_not_found(collection.collection_id)
+    return head

@@ -1,0 +1,37 @@
+"""Items that are read by query, and so not in one snapshot with the head."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+from openrek.domain.collections import Collection
+from openrek.domain.ports import Page
+from openrek.store.items.port import Item, Items
+from openrek.store.log.head import require_head
+
+ATTEMPTS: Final = 3
+
+Row = TypeVar("Row")
+
+
+def settled_page(items: Items, collection: Collection, gather: Callable[[int | None], Page[Row]]) -> Page[Row]:
+    """What `gather` finds while nothing is written; or, where writers never pause, without what came after a change.
+
+    `gather(newest)` leaves out what was made after the change `newest`. Raises ResourceNotFound.
+    """
+    for _ in range(ATTEMPTS):
+        before = require_head(items, collection)
+        page = gather(None)
+        if require_head(items, collection).seq == before.seq:
+            return page
+    return gather(require_head(items, collection).seq)
+
+
+def item_pages(items: Items, partition: str) -> Iterator[tuple[Item, ...]]:
+    """Every item of a partition, in order."""
+    cursor = ""
+    while True:
+        page = items.query(partition, after=cursor)
+        yield page.rows
+        if not page.more:
+            return
+        cursor = page.rows[-1].key.sort

@@ -1,0 +1,168 @@
+"""Export: all faces and users of a collection as one archive, as they were at one moment.
+
+Writers go on meanwhile. What the log named during the scan is read again, until nothing moved while it was read.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openrek.domain.errors import collection_not_found
+from openrek.domain.models import face_model
+from openrek.store.collections.tags import tags_in
+from openrek.store.integrity.item_scan import FacePage, face_page, face_pages, touched, user_pages
+from openrek.store.items.port import Items, Key
+from openrek.store.log.entries import LogGap
+from openrek.store.log.head import Head, head_now
+from openrek.store.log.keys import owned, tags_key, user_key
+from openrek.store.log.visibility import visible
+from openrek.store.segments.columns import Table, Texts, find, joined
+from openrek.store.transfer.archive import FORMAT, Archive
+
+ATTEMPTS: Final = 5
+ROUNDS: Final = 50
+PAUSE_S: Final = 0.2
+KEYS_PER_READ: Final = 90
+NOBODY: Final = np.zeros(0, "S1")
+
+
+class NotExported(Exception):
+    """The collection is damaged, or never stood still long enough; the text is one sentence."""
+
+
+class Scanned:
+    """The faces of a scan, in ascending order of their ids; later pages replace earlier faces. And its users."""
+
+    def __init__(self, dimensions: int) -> None:
+        self.users: set[str] = set()
+        self._tables: list[Table] = [face_page((), dimensions).table]
+        self._hashes: list[bytes] = []
+
+    def add(self, page: FacePage) -> None:
+        if page.bad:
+            raise NotExported(f"The collection cannot be exported: {page.bad[0]}; `openrek verify` says more.")
+        self._tables.append(page.table)
+        self._hashes.append(b"".join(bytes.fromhex(picture[-64:]) for picture in page.pictures))
+
+    def without(self, ids: Sequence[bytes]) -> None:
+        """Strike these out, wherever they are."""
+        table, hashes = self.all()
+        kept = np.ones(len(table), np.bool_)
+        rows = find(table.ids, ids)
+        kept[rows[rows >= 0]] = False
+        self._tables, self._hashes = [table.take(np.flatnonzero(kept))], [hashes[kept].tobytes()]
+
+    def all(self) -> tuple[Table, NDArray[np.uint8]]:
+        """The rows, and the SHA-256 of each one's picture, uint8 [n, 32]."""
+        table = joined(self._tables)
+        hashes = np.frombuffer(b"".join(self._hashes), np.uint8).reshape(len(table), 32)
+        order = np.argsort(np.ascontiguousarray(table.ids).view("S16").reshape(-1), kind="stable")
+        return table.take(order), hashes[order]
+
+
+def export(
+    items: Items,
+    collection_id: str,
+    *,
+    told: Callable[[int], object] = lambda _: None,
+    pause: Callable[[float], None] = time.sleep,
+) -> Archive:
+    """The collection as it is at one moment of the call. `told` is called with how many faces were read so far.
+
+    `pause` takes seconds. Raises ResourceNotFound or NotExported.
+    """
+    for _ in range(ATTEMPTS):
+        head = head_now(items, collection_id)
+        if head is None:
+            raise collection_not_found(collection_id)
+        try:
+            return _archive(items, head, _scan(items, head, told))
+        except LogGap:
+            pause(PAUSE_S)
+    raise NotExported(
+        f"The collection {collection_id} changed faster than it could be read; export it when it is quieter."
+    )
+
+
+def _scan(items: Items, head: Head, told: Callable[[int], object]) -> Scanned:
+    dimensions = face_model(head.model).dimensions
+    found = Scanned(dimensions)
+    count = 0
+    for page in face_pages(items, head.uid, dimensions):
+        found.add(page)
+        count += len(page.table)
+        told(count)
+    for users in user_pages(items, head.uid, dimensions):
+        if users.bad:
+            raise NotExported(f"The collection cannot be exported: {users.bad[0]}; `openrek verify` says more.")
+        found.users.update(user.user_id for user in users.users)
+    seq = head.seq
+    for _ in range(ROUNDS):
+        now = head_now(items, head.collection_id)
+        if now is None or now.uid != head.uid:
+            raise collection_not_found(head.collection_id)
+        if now.seq == seq:
+            return found
+        changed = touched(items, head.uid, after=seq, through=now.seq)
+        seq = now.seq
+        found.without(sorted(changed.faces))
+        for page in _read_again(items, head, sorted(changed.faces), dimensions):
+            found.add(page)
+        found.users -= changed.users
+        found.users |= _users_again(items, head, sorted(changed.users))
+    raise LogGap(seq)
+
+
+def _read_again(items: Items, head: Head, ids: Sequence[bytes], dimensions: int) -> Iterator[FacePage]:
+    partition = owned(head.uid, "face")
+    for start in range(0, len(ids), KEYS_PER_READ):
+        keys = [Key(partition, str(UUID(bytes=face_id))) for face_id in ids[start : start + KEYS_PER_READ]]
+        yield face_page(visible(items, items.read(keys)), dimensions)
+
+
+def _users_again(items: Items, head: Head, user_ids: Sequence[str]) -> set[str]:
+    """Those that exist."""
+    found: set[str] = set()
+    for start in range(0, len(user_ids), KEYS_PER_READ):
+        keys = [user_key(head.uid, user_id) for user_id in user_ids[start : start + KEYS_PER_READ]]
+        found.update(item.key.sort for item in items.read(keys) if item is not None)
+    return found
+
+
+def _archive(items: Items, head: Head, found: Scanned) -> Archive:
+    table, hashes = found.all()
+    tags = dict(sorted(tags_in(items.get(tags_key(head.uid))).items()))
+    return Archive(
+        format_version=np.array(FORMAT, "<i8"),
+        collection_id=np.array(head.collection_id.encode()),
+        face_model_version=np.array(head.model.encode()),
+        face_ids=_uuids(table.ids),
+        image_ids=_uuids(table.images),
+        external_image_ids=_texts(table.external),
+        boxes=np.ascontiguousarray(table.geometry[:, :4]),
+        confidences=np.ascontiguousarray(table.geometry[:, 4]),
+        vectors=table.vectors,
+        scales=table.scales,
+        user_ids=_texts(table.owners),
+        image_sha256=hashes,
+        users=np.array(sorted(user.encode() for user in found.users), np.bytes_) if found.users else NOBODY,
+        tag_keys=np.array(list(tags.keys()), np.str_),
+        tag_values=np.array(list(tags.values()), np.str_),
+    )
+
+
+def _uuids(ids: NDArray[np.uint8]) -> NDArray[np.bytes_]:
+    """uint8 [n, 16] -> S36 [n], in the usual spelling."""
+    digits = np.frombuffer(ids.tobytes().hex().encode(), "S1").reshape(-1, 32)
+    spelled = np.full((len(ids), 36), b"-", "S1")
+    spelled[:, [place for place in range(36) if place not in (8, 13, 18, 23)]] = digits
+    return spelled.view("S36").reshape(-1)
+
+
+def _texts(column: Texts) -> NDArray[np.bytes_]:
+    values = [(column[row] or "").encode() for row in range(len(column.offsets) - 1)]
+    return np.array(values, np.bytes_) if any(values) else np.zeros(len(values), "S1")

@@ -1,0 +1,82 @@
+"""The users of an archive: do they fit into the collection, and making them there."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+
+from openrek.domain.collections import Collection
+from openrek.domain.users import MOST_FACES_OF_USER
+from openrek.store.items.port import Items
+from openrek.store.log.commits import Change, Commits
+from openrek.store.log.head import Head
+from openrek.store.log.keys import user_key
+from openrek.store.transfer.archive import Archive, BadArchive
+from openrek.store.users.memberships import StoredUser, new_user, stored_user, user_put
+from openrek.store.users.users import StoredUsers
+
+USERS_PER_COMMIT: Final = 97
+"""The head among 100 keys of a snapshot, and the log entry, take the rest."""
+
+
+def compare_users(items: Items, archive: Archive, collection: Collection | None, max_users: int) -> None:
+    """Raises BadArchive if the users do not fit into the collection; None: it is still to be made."""
+    members = _members(archive)
+    known = {} if collection is None else _known(items, collection, list(members))
+    for user_id, user in known.items():
+        if len({*user.members, *members[user_id]}) > MOST_FACES_OF_USER:
+            raise BadArchive(f"The user {user_id} would have more than {MOST_FACES_OF_USER} faces.")
+    if (collection.user_count if collection else 0) + len(members) - len(known) > max_users:
+        raise BadArchive(f"The collection would have more than the {max_users} users that it may hold.")
+
+
+def import_users(
+    items: Items,
+    commits: Commits,
+    archive: Archive,
+    collection: Collection,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> None:
+    """Makes the users that are missing, and gives each its faces. Raises BadArchive if faces went elsewhere meanwhile;
+    any Refusal that a commit may end in."""
+    members = _members(archive)
+    for chunk in _chunks(list(members)):
+        commits.commit(collection, partial(_missing, commits, chunk))
+    users = StoredUsers(items, pause=pause)
+    for user_id, face_ids in members.items():
+        if face_ids and users.associate(collection, user_id, face_ids, lowest_cosine=-1.0, once=None).left:
+            raise BadArchive(f"Faces of the user {user_id} were deleted or given to others meanwhile; try again.")
+
+
+def _members(archive: Archive) -> dict[str, list[UUID]]:
+    """Each user of the archive with its faces, in order."""
+    members: dict[str, list[UUID]] = {user.decode(): [] for user in archive.users.tolist()}
+    for row in np.flatnonzero(archive.user_ids != b"").tolist():
+        members[archive.user_ids[row].decode()].append(UUID(archive.face_ids[row].decode()))
+    return members
+
+
+def _known(items: Items, collection: Collection, user_ids: Sequence[str]) -> dict[str, StoredUser]:
+    found = [
+        item
+        for chunk in _chunks(user_ids)
+        for item in items.read([user_key(collection.uid, user_id) for user_id in chunk])
+        if item is not None
+    ]
+    return {item.key.sort: stored_user(item) for item in found}
+
+
+def _chunks(user_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(user_ids), USERS_PER_COMMIT):
+        yield user_ids[start : start + USERS_PER_COMMIT]
+
+
+def _missing(commits: Commits, user_ids: Sequence[str], head: Head) -> Change[None]:
+    found = commits.read_at(head, [user_key(head.uid, user_id) for user_id in user_ids])
+    missing = [user_id for user_id, item in zip(user_ids, found, strict=True) if item is None]
+    writes = [user_put(new_user(head, user_id), new=True) for user_id in missing]
+    return Change(None, writes=writes, users=len(missing), touched=dict.fromkeys(missing))

@@ -1,0 +1,77 @@
+"""Blobs that nobody names, and never will, are deleted.
+
+A compactor names blobs only in a manifest that follows the one it read, and their names tell which that was. So a blob
+may go if its base version is lower than the current one and the current manifest does not name it: no swap can bring
+it back. On an idle collection the version is moved first.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from openrek.store.blobs.port import BlobMissing, Blobs
+from openrek.store.items.port import Items
+from openrek.store.log.head import Head, head_now
+from openrek.store.segments.manifest import base_version, blob_name, encode_manifest
+from openrek.store.upkeep.compaction import current_manifest
+from openrek.store.upkeep.manifest_swap import swap_manifest
+
+ATTEMPTS: Final = 8
+
+
+class Garbage:
+    def __init__(self, items: Items, blobs: Blobs, *, pause: Callable[[float], None] = time.sleep) -> None:
+        """`pause` takes seconds."""
+        self._items = items
+        self._blobs = blobs
+        self._pause = pause
+
+    def collect(self, collection_id: str, *, everything: bool = False) -> int:
+        """Delete what is garbage for sure; returns how many blobs went. `everything`: move the version first if need
+        be, so that what a dead compactor left goes too.
+
+        Raises BlobMissing or CorruptManifest when what the current head names is bad.
+        """
+        for _ in range(ATTEMPTS):
+            head = head_now(self._items, collection_id)
+            if head is None:
+                return 0
+            try:
+                removed = self._collect(head, everything=everything)
+            except BlobMissing:
+                now = head_now(self._items, collection_id)
+                if now is not None and (now.uid, now.version) == (head.uid, head.version):
+                    raise
+                continue  # somebody else compacted, and collected the manifest that this one was reading
+            if removed is not None:
+                return removed
+        return 0
+
+    def _collect(self, head: Head, *, everything: bool) -> int | None:
+        """None if the version was to be moved, and somebody else moved it: perhaps not beyond all that is listed."""
+        names = self._blobs.names(f"{head.uid.hex}/")
+        stored = {name: base for name in names if (base := base_version(name)) is not None}
+        if everything and self._strangers(head, stored) and not self._move_version(head):
+            return None
+        # Read after the listing: what is newer than the listing is not in it.
+        now = head_now(self._items, head.collection_id)
+        if now is None or now.uid != head.uid:
+            return 0
+        named = current_manifest(self._blobs, now).blobs | {now.manifest}
+        doomed = [name for name, base in stored.items() if name not in named and base < now.version]
+        for name in doomed:
+            self._blobs.delete(name)
+        return len(doomed)
+
+    def _strangers(self, head: Head, stored: dict[str, int]) -> bool:
+        """Whether blobs lie there that only a move of the version makes garbage."""
+        named = current_manifest(self._blobs, head).blobs | {head.manifest}
+        return any(name not in named and base >= head.version for name, base in stored.items())
+
+    def _move_version(self, head: Head) -> bool:
+        """The same manifest again, one version on: every swap under way has thereby lost. Whether this one won."""
+        successor = replace(current_manifest(self._blobs, head), version=head.version + 1)
+        name = blob_name(head.uid, head.version, "manifest")
+        self._blobs.put(name, encode_manifest(successor))
+        return swap_manifest(self._items, head, name, successor, pause=self._pause)

@@ -1,0 +1,49 @@
+"""The one moment of a compaction that anybody sees: the head turns to a new manifest."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from openrek.store.items.port import Items, Put
+from openrek.store.items.retries import Sent, jittered_s, send
+from openrek.store.log.head import Head, head_now
+from openrek.store.segments.manifest import Manifest
+
+ATTEMPTS: Final = 60
+
+
+def swap_manifest(
+    items: Items,
+    head: Head,
+    name: str,
+    successor: Manifest,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Point the head from the manifest of `head` to `successor`, stored as blob `name`.
+
+    Writers move the head meanwhile; only another swap, or the end of the collection, makes this one fail. True only if
+    it is known to have won; after False it may still win, so what it built must not be touched.
+    """
+    nonce = secrets.token_bytes(16)
+    for attempt in range(ATTEMPTS):
+        now = head_now(items, head.collection_id)
+        if now is None or now.uid != head.uid:
+            return False
+        if now.version != head.version:
+            return now.nonce == nonce
+        folded_all = successor.through == head.seq
+        swapped = replace(
+            now,
+            manifest=name,
+            version=successor.version,
+            nonce=nonce,
+            compacted_through=successor.through,
+            log_bytes=max(0, now.log_bytes - head.log_bytes) if folded_all else now.log_bytes,
+        )
+        if send(items, [Put(now.key, swapped.attributes(), expect=now.unmoved)], pause=pause) is Sent.WRITTEN:
+            return True
+        pause(jittered_s(attempt))
+    return False

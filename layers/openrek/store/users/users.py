@@ -1,0 +1,266 @@
+"""The users of a collection: made, listed and removed, and faces associated with them. Each call is one transaction."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from openrek.domain.collections import Collection
+from openrek.domain.errors import Conflict, Refusal, ServiceQuotaExceeded, user_not_found
+from openrek.domain.faces import cosine
+from openrek.domain.ports import Page, UserEntry
+from openrek.domain.users import MOST_FACES_OF_USER, Association, FaceNotChanged, RequestToken, User
+from openrek.store.items.port import MAX_OPERATIONS, Delete, Item, Items
+from openrek.store.log.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
+from openrek.store.log.head import Head
+from openrek.store.log.keys import owned
+from openrek.store.log.pages import settled_page
+from openrek.store.log.quantisation import dequantise
+from openrek.store.log.rows import face_row
+from openrek.store.users.memberships import (
+    Memberships,
+    StoredUser,
+    claim,
+    hand_over,
+    handed_over,
+    new_user,
+    owner_of,
+    stored_user,
+    unclaimed,
+    user_put,
+)
+from openrek.store.users.request_tokens import Tokens
+
+MAX_USERS: Final = 1_000_000
+"""A user takes about what a face takes, in memory and to read: a fifth on top of the most faces that a collection may
+hold, which is what one function can open (openrek.store.faces.faces)."""
+
+CLAIMING_ATTEMPTS: Final = 40
+
+
+class Claimed:
+    """Instead of an answer: faces were claimed, which is not yet what was asked for."""
+
+
+Outcome: TypeAlias = Association | Claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The faces of a call that change, and those that stay as they are, with the reasons."""
+
+    changing: Sequence[Item]
+    left: Sequence[FaceNotChanged]
+
+
+class StoredUsers:
+    def __init__(
+        self,
+        items: Items,
+        *,
+        max_users: int = MAX_USERS,
+        faces_per_commit: int = MAX_OPERATIONS,
+        clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`faces_per_commit`: how many face items a transaction rewrites, if it has room for so many. `clock` gives
+        epoch seconds, `pause` takes seconds."""
+        self._items = items
+        self._max_users = max_users
+        self._faces_per_commit = faces_per_commit
+        self._commits = Commits(items, lost=Conflict, pause=pause)
+        self._memberships = Memberships(items, self._commits)
+        self._tokens = Tokens(clock=clock)
+
+    def create(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+        def prepare(head: Head) -> Change[Outcome]:
+            if self._memberships.user(head, user_id) is not None:
+                raise Conflict(f"The user id: {user_id} already exists", reason="A user with this id exists.")
+            if head.users >= self._max_users:
+                raise ServiceQuotaExceeded(reason=f"A collection holds at most {self._max_users} users.")
+            answer = Association((), (), User(user_id, 0))
+            made = user_put(new_user(head, user_id), new=True)
+            return Change(answer, writes=[made], users=1, touched={user_id: None})
+
+        self._commit(collection, once, prepare)
+
+    def delete(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+        late: list[UUID] = []
+
+        def prepare(head: Head) -> Change[Outcome]:
+            user = self._require(head, user_id)
+            late[:] = user.members[self._room(once) :]
+            members = self._memberships.items(user.members, self._memberships.faces(head, user.members))
+            verdict = Verdict(members, ())
+            return self._regroup(user, None, verdict, owner=None, room=self._room(once))
+
+        self._commit(collection, once, prepare)
+        self._release(collection, late)
+
+    def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:
+        def gather(newest: int | None) -> Page[UserEntry]:
+            kept: list[UserEntry] = []
+            cursor = after or ""
+            while True:
+                found = self._items.query(owned(collection.uid, "user"), after=cursor, limit=limit - len(kept))
+                users = [stored_user(row) for row in found.rows]
+                kept += [UserEntry(user.user, user.user_id) for user in users if newest is None or user.seq <= newest]
+                if not found.more or len(kept) >= limit:
+                    return Page(tuple(kept), found.more)
+                cursor = found.rows[-1].key.sort
+
+        return settled_page(self._items, collection, gather)
+
+    def associate(
+        self,
+        collection: Collection,
+        user_id: str,
+        face_ids: Sequence[UUID],
+        *,
+        lowest_cosine: float,
+        once: RequestToken | None,
+    ) -> Association:
+        asked = list(dict.fromkeys(face_ids))
+
+        def prepare(head: Head) -> Change[Outcome]:
+            user = self._require(head, user_id)
+            faces = self._memberships.faces(head, [*asked, *user.members])
+            verdict = _joining(user, asked, faces, lowest_cosine)
+            grown = user.with_members([*self._memberships.items(user.members, faces), *verdict.changing])
+            return self._regroup(user, grown, verdict, owner=user_id, room=self._room(once))
+
+        return self._commit(collection, once, prepare)
+
+    def disassociate(
+        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], once: RequestToken | None
+    ) -> Association:
+        asked = list(dict.fromkeys(face_ids))
+
+        def prepare(head: Head) -> Change[Outcome]:
+            user = self._require(head, user_id)
+            faces = self._memberships.faces(head, [*asked, *user.members])
+            verdict = _leaving(user, asked, faces)
+            gone = {face.key for face in verdict.changing}
+            members = [face for face in self._memberships.items(user.members, faces) if face.key not in gone]
+            return self._regroup(user, user.with_members(members), verdict, owner=None, room=self._room(once))
+
+        answer = self._commit(collection, once, prepare)
+        self._release(collection, answer.changed[self._room(once) :])
+        return answer
+
+    def _release(self, collection: Collection, late: Sequence[UUID]) -> None:
+        """The faces that there was no room for are nobody's now, but their claims spell the user's name."""
+        with suppress(Refusal):  # the call is done; what is left goes with the next change of the face
+            self._memberships.release(collection, late)
+
+    def _require(self, head: Head, user_id: str) -> StoredUser:
+        user = self._memberships.user(head, user_id)
+        if user is None:
+            raise user_not_found(user_id)
+        return user
+
+    def _room(self, once: RequestToken | None) -> int:
+        """How many face items fit beside the head, the log entry, the user and the token."""
+        return min(self._faces_per_commit, MAX_OPERATIONS - OWN_OPERATIONS - 1 - (once is not None))
+
+    def _regroup(
+        self, user: StoredUser, after: StoredUser | None, verdict: Verdict, *, owner: str | None, room: int
+    ) -> Change[Outcome]:
+        """Turns `user` into `after` (None: it goes) and hands the faces of the verdict to `owner`; or claims those
+        that there is no room for first."""
+        faces = verdict.changing
+        doubtful = unclaimed(faces[room:], user.user_id)
+        if doubtful:
+            return Change(Claimed(), writes=claim(doubtful[:room], user.user_id))
+        left = tuple(verdict.left)
+        # Nobody asks a deletion for its faces, so no token keeps them.
+        answer = Association(_ids(faces), left, after.user) if after else Association((), (), User(user.user_id, 0))
+        if after is not None and not faces:
+            return Change(answer)
+        return Change(
+            answer,
+            handed_over(faces, owner),
+            writes=[Delete(user.key) if after is None else user_put(after), *hand_over(faces[:room], owner)],
+            users=-1 if after is None else 0,
+            touched={user.user_id: after.row if after else None},
+        )
+
+    def _commit(
+        self,
+        collection: Collection,
+        once: RequestToken | None,
+        prepare: Callable[[Head], Change[Outcome]],
+    ) -> Association:
+        """Commits it once; a repetition with the same token is told the same again."""
+
+        def prepare_once(head: Head) -> Change[Outcome]:
+            if once is None:
+                return prepare(head)
+            told = self._tokens.answer(once, self._commits.read_at(head, [self._tokens.key(head.uid, once)])[0])
+            if told is not None:
+                return Change(told)
+            change = prepare(head)
+            if isinstance(change.answer, Claimed):
+                return change
+            return replace(change, writes=[*change.writes, self._tokens.put(head.uid, once, change.answer)])
+
+        for _ in range(CLAIMING_ATTEMPTS):
+            answer = self._commits.commit(collection, prepare_once)
+            if not isinstance(answer, Claimed):
+                return answer
+        raise Conflict(reason=TOO_MANY_WRITERS)
+
+
+def _joining(
+    user: StoredUser, asked: Sequence[UUID], faces: Mapping[UUID, Item | None], lowest_cosine: float
+) -> Verdict:
+    """Raises ServiceQuotaExceeded when the user is full and a face would have to join it."""
+    left: list[FaceNotChanged] = []
+    joining: list[Item] = []
+    for face_id in asked:
+        face = faces[face_id]
+        if face is None or owner_of(face) not in (None, user.user_id):
+            left.append(_not_ours(face_id, face))
+        elif owner_of(face) is None:
+            likeness = _likeness(user, face)
+            if likeness is not None and likeness < lowest_cosine:
+                left.append(FaceNotChanged(face_id, "LOW_MATCH_CONFIDENCE", cosine=likeness))
+            elif len(user.members) + len(joining) < MOST_FACES_OF_USER:
+                joining.append(face)
+            elif len(user.members) == MOST_FACES_OF_USER:
+                raise ServiceQuotaExceeded(reason=f"The user has {MOST_FACES_OF_USER} faces, as many as one may have.")
+            else:
+                left.append(FaceNotChanged(face_id, None))
+    return Verdict(joining, left)
+
+
+def _leaving(user: StoredUser, asked: Sequence[UUID], faces: Mapping[UUID, Item | None]) -> Verdict:
+    left: list[FaceNotChanged] = []
+    leaving: list[Item] = []
+    for face_id in asked:
+        face = faces[face_id]
+        if face is not None and owner_of(face) == user.user_id:
+            leaving.append(face)
+        elif face is None or owner_of(face) is not None:
+            left.append(_not_ours(face_id, face))
+    return Verdict(leaving, left)
+
+
+def _not_ours(face_id: UUID, face: Item | None) -> FaceNotChanged:
+    if face is None:
+        return FaceNotChanged(face_id, "FACE_NOT_FOUND")
+    return FaceNotChanged(face_id, "ASSOCIATED_TO_A_DIFFERENT_USER", owner_of(face))
+
+
+def _likeness(user: StoredUser, face: Item) -> float | None:
+    """The cosine of the face with the user's vector; None for a user without faces."""
+    if not user.members:
+        return None
+    row = face_row(face.attributes)
+    return cosine(dequantise(row.vector, row.scale), dequantise(user.vector, user.scale))
+
+
+def _ids(faces: Sequence[Item]) -> tuple[UUID, ...]:
+    return tuple(UUID(bytes=face.attributes["id"]) for face in faces)

@@ -1,0 +1,47 @@
+"""Roll, yaw and pitch from five points and a rigid head seen from far away (weak perspective).
+
+In units of half the distance between the eyes the head has its eyes at (-1, 0) and (1, 0), its mouth EYES_TO_MOUTH
+below them, and a nose tip that stands NOSE_DEPTH in front of that plane, NOSE_SHARE of the way down to the mouth.
+
+* roll  = angle of the line through the eyes;
+* yaw   = atan(sideways shift of the nose from the line between the middles of eyes and mouth / NOSE_DEPTH), the shift
+          in half eye distances as seen, which shrink with the cosine while the shift grows with the sine;
+* pitch = atan((NOSE_SHARE - share of the way as seen) EYES_TO_MOUTH / NOSE_DEPTH), by the same argument.
+
+EYES_TO_MOUTH: the ArcFace template (a mean of many frontal faces); NOSE_DEPTH: common 3-D head models; NOSE_SHARE: the
+median of frontal faces as YuNet marks them. A person's own proportions shift pitch by some 10 degrees; near full
+profile the points themselves become unsure.
+"""
+
+import math
+
+import numpy
+
+from openrek.domain.faces import Pose, float32
+from openrek.vision.faces.align import TEMPLATE
+from openrek.vision.images.arrays import Floats
+
+_HALF_EYES = float(TEMPLATE[1, 0] - TEMPLATE[0, 0]) / 2
+_EYES_Y = float(TEMPLATE[:2, 1].mean())
+_MOUTH_Y = float(TEMPLATE[3:, 1].mean())
+EYES_TO_MOUTH = (_MOUTH_Y - _EYES_Y) / _HALF_EYES
+NOSE_SHARE = 0.573
+NOSE_DEPTH = 0.85
+
+
+def pose(points: Floats) -> Pose:
+    """Degrees, from float [5, 2] in pixels: left eye, right eye, nose, left and right mouth corner (the viewer's)."""
+    left_eye, right_eye, nose, left_mouth, right_mouth = points.astype(numpy.float64) @ (1, 1j)
+    eyes = right_eye - left_eye
+    if abs(eyes) < 1e-6:
+        return Pose(0.0, 0.0, 0.0)
+    half_eyes, upright = abs(eyes) / 2, abs(eyes) / eyes
+    middle = (left_eye + right_eye) / 2
+    down = ((left_mouth + right_mouth) / 2 - middle) * upright / half_eyes
+    tip = (nose - middle) * upright / half_eyes
+    length = max(down.imag, 0.1)
+    share = tip.imag / length
+    yaw = math.atan((tip.real - down.real * share) / NOSE_DEPTH)
+    pitch = math.atan((NOSE_SHARE - share) * EYES_TO_MOUTH / NOSE_DEPTH)
+    roll = math.atan2(eyes.imag, eyes.real)
+    return Pose(*(float32(math.degrees(angle)) for angle in (roll, yaw, pitch)))

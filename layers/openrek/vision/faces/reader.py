@@ -1,0 +1,107 @@
+"""The face pipeline behind the ports Reader and Photo: decode, detect, look closer, align, measure; embed on demand."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy
+from onnxruntime import InferenceSession
+
+from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, float32
+from openrek.domain.models import SFACE, FaceModel
+from openrek.vision.faces.align import aligned
+from openrek.vision.faces.detect import detect
+from openrek.vision.faces.embed import embed
+from openrek.vision.faces.pose import pose
+from openrek.vision.faces.quality import quality
+from openrek.vision.faces.second_look import closer_points, is_close
+from openrek.vision.images.arrays import Crop, Floats
+from openrek.vision.images.decode import Upright, decode
+from openrek.vision.models import zoo
+from openrek.vision.models.sessions import open_session
+
+MOST_FACES = 100
+_LANDMARKS = {"eyeLeft": 0, "eyeRight": 1, "mouthLeft": 3, "mouthRight": 4, "nose": 2}
+"""Rekognition's names in its order, each with its place among the detector's five points."""
+
+
+class FaceReader:
+    """Reader over the model files in `weights_folder`; safe for many threads. Each session opens on first use."""
+
+    def __init__(self, weights_folder: Path, threads: int = 1) -> None:
+        """`threads` work on one inference."""
+        self._weights_folder = weights_folder
+        self._threads = threads
+        self._lock = Lock()
+        self._sessions: dict[str, InferenceSession] = {}
+
+    @property
+    def model(self) -> FaceModel:
+        return SFACE
+
+    def read(self, image: bytes) -> "FacePhoto":
+        """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small); WeightsError."""
+        return self.read_upright(decode(image))
+
+    def read_upright(self, upright: Upright) -> "FacePhoto":
+        """`read` without the decoding. Raises WeightsError."""
+        found = detect(self.session("yunet"), upright.image)
+        areas = found.boxes[:, 2] * found.boxes[:, 3]
+        largest_first = numpy.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
+        crops: dict[tuple[Landmark, ...], Crop] = {}
+        faces = []
+        for index in largest_first:
+            points = found.points[index]
+            if not is_close(float(found.heights[index]), float(found.scores[index])):
+                points = closer_points(self.session("yunet"), upright.image, found.boxes[index], points)
+            crop = aligned(upright.image, points)
+            face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
+            crops[face.landmarks] = crop
+            faces.append(face)
+        return FacePhoto(self, tuple(faces), crops)
+
+    def session(self, name: str) -> InferenceSession:
+        """The one session of this reader for the model `name`. Raises WeightsError."""
+        with self._lock:
+            if name not in self._sessions:
+                self._sessions[name] = open_session(zoo.load(self._weights_folder, name), self._threads)
+            return self._sessions[name]
+
+
+class FacePhoto:
+    """Photo: the faces, and the crops to embed them from; the full pixels are not kept."""
+
+    def __init__(
+        self,
+        reader: FaceReader,
+        faces: tuple[DetectedFace, ...],
+        crops: dict[tuple[Landmark, ...], Crop],
+    ) -> None:
+        self._reader = reader
+        self._faces = faces
+        self._crops = crops
+
+    @property
+    def faces(self) -> Sequence[DetectedFace]:
+        return self._faces
+
+    def embed(self, face: DetectedFace) -> Embedding:
+        return embed(self._reader.session("sface"), self._crops[face.landmarks])
+
+
+def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Crop) -> DetectedFace:
+    width, height = upright.image.size
+    left, top, across, down = (float(side) for side in box)
+    landmarks = tuple(
+        Landmark(name, float32(float(points[at, 0]) / width), float32(float(points[at, 1]) / height))
+        for name, at in _LANDMARKS.items()
+    )
+    return DetectedFace(
+        box=BoundingBox(float32(left / width), float32(top / height), float32(across / width), float32(down / height)),
+        confidence=float32(100 * min(score, 1.0)),
+        landmarks=landmarks,
+        pose=pose(points),
+        quality=quality(crop),
+        width_px=float32(across / width * upright.width_px),
+        height_px=float32(down / height * upright.height_px),
+    )

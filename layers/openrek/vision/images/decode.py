@@ -1,0 +1,144 @@
+"""Bytes of a JPEG or PNG -> upright RGB pixels, with every limit checked before memory is spent.
+
+* JPEG of 4000 px and more is decoded at 1/2, of 8000 px and more at 1/4 (libjpeg's scaled decoding); a PNG of that size
+  is averaged down by the same factor, band by band. The longest side that is left, at least 2000 px, is 1.6 times what
+  the detector sees: a face that it finds at 30 px still has 47 px, from where on more pixels hardly change a match.
+* EXIF orientation is applied to JPEG only, as Rekognition does. ICC profiles and gamma are ignored.
+* Transparent pixels are laid on white, but the transparent colour of a 16-bit RGB picture is ignored. 16-bit
+  samples keep their high byte. CMYK is converted without a profile.
+* An animated PNG gives its default image.
+
+A progressive JPEG has about 10 scans. Each is a pass over the whole picture, however few its bytes, so their number is
+bounded: to 100, or as many as look at 2,000 megapixels together (up to 1.8 s).
+
+A PNG of a few kilobytes can unpack to gigabytes, and each byte that it unpacks to costs the same, up to 10 ns: so they
+are bounded too, to 150 MB (up to 1.8 s): 50 megapixels of 8-bit RGB, 37 with transparency, half as many of 16 bits a
+sample, and 100 of grey or of a palette.
+
+Peak memory is 4 bytes a pixel of what is left, at most 64 MB, plus a few bands. Two kinds cannot be scaled while they
+are decoded: a progressive JPEG needs 2 bytes a sample on top; an interlaced PNG is held as it is, up to 64 MB more, and
+has at most 16 megapixels.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy
+from PIL import Image, ImageFile
+
+from openrek.domain.errors import ImageTooLarge, InvalidImageFormat, InvalidParameter
+from openrek.vision.images import png_rows
+from openrek.vision.images.headers import Header, read_header
+from openrek.vision.images.pillow import DECODER_ERRORS, opened, upright
+
+SMALLEST_SIDE_PX = 80
+LARGEST_SIDE_PX = 10_000
+MOST_SCANS = 100
+MOST_SCANNED_PX = 2_000_000_000
+MOST_PNG_BYTES = 150_000_000
+MOST_INTERLACED_PX = 16_000_000
+LEAST_LONGEST_SIDE_PX = 2000
+_BAND_ROWS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """`image` is mode RGB, upright, possibly scaled down; `width_px` x `height_px` is the upright photo's own size."""
+
+    image: Image.Image
+    width_px: int
+    height_px: int
+
+
+def decode(image: bytes) -> Upright:
+    """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (a side below 80 px)."""
+    header = read_header(image)
+    _check_size(header)
+    scale = _scale(header)
+    try:
+        picture = opened(header)
+        if header.kind == "JPEG" and scale > 1:
+            picture.draft(None, (header.width_px // scale, header.height_px // scale))
+            scale = 1
+        rgb = _to_rgb(picture, header, scale)
+    except DECODER_ERRORS as error:
+        raise InvalidImageFormat(reason=f"The {header.kind} is damaged or of a rare kind: {error}.") from error
+    width_px, height_px = header.width_px, header.height_px
+    if header.orientation >= 5:
+        width_px, height_px = height_px, width_px
+    return Upright(upright(rgb, header.orientation), width_px, height_px)
+
+
+def _check_size(header: Header) -> None:
+    width_px, height_px = header.width_px, header.height_px
+    if max(width_px, height_px) > LARGEST_SIDE_PX:
+        raise ImageTooLarge(
+            f"Input image dimensions {width_px} x {height_px} exceed maximum dimension size of {LARGEST_SIDE_PX} pixels"
+        )
+    if min(width_px, height_px) < SMALLEST_SIDE_PX:
+        raise InvalidParameter(
+            reason=f"The image is {width_px} x {height_px} pixels; each side needs at least {SMALLEST_SIDE_PX}."
+        )
+    require_bounded_work(header)
+
+
+def require_bounded_work(header: Header) -> None:
+    """Raises InvalidImageFormat or ImageTooLarge for what takes too long, or too much memory, for a picture."""
+    width_px, height_px = header.width_px, header.height_px
+    most_scans = min(MOST_SCANS, MOST_SCANNED_PX // (width_px * height_px))
+    if header.scans > most_scans:
+        raise InvalidImageFormat(
+            reason=f"The {header.kind} is of a rare kind: it has {header.scans} scans, and one of its size at most "
+            f"{most_scans}."
+        )
+    unpacked_bytes = header.row_bytes * height_px
+    if unpacked_bytes > MOST_PNG_BYTES:
+        unpacked_mb, most_mb = -(-unpacked_bytes // 1_000_000), MOST_PNG_BYTES // 1_000_000
+        raise ImageTooLarge(reason=f"The PNG is {unpacked_mb} MB unpacked; {most_mb} are allowed.")
+    if header.interlaced and width_px * height_px > MOST_INTERLACED_PX:
+        raise ImageTooLarge(
+            reason=f"The PNG has {width_px} x {height_px} pixels; {MOST_INTERLACED_PX // 1_000_000} megapixels are "
+            f"allowed in an interlaced one."
+        )
+
+
+def _scale(header: Header) -> int:
+    """1, 2 or 4: the largest that leaves the longest side LEAST_LONGEST_SIDE_PX."""
+    return next(
+        by for by in (4, 2, 1) if by == 1 or max(header.width_px, header.height_px) >= by * LEAST_LONGEST_SIDE_PX
+    )
+
+
+def _to_rgb(picture: ImageFile.ImageFile, header: Header, scale: int) -> Image.Image:
+    """RGB on white, averaged down by `scale`; in bands, so that a large picture is never held twice, or even once."""
+    at_once = header.kind == "JPEG" or header.interlaced
+    if at_once and picture.mode == "RGB" and "transparency" not in picture.info and scale == 1:
+        picture.load()
+        return picture
+    width, height = (-(-side // scale) for side in picture.size)
+    whole = Image.new("RGB", (width, height))
+    top = 0
+    for band in _cropped(picture) if at_once else png_rows.bands(header, picture):
+        whole.paste(_band_to_rgb(band).reduce(scale), (0, top // scale))
+        top += band.height
+    return whole
+
+
+def _cropped(picture: Image.Image) -> Iterator[Image.Image]:
+    picture.load()
+    for top in range(0, picture.height, _BAND_ROWS):
+        yield picture.crop((0, top, picture.width, min(top + _BAND_ROWS, picture.height)))
+
+
+def _band_to_rgb(band: Image.Image) -> Image.Image:
+    if band.mode.startswith("I"):
+        greys = numpy.asarray(band)
+        high = (greys >> 8).astype(numpy.uint8)
+        high[greys == band.info.get("transparency", -1)] = 255
+        return Image.fromarray(high).convert("RGB")
+    if band.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in band.info:
+        colours = band.convert("RGBA")
+        white = Image.new("RGB", band.size, "white")
+        white.paste(colours, mask=colours.getchannel("A"))
+        return white
+    return band.convert("RGB")

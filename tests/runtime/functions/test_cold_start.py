@@ -1,0 +1,94 @@
+"""What is made while a function starts, and what a snapshot waits for."""
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from snapshot_restore_py import get_after_restore, get_before_snapshot
+
+from openrek.domain.caller import Caller
+from openrek.runtime.functions.cold_start import start
+
+
+class Parts:
+    """Notes what is made; models load when they are told to."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.go = threading.Event()
+        self.loaded = threading.Event()
+
+    def knows(self, name: str) -> bool:
+        return name != "caller"
+
+    def part(self, name: str) -> object:
+        self.made.append(name)
+        return self
+
+    def load_models(self, *, present: bool) -> None:
+        assert present
+        assert self.go.wait(10)
+        self.loaded.set()
+
+
+def looks(request: dict[str, Any], *, collections: object, caller: Caller) -> dict[str, Any]:
+    return {}
+
+
+def reads(request: dict[str, Any], *, collections: object, reader: object, search: object) -> dict[str, Any]:
+    return {}
+
+
+def test_models_load_beside_the_other_parts() -> None:
+    parts = Parts()
+    start(reads, parts)  # type: ignore[arg-type]
+    assert parts.made == ["collections", "search"]
+    assert not parts.loaded.is_set()
+    parts.go.set()
+    assert parts.loaded.wait(10)
+
+
+def test_a_function_without_photos_loads_no_models() -> None:
+    parts = Parts()
+    parts.go.set()
+    hooks = len(get_before_snapshot())
+    start(looks, parts)  # type: ignore[arg-type]
+    assert parts.made == ["collections"]
+    assert not parts.loaded.is_set()
+    assert len(get_before_snapshot()) == hooks
+
+
+def test_a_snapshot_is_taken_with_the_models_and_not_before() -> None:
+    parts = Parts()
+    start(reads, parts)  # type: ignore[arg-type]
+    ready, arguments, options = get_before_snapshot()[-1]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ready, *arguments, **options)
+        assert not waiting.done()
+        parts.go.set()
+        waiting.result(10)
+    assert parts.loaded.is_set()
+
+
+def test_models_that_cannot_be_loaded_fail_the_snapshot() -> None:
+    class Broken(Parts):
+        def load_models(self, *, present: bool) -> None:
+            raise OSError("no such file")
+
+    start(reads, Broken())  # type: ignore[arg-type]
+    ready, arguments, options = get_before_snapshot()[-1]
+    with pytest.raises(OSError, match="no such file"):
+        ready(*arguments, **options)
+
+
+def test_retries_of_restored_copies_are_not_all_at_the_same_time() -> None:
+    """A snapshot holds the state of `random`; each copy seeds it anew."""
+    start(looks, Parts())  # type: ignore[arg-type]
+    again, arguments, options = get_after_restore()[-1]
+    random.seed(1)
+    before = random.random()
+    random.seed(1)
+    again(*arguments, **options)
+    assert random.random() != before

