@@ -1,4 +1,4 @@
-"""How many changes a second one collection takes on SQLite, and that none is lost.
+"""Throughput of changes to one collection on SQLite, and proof that none is lost.
 
     python benchmarks/commits.py [--writers 1 8 32] [--seconds 5]
 
@@ -58,7 +58,7 @@ def measure(folder: Path, writers: int, seconds: float) -> None:
 
 
 def check(items: SqliteItems, collection: Collection, given: list[UUID]) -> int:
-    """The log holds each acknowledged face once, and nothing else; returns how many."""
+    """Check that the log holds each acknowledged face once, and nothing else; return their number."""
     head = require_head(items, collection)
     logged = [
         UUID(bytes=row["id"])

@@ -1,7 +1,7 @@
-"""What openrek costs on AWS: `python -m benchmarks.cost` prints Markdown.
+"""The cost of openrek on AWS: `python -m benchmarks.cost` prints Markdown.
 
-Requests and DynamoDB's units are counted in this run, against a stand-in for DynamoDB and S3. Prices, and how long a
-function runs, are inputs: change benchmarks/prices.py for another region or another day.
+Requests and DynamoDB's units are counted in this run, against a stand-in for DynamoDB and S3. Prices, and the times for
+which a function runs, are inputs: change benchmarks/prices.py for another region or another day.
 """
 
 from collections import Counter
@@ -49,7 +49,7 @@ from tests.support.aws_meter import Meter, Usage
 MILLION = 1_000_000
 GB = 1e9
 FEW, MANY = 20, 60
-"""Numbers of commits: what grows with them is told from what does not by the difference."""
+"""Numbers of commits: the difference shows what grows with them."""
 
 
 class OneFace:
@@ -89,13 +89,13 @@ class Deployment:
         self.restart()
 
     def restart(self) -> None:
-        """As a function that was just started: nothing is in memory."""
+        """Forget all that is in memory, as in a function that was just started."""
         self._world.search = StoredSearch(self._items, self._blobs, threads=1)  # type: ignore[assignment]
 
     def usage(self, name: str, **request: Any) -> tuple[Usage, dict[str, Any]]:
         with self.meter.measured() as usage:
-            answer = self._world.do(name, CollectionId="people", **request)
-        return usage, answer
+            response = self._world.do(name, CollectionId="people", **request)
+        return usage, response
 
     def index(self, count: int, start: int = 0) -> None:
         for number in range(start, start + count):
@@ -109,7 +109,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Bill:
-    """Of one call, or of a number that need not be whole."""
+    """The costs of one call, or of a number of calls that need not be whole."""
 
     write_units: float
     read_units: float
@@ -139,7 +139,7 @@ def bill_of(usage: Usage) -> Bill:
 
 @dataclass(frozen=True)
 class Growth:
-    """What N commits leave to do and to keep, as a fixed part and a part for each."""
+    """The work and the storage that N commits leave, as a fixed part and a part for each."""
 
     upkeep: Bill
     """Of 1,000 commits of one face each, compacted together."""
@@ -176,7 +176,7 @@ def measured_growth(aws: LocalAws) -> Growth:
 def measured_calls(aws: LocalAws, growth: Growth) -> dict[str, Bill]:
     deployment = Deployment(aws)
     calls: dict[str, Bill] = {"CreateCollection": bill_of(deployment.usage("CreateCollection")[0])}
-    indexed, answer = deployment.usage("IndexFaces", Image=image(0))
+    indexed, response = deployment.usage("IndexFaces", Image=image(0))
     calls["IndexFaces, 1 face"] = bill_of(indexed)
     deployment.index(19, start=1)
     deployment.purged()
@@ -188,18 +188,18 @@ def measured_calls(aws: LocalAws, growth: Growth) -> dict[str, Bill]:
         cold.write_units, cold.read_units, Counter(cold.requests) + Counter({"GetObject": extra})
     )
     calls["ListFaces, a page of 20"] = bill_of(deployment.usage("ListFaces")[0])
-    face_id = answer["FaceRecords"][0]["Face"]["FaceId"]
+    face_id = response["FaceRecords"][0]["Face"]["FaceId"]
     calls["DeleteFaces, 1 face"] = bill_of(deployment.usage("DeleteFaces", FaceIds=[face_id])[0])
     return calls
 
 
 def million_gets(growth: Growth) -> int:
-    """Ranged reads that open a million faces in full segments."""
+    """Return the number of ranged reads that open a million faces in full segments."""
     return ceil(growth.blob_bytes * MILLION / SEGMENT_BYTES) * ceil(SEGMENT_BYTES / PART_BYTES)
 
 
 def function_usd(call: str) -> float:
-    """Gateway, router and function of one call."""
+    """Return the costs of gateway, router and function for one call, in USD."""
     name = call.partition(",")[0]
     seconds = FUNCTION_S.get(f"{name}, cold" if "cold" in call else name, OTHER_S)
     gb_s = seconds * (FUNCTION_GB.get(name, OTHER_GB) + ROUTER_GB)
@@ -249,7 +249,7 @@ def print_ceiling(aws: LocalAws) -> None:
 
 
 def partition_units(aws: LocalAws, faces: int) -> tuple[int, int]:
-    """Write units of one commit of so many faces: on the head's partition, on the log's."""
+    """Return the write units of one commit of so many faces: on the head's partition, on the log's."""
     items, meter = aws.items(), Meter()
     meter.watch(items.client)
     people = new_collection(items)

@@ -1,4 +1,6 @@
-"""What is compared: openrek, numpy by hand and three indexes of faiss, the latter over the dequantised stored rows."""
+"""The engines that are compared: openrek, numpy by hand and three indexes of faiss, the latter over the dequantised
+stored rows.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from threadpoolctl import ThreadpoolController
 from benchmarks.gallery import dequantised
 from openrek.store.search.kernel import ROWS_PER_GROUP, nearest
 from openrek.store.search.query import Probe
-from openrek.store.search.row_scan import Block, fastest_scan
+from openrek.store.search.row_scan import RowBlock, fastest_scan
 
 MOST = 4096
 TRAINING_ROWS = 100_000
@@ -26,7 +28,7 @@ CONTROLLER = ThreadpoolController()
 
 @dataclass(frozen=True)
 class Find:
-    """The `top` best rows, or all (at most MOST) with a cosine of at least `lowest`."""
+    """A query: the `top` best rows, or all (at most MOST) with a cosine of at least `lowest`."""
 
     top: int
     lowest: float = -1.0
@@ -47,7 +49,7 @@ def blas_threads(threads: int) -> None:
 
 
 class Ours:
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: RowBlock) -> None:
         self._block, self._threads = block, 1
 
     def use_threads(self, threads: int) -> None:
@@ -59,9 +61,9 @@ class Ours:
 
 
 class Reading:
-    """Touches every byte of the int8 rows once and does as good as nothing with it: the limit of a scan."""
+    """The limit of a scan: touches every byte of the int8 rows once and does as good as nothing with it."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: RowBlock) -> None:
         self._words, self._threads = block.vectors.reshape(-1).view(np.uint64), 1
         self._pool = ThreadPoolExecutor()
 
@@ -74,9 +76,9 @@ class Reading:
 
 
 class FromCache:
-    """The kernel's scan of as many rows, but over and over of a few that stay in the cache: the limit of its sums."""
+    """The limit of the kernel's sums: its scan of as many rows, but over and over of a few that stay in the cache."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: RowBlock) -> None:
         rows, dimensions = block.vectors.shape
         self._few = block.part(slice(0, CACHED_BYTES // dimensions))
         self._times = -(-rows // len(self._few.scales))
@@ -98,9 +100,9 @@ class FromCache:
 
 
 class ByHand:
-    """`M @ q` and argpartition, in float32."""
+    """The scan as written by hand: `M @ q` and argpartition, in float32."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: RowBlock) -> None:
         self._matrix = np.empty(block.vectors.shape, np.float32)
         for part, vectors in dequantised(block):
             self._matrix[part] = vectors
@@ -118,7 +120,7 @@ class ByHand:
 
 
 class Faiss:
-    def __init__(self, index: Any, block: Block) -> None:
+    def __init__(self, index: Any, block: RowBlock) -> None:
         self._index = index
         for _, vectors in dequantised(block):
             if not index.is_trained:
@@ -137,7 +139,7 @@ class Faiss:
 
 
 class Hnsw(Faiss):
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: RowBlock) -> None:
         index = faiss.IndexHNSWFlat(block.vectors.shape[1], HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
         index.hnsw.efConstruction = HNSW_BUILD
         super().__init__(index, block)
@@ -147,16 +149,16 @@ class Hnsw(Faiss):
         return super().find(query, find)
 
 
-def _flat(block: Block) -> Faiss:
+def _flat(block: RowBlock) -> Faiss:
     return Faiss(faiss.IndexFlatIP(block.vectors.shape[1]), block)
 
 
-def _quantised(block: Block) -> Faiss:
+def _quantised(block: RowBlock) -> Faiss:
     kind = faiss.ScalarQuantizer.QT_8bit
     return Faiss(faiss.IndexScalarQuantizer(block.vectors.shape[1], kind, faiss.METRIC_INNER_PRODUCT), block)
 
 
-BASELINES: dict[str, Callable[[Block], Engine]] = {
+BASELINES: dict[str, Callable[[RowBlock], Engine]] = {
     "numpy": ByHand,
     "faiss flat": _flat,
     "faiss 8 bit": _quantised,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.store.search.row_scan import Block
+from openrek.store.search.row_scan import RowBlock
 from openrek.store.segments.sketches import LazySketch
 
 ROWS_AT_ONCE = 50_000
@@ -20,8 +20,8 @@ NOISE = 0.7
 """Two photos of one person have a cosine of about 1 / (1 + NOISE**2) = 0.67."""
 
 
-def gallery(rows: int, dimensions: int, rng: np.random.Generator) -> Block:
-    """People, about ten photos each, around random centres; quantised as openrek.store.log.quantisation does."""
+def gallery(rows: int, dimensions: int, rng: np.random.Generator) -> RowBlock:
+    """Make people, about ten photos each, around random centres; quantised as openrek.store.log.quantisation does."""
     people = rng.standard_normal((max(1, rows // PHOTOS_OF_ONE), dimensions), dtype=np.float32)
     quantised = np.empty((rows, dimensions), np.int8)
     scales = np.empty(rows, np.float32)
@@ -38,7 +38,7 @@ def gallery(rows: int, dimensions: int, rng: np.random.Generator) -> Block:
     sketch = LazySketch(quantised)
     if sketch.claim():
         sketch.make()
-    return Block(quantised, scales, rng.integers(0, 256, (rows, 16), dtype=np.uint8), None, 1.1, sketch.made)
+    return RowBlock(quantised, scales, rng.integers(0, 256, (rows, 16), dtype=np.uint8), None, 1.1, sketch.made)
 
 
 def parts(rows: int) -> Iterator[slice]:
@@ -46,23 +46,26 @@ def parts(rows: int) -> Iterator[slice]:
         yield slice(start, min(start + ROWS_AT_ONCE, rows))
 
 
-def dequantised(block: Block) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """The stored rows as float32, part by part."""
+def dequantised(block: RowBlock) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield the stored rows as float32, part by part."""
     for part in parts(len(block.scales)):
         yield part, block.vectors[part] * block.scales[part, None]
 
 
-def new_photos(block: Block, count: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    """Queries of unit length: each is near one stored row, and is none."""
+def new_photos(block: RowBlock, count: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+    """Return queries of unit length: each is near one stored row, and equals none."""
     chosen = rng.integers(0, len(block.scales), count)
     vectors = block.vectors[chosen] * block.scales[chosen, None] * np.float32(0.8)
     vectors += 0.3 * rng.standard_normal(vectors.shape, dtype=np.float32) / np.sqrt(vectors.shape[1], dtype=np.float32)
     return list((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32))
 
 
-def brute_force(block: Block, queries: list[NDArray[np.float32]], top: int) -> list[tuple[list[int], list[float]]]:
-    """For each query the best rows of the stored vectors and their scores, ties by id: found in float64, then scored in
-    integers, from the query in multiples of 2**-40, so that equal rows have equal scores wherever they lie."""
+def brute_force(block: RowBlock, queries: list[NDArray[np.float32]], top: int) -> list[tuple[list[int], list[float]]]:
+    """Return for each query the best rows of the stored vectors and their scores, ties by id.
+
+    Found in float64, then scored in integers, from the query in multiples of 2**-40, so that equal rows have equal
+    scores wherever they lie.
+    """
     wide = np.stack(queries, axis=1).astype(np.float64)
     rows, scores = np.empty((len(queries), 0), np.intp), np.empty((len(queries), 0))
     for part in parts(len(block.scales)):

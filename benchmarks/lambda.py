@@ -2,7 +2,7 @@
 
     python -m benchmarks.lambda [--rounds 5] [--warm 20]
 
-Cold: from the start of the process to its first answer, under awslambdaric and a stand-in for Lambda's Runtime API,
+Cold: from the start of the process to its first response, under awslambdaric and a stand-in for Lambda's Runtime API,
 with DynamoDB and S3 of moto. Lambda adds the fetching of the code, which is not part of this. Both ways take turns; the
 table gives medians. The events are those of `events/`, signed; openrek verifies that, the baseline does not.
 """
@@ -55,11 +55,11 @@ KEYS = "/openrek/benchmark/keys"
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds; `answer` is the body of the last answer."""
+    """Times in seconds; `response` is the body of the last response."""
 
     cold_s: list[float]
     warm_s: list[float]
-    answer: dict[str, Any]
+    response: dict[str, Any]
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def report(service: LambdaService, row: Function, sent: Callable[[], bytes], rou
     cells = [f"{1000 * statistics.median(each):9.0f}" for each in (found[0].cold_s, found[0].warm_s)]
     line = f"{row.name:22}{''.join(cells)}"
     if len(found) > 1:
-        require_same(found[0].answer, found[1].answer)
+        require_same(found[0].response, found[1].response)
         ratio = statistics.median(found[0].cold_s) / statistics.median(found[1].cold_s)
         target = TARGET_RATIO[row.name]
         cells = [f"{1000 * statistics.median(each):12.0f}" for each in (found[1].cold_s, found[1].warm_s)]
@@ -101,7 +101,7 @@ def report(service: LambdaService, row: Function, sent: Callable[[], bytes], rou
 def measured(
     starts: list[Callable[[], FunctionProcess]], sent: Callable[[], bytes], rounds: int, warm: int
 ) -> list[Times]:
-    """`sent` makes an event that is signed now."""
+    """Measure each way of starting; `sent` makes an event that is signed now."""
     found = [Times([], [], {}) for _ in starts]
     for turn in range(rounds):
         for place, start in enumerate(starts):
@@ -112,7 +112,7 @@ def measured(
             found[place].cold_s.append(time.perf_counter() - began_s)
             assert said.error is None, said.payload
             assert said.json["statusCode"] < 500, said.payload
-            found[place].answer.update(json.loads(said.json["body"]))
+            found[place].response.update(json.loads(said.json["body"]))
             for _ in range(warm if turn == rounds - 1 else 0):
                 event = sent()
                 began_s = time.perf_counter()
@@ -123,7 +123,7 @@ def measured(
 
 
 def naive(service: LambdaService, row: Function) -> FunctionProcess:
-    """The baseline: the layers it needs, Powertools with pydantic, and the AWS SDK that Lambda brings."""
+    """Start the baseline: the layers it needs, Powertools with pydantic, and the AWS SDK that Lambda brings."""
     shared = [service.package / "layers" / layer for layer in row.all_layers if layer not in OWN]
     return service.start(row, folder=NAIVE / row.folder, layers=[*shared, brought_layer(service.runtime.parent)])
 
@@ -143,7 +143,7 @@ def brought_layer(home: Path) -> Path:
 
 
 def require_same(own: dict[str, Any], other: dict[str, Any]) -> None:
-    """The two ways must have said the same, but for the last digits of a similarity."""
+    """Raise unless the two ways gave the same response, but for the last digits of a similarity."""
     assert json.dumps(rounded(own), sort_keys=True) == json.dumps(rounded(other), sort_keys=True), (own, other)
 
 
@@ -157,7 +157,7 @@ def rounded(value: Any) -> Any:
 
 @contextmanager
 def deployment() -> Iterator[tuple[LambdaService, AccessKey]]:
-    """An empty store, and a key that may do everything."""
+    """Yield an empty store, and a key that may call everything."""
     home = package(TARGETS["host"])
     with tempfile.TemporaryDirectory() as folder, local_aws() as aws:
         place = Path(folder)

@@ -1,14 +1,14 @@
-"""How long a collection takes to open in a new process, beside numpy reading the same bytes.
+"""Time to open a collection in a new process, beside numpy reading the same bytes.
 
     python -m benchmarks.open [--rows 1000000] [--dimensions 128] [--rounds 5]
                               [--connection-mb-s 100] [--total-mb-s 600] [--latency-ms 20]
 
 Baseline: `np.load` of one .npy file with as many bytes as the segments have. All read from the page cache, in turns;
-the tables give medians. "opened" is the first search of an `Index` that knows nothing: head, manifest, segments with
-all their checksums, and the log since then. Reports bytes per face on disk and resident, too.
+the tables give medians. "opened" is the first search of an empty `CollectionCache`: head, manifest, segments with all
+their checksums, and the log since then. Reports bytes per face on disk and resident, too.
 
 The second table opens the same segments from a local stand-in for S3 (benchmarks/slow_s3.py) through stock boto3. It
-gives so many bytes a second to one connection, so many to all, and the first byte of an answer after a while. `limit`
+gives so many bytes a second to one connection, so many to all, and the first byte of a response after a while. `limit`
 is the bytes at the full bandwidth; `plain` are as many connections that do nothing but read all parts, `one alone` is
 the bytes at one connection's bandwidth.
 """
@@ -38,8 +38,8 @@ from openrek.store.collections.collections import StoredCollections
 from openrek.store.items.port import Put
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.head import require_head
-from openrek.store.search.cache import Index
-from openrek.store.segments.columns import Table, texts
+from openrek.store.search.cache import CollectionCache
+from openrek.store.segments.columns import Table, text_column
 from openrek.store.segments.manifest import Manifest, SegmentRef, blob_name, encode_manifest
 from openrek.store.segments.segment_file import encode_segment
 from openrek.store.upkeep.manifest_swap import swap_manifest
@@ -54,7 +54,7 @@ AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_
 
 
 def table(rows: int, dimensions: int, rng: np.random.Generator) -> Table:
-    """Random faces with an ExternalImageId of 12 characters each."""
+    """Return random faces with an ExternalImageId of 12 characters each."""
     names = [f"person-{number:05}" for number in rng.integers(0, 100_000, rows).tolist()]
     return Table(
         ids=rng.integers(0, 256, (rows, 16), dtype=np.uint8),
@@ -63,13 +63,13 @@ def table(rows: int, dimensions: int, rng: np.random.Generator) -> Table:
         geometry=rng.random((rows, 5), dtype=np.float32),
         scales=np.full(rows, 0.0024, np.float32),
         vectors=rng.integers(-127, 128, (rows, dimensions), dtype=np.int8),
-        external=texts(names),
-        owners=texts([None] * rows),
+        external=text_column(names),
+        owners=text_column([None] * rows),
     ).sorted()
 
 
 def fill(folder: Path, rows: int, dimensions: int) -> int:
-    """A collection of segments only; returns their bytes."""
+    """Make a collection of segments only; return their bytes."""
     items, blobs = SqliteItems(folder / "items.sqlite3"), FolderBlobs(folder / "blobs")
     model = FaceModel("7.0", "synthetic", dimensions, 36.0, 0.359)
     head = require_head(items, StoredCollections(items).create(COLLECTION_ID, model, {}))
@@ -94,12 +94,12 @@ def fill(folder: Path, rows: int, dimensions: int) -> int:
 
 
 def opened(folder: Path) -> None:
-    """In a process of its own: prints seconds until the collection is open, and MiB resident for it."""
+    """Print the seconds until the collection is open, and the MiB resident for it; runs in a process of its own."""
     _open(folder, FolderBlobs(folder / "blobs"))
 
 
 def opened_s3(folder: Path) -> None:
-    """Likewise; the environment says where S3 is."""
+    """Print the same for the collection in S3; the environment says where S3 is."""
     blobs = S3Blobs(BUCKET)
     blobs.get(next(FolderBlobs(folder / "blobs").names()), length=1)  # boto3 has read its service model
     _open(folder, blobs)
@@ -110,13 +110,13 @@ def _open(folder: Path, blobs: Blobs) -> None:
     collection: Collection = StoredCollections(items).require(COLLECTION_ID)
     before_kib = resident_kib()
     start = time.perf_counter()
-    snapshot = Index(items, blobs).current(collection)
+    snapshot = CollectionCache(items, blobs).current(collection)
     assert sum(len(block.scales) for block in snapshot.faces.blocks) > 0
     print(time.perf_counter() - start, (resident_kib() - before_kib) / 1024)
 
 
 def loaded(folder: Path) -> None:
-    """The baseline, likewise."""
+    """Print the same for the baseline."""
     before_kib = resident_kib()
     start = time.perf_counter()
     content = np.load(folder / "same-bytes.npy")
@@ -132,7 +132,7 @@ def uploaded_s3(folder: Path) -> None:
 
 
 def plain_s3(folder: Path) -> None:
-    """What the stand-in can give to as many connections as S3Blobs has."""
+    """Print the same for as many plain connections as S3Blobs has: the most that the stand-in can give."""
     sizes = {name: len(FolderBlobs(folder / "blobs").open(name)) for name in FolderBlobs(folder / "blobs").names()}
     parts = [(name, start) for name, size in sizes.items() for start in range(0, size, PART_BYTES)]
     local = threading.local()
@@ -161,14 +161,14 @@ INSIDE = {"opened": opened, "loaded": loaded, "opened-s3": opened_s3, "upload-s3
 
 def once(folder: Path, what: str, **environ: str) -> tuple[float, float]:
     command = [sys.executable, "-m", "benchmarks.open", "--inside", what, "--folder", str(folder)]
-    answer = subprocess.run(
+    output = subprocess.run(
         command, check=True, stdout=subprocess.PIPE, text=True, env={**os.environ, **environ}
     ).stdout.split()
-    return float(answer[0]), float(answer[1])
+    return float(output[0]), float(output[1])
 
 
 def medians(folder: Path, rounds: int, *whats: str, **environ: str) -> list[tuple[float, float]]:
-    """Seconds and MiB of each, taken in turns."""
+    """Return seconds and MiB of each, measured in turns."""
     turns = [[once(folder, what, **environ) for what in whats] for _ in range(rounds)]
     return [
         (statistics.median(second for second, _ in column), statistics.median(mib for _, mib in column))

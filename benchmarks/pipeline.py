@@ -1,4 +1,4 @@
-"""How long a photo takes, next to the plain way: OpenCV's FaceDetectorYN + FaceRecognizerSF on the untouched graphs.
+"""Time for a photo, next to the plain way: OpenCV's FaceDetectorYN + FaceRecognizerSF on the untouched graphs.
 
     python benchmarks/pipeline.py [--rounds 15] [--opencv5]
 
@@ -6,7 +6,7 @@ Both get the same decoded pixels, the same detector input size and one thread ea
 face. The engines take turns, and the figure is the least CPU time of all rounds, because other work on the machine only
 ever adds to it. openrek also searches a second time for large faces, looks closer at small ones and measures pose and
 quality; OpenCV does not. "Bare inferences" are all of openrek's model runs of a call, on tensors made before. For each
-picture a line says whether the aims are met.
+picture a line says if the aims are met.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy
+import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -41,7 +41,7 @@ WEIGHTS = Path(sys.prefix) / "share/openrek/weights"
 
 
 class PlainOpenCv:
-    """detect + align + embed as OpenCV's own samples do it."""
+    """The baseline: detect + align + embed as OpenCV's own samples do it."""
 
     def __init__(self, threads: int) -> None:
         cv2.setNumThreads(threads)
@@ -53,7 +53,7 @@ class PlainOpenCv:
         small = bgr if bgr.shape[1::-1] == size else cv2.resize(bgr, size)
         self._detector.setInputSize(size)
         found = self._detector.detect(small)[1]
-        faces = numpy.zeros((0, 15), numpy.float32) if found is None else found
+        faces = np.zeros((0, 15), np.float32) if found is None else found
         for face in faces:
             scaled = face.copy()
             scaled[:14] *= bgr.shape[1] / size[0]
@@ -62,8 +62,10 @@ class PlainOpenCv:
 
 
 def pictures() -> dict[str, bytes]:
-    """Portraits as they are, a group of eight at full HD, and photos of 8 megapixels, which are read whole, and of 12,
-    which are read at half size."""
+    """Return portraits as they are, a group of eight at full HD, and photos of 8 and 12 megapixels.
+
+    Those of 8 are read whole, those of 12 at half size.
+    """
     photos = photo_packages.load()
     portraits = [Image.open(io.BytesIO(photos[name])).convert("RGB") for name in ("obama.jpg", "biden.jpg")]
     group = Image.new("RGB", (1920, 1080), "grey")
@@ -100,7 +102,7 @@ def wall_ms(work: Callable[[], object]) -> float:
 
 
 def least(works: dict[str, Callable[[], object]], rounds: int, clock: Callable[..., float]) -> dict[str, float]:
-    """The least of `rounds` turns of each, in turns; two turns to warm up."""
+    """Return the least of `rounds` turns of each, in turns; two turns to warm up."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds + 2):
         for name, work in works.items():
@@ -109,16 +111,16 @@ def least(works: dict[str, Callable[[], object]], rounds: int, clock: Callable[.
 
 
 def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Callable[[], object]]:
-    """What is timed of one picture."""
+    """Return the functions that are timed for one picture."""
     upright = decode(image)
-    bgr = numpy.ascontiguousarray(numpy.asarray(upright.image)[:, :, ::-1])
+    bgr = np.ascontiguousarray(np.asarray(upright.image)[:, :, ::-1])
     size = detect.searched_size(upright.image.size)
     photo = reader.read_upright(upright)
     tensors = [*detect.tensors(upright.image)[:2]]
-    crop = numpy.zeros((1, 3, 112, 112), numpy.float32)
+    crop = np.zeros((1, 3, 112, 112), np.float32)
     yunet, sface = reader.session("yunet"), reader.session("sface")
     found = detect.detect(yunet, upright.image)
-    look = numpy.zeros((1, 3, second_look.LOOK_PX, second_look.LOOK_PX), numpy.float32)
+    look = np.zeros((1, 3, second_look.LOOK_PX, second_look.LOOK_PX), np.float32)
     tensors += [look for face in zip(found.heights, found.scores, strict=True) if not second_look.is_close(*face)]
 
     def detect_and_embed() -> None:
@@ -143,7 +145,7 @@ def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Cal
 
 
 def clients(reader: FaceReader, image: bytes, count: int, calls: int) -> float:
-    """Images per second with `count` threads that read and embed at the same time."""
+    """Return images per second with `count` threads that read and embed at the same time."""
 
     def call(_: int) -> None:
         photo = reader.read(image)
@@ -155,7 +157,7 @@ def clients(reader: FaceReader, image: bytes, count: int, calls: int) -> float:
 
 
 def peak_mb(engine: str, image: bytes) -> dict[str, float]:
-    """Peak resident memory of a fresh process that reads `image` three times, and of one that only imports."""
+    """Return the peak resident memory of a new process that reads `image` three times, and of one that imports only."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(image)
         file.flush()
@@ -166,7 +168,7 @@ def peak_mb(engine: str, image: bytes) -> dict[str, float]:
 
 
 def resident_peak_mb() -> float:
-    """Linux's VmHWM: unlike ru_maxrss it starts anew with the program."""
+    """Return Linux's VmHWM: unlike ru_maxrss it starts anew with the program."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
@@ -178,7 +180,7 @@ def child(engine: str, path: str) -> None:
         clients(FaceReader(WEIGHTS), image, 1, 3)
     else:
         upright = decode(image)
-        bgr = numpy.ascontiguousarray(numpy.asarray(upright.image)[:, :, ::-1])
+        bgr = np.ascontiguousarray(np.asarray(upright.image)[:, :, ::-1])
         plain = PlainOpenCv(1)
         for _ in range(3):
             plain(bgr, detect.searched_size(upright.image.size))
@@ -196,7 +198,7 @@ def header(*cells: str) -> None:
 
 
 def verdict(name: str, faster: float, overhead: float) -> str:
-    """Against the aims."""
+    """Compare with the aims."""
     than_opencv = "met" if faster >= LEAST_TIMES_OPENCV else "NOT met"
     than_bare = "met" if overhead <= MOST_TIMES_BARE else "NOT met"
     return (
@@ -240,7 +242,7 @@ def report(rounds: int) -> None:
 
 
 def with_opencv5(rounds: int) -> None:
-    """The same report with OpenCV 5 from a throw-away folder in front of the installed one."""
+    """Run the same report with OpenCV 5 from a throw-away folder in front of the installed one."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder]
         subprocess.run([*pip, OPENCV5], check=True)

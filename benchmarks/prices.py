@@ -1,4 +1,4 @@
-"""What AWS asks for, and how long things take there: the inputs of benchmarks/cost.py."""
+"""Prices and times of AWS's services: the inputs of benchmarks/cost.py."""
 
 PRICES = "AWS's list prices for us-east-1 (on demand, no free tier, no discounts) as of 2025"
 

@@ -1,4 +1,4 @@
-"""How long one exact search takes beside numpy and faiss, in one run on one machine.
+"""Time of one exact search beside numpy and faiss, in one run on one machine.
 
     python -m benchmarks.search [--rows 10000 100000 1000000] [--dimensions 128 512] [--top 5 100 4096] [--threads 1 2]
                                 [--baselines numpy "faiss flat" "faiss 8 bit" "faiss HNSW"] [--rounds 9] [--many 0]
@@ -37,7 +37,7 @@ from benchmarks.gallery import brute_force, gallery, new_photos
 from benchmarks.turns import Result, compared, elapsed_ms
 from openrek.domain.models import SFACE
 from openrek.store.search.kernel import Hits, nearest, nearest_each
-from openrek.store.search.row_scan import Block
+from openrek.store.search.row_scan import RowBlock
 
 SEED = 20
 THRESHOLD_PCT = 80.0
@@ -74,7 +74,7 @@ MANY_HEAD = ("rows", "d", "find", "threads", "queries", "one by one: ms each", "
 
 @dataclass(frozen=True)
 class Line:
-    """One find of one collection: openrek, a baseline, and reading the rows."""
+    """One row of the table: openrek, a baseline, and reading the rows, for one find in one collection."""
 
     rows: int
     dimensions: int
@@ -111,7 +111,7 @@ class Line:
             yield [*shape, *ratios, f"{self.ours.recall:.3f}"]
 
     def verdicts(self) -> Iterator[str]:
-        """Against the aims, where there are some."""
+        """Compare with the aims, where there are some."""
         case = f"{self.rows:,} x {self.dimensions}, {self.find.name}"
         if self.baseline == "numpy" and (self.rows, self.dimensions) in NUMPY_AIMS:
             times = NUMPY_AIMS[self.rows, self.dimensions]
@@ -134,7 +134,7 @@ class Line:
 
 
 def resident_bytes() -> int:
-    """Without what was freed and malloc keeps."""
+    """Return the resident memory, without freed memory that malloc keeps."""
     ctypes.CDLL(None).malloc_trim(0)
     status = Path("/proc/self/status").read_text("ascii")
     return 1024 * int(status.split("VmRSS:")[1].split()[0])
@@ -167,8 +167,8 @@ def wanted(find: Find, rows: Sequence[int], scores: Sequence[float]) -> list[int
     return [row for row, score in zip(rows[: find.top], scores, strict=False) if score >= find.lowest]
 
 
-def measure_many(block: Block, find: Find, threads: int, rounds: int) -> Iterator[list[str]]:
-    """Many queries one by one, and together, in turns."""
+def measure_many(block: RowBlock, find: Find, threads: int, rounds: int) -> Iterator[list[str]]:
+    """Measure many queries one by one, and together, in turns."""
     rng = np.random.default_rng(SEED)
     how = {"limit": find.top, "lowest": find.lowest, "threads": threads}
     for count in QUERIES_AT_ONCE:
@@ -199,7 +199,7 @@ def show_head(cells: Sequence[str]) -> None:
 
 
 def inside(options: argparse.Namespace) -> None:
-    """One collection."""
+    """Measure one collection."""
     lowest = SFACE.lowest_cosine(THRESHOLD_PCT)
     (rows,), (dimensions,) = options.rows, options.dimensions
     finds = [*(Find(min(top, rows)) for top in options.top), Find(MOST, lowest)]

@@ -1,11 +1,11 @@
-"""Which faces are found after a picture was shrunk in openrek's way, by an area filter, or by taking single pixels.
+"""Faces that are found after a picture was shrunk in openrek's way, by an area filter, or by taking single pixels.
 
     python -m benchmarks.shrinking [--pictures 40]
 
-Portraits of the tests are pasted into scenes 1.1 to 3.1 times larger than what is searched, 24 a scene, so that their
-faces are 10 to 70 px high in the end. Then the scenes are spoilt. "found": share of the faces in whose place the fine
-search finds one; of those that all three ways find, "score" is the detector's, and "points" how far its points are from
-those of the portrait alone, in percent of the face's height.
+Portraits of the tests are pasted into scenes 1.1 to 3.1 times larger than the searched picture, 24 a scene, so that
+their faces are 10 to 70 px high in the end. Then the scenes are spoilt. "found": share of the faces in whose place the
+fine search finds one; of those that all three ways find, "score" is the detector's, and "points" the distance of its
+points from those of the portrait alone, in percent of the face's height.
 """
 
 import argparse
@@ -40,7 +40,7 @@ Spoil: TypeAlias = Callable[[Pixels, np.random.Generator], Image.Image]
 
 @dataclass(frozen=True)
 class Face:
-    """In pixels of the searched picture: middle [2], height, points [5, 2]."""
+    """A face in pixels of the searched picture: middle [2], height, points [5, 2]."""
 
     middle: Floats
     height: float
@@ -85,7 +85,7 @@ SPOILT: dict[str, Spoil] = {
 
 
 def heads(session: InferenceSession) -> list[tuple[Image.Image, Face]]:
-    """Each portrait's head with some room around it, and its face there."""
+    """Return each portrait's head with some room around it, and its face there."""
     photos, found = photo_packages.load(), []
     for name in PORTRAITS:
         portrait = Image.open(io.BytesIO(photos[name])).convert("RGB")
@@ -119,24 +119,24 @@ def scenes(count: int, session: InferenceSession, rng: np.random.Generator) -> I
 
 
 def search(session: InferenceSession, tensor: Floats, faces: Sequence[Face]) -> list[Seen | None]:
-    """For each face what was found in its place."""
+    """Return for each face the detection in its place, or None."""
     found = detect.search(session, tensor)
     middles = found.boxes[:, :2] + found.boxes[:, 2:] / 2
-    answers: list[Seen | None] = []
+    results: list[Seen | None] = []
     for face in faces:
         away = np.linalg.norm(middles - face.middle, axis=1) / face.height
         if away.size and away.min() < 0.3:
             nearest = int(away.argmin())
             off = np.linalg.norm(found.points[nearest] - face.points, axis=1).mean() / face.height
-            answers.append(Seen(float(found.scores[nearest]), float(off)))
+            results.append(Seen(float(found.scores[nearest]), float(off)))
         else:
-            answers.append(None)
-    return answers
+            results.append(None)
+    return results
 
 
-def rows(spoilt: str, answers: dict[str, list[Seen | None]]) -> Iterator[str]:
-    shared = [all(each) for each in zip(*answers.values(), strict=True)]
-    for way, seen in answers.items():
+def rows(spoilt: str, results: dict[str, list[Seen | None]]) -> Iterator[str]:
+    shared = [all(each) for each in zip(*results.values(), strict=True)]
+    for way, seen in results.items():
         both = [each for each, in_all in zip(seen, shared, strict=True) if each and in_all]
         share = sum(each is not None for each in seen) / len(seen)
         score = f"{np.mean([each.score for each in both]):.4f}" if both else "-"
@@ -159,8 +159,8 @@ def main() -> None:
                 found[spoilt][way].extend(search(session, shrink(image), faces))
     print(f"{len(found['noise, sigma 2']['openrek'])} faces\n")
     print("| picture | way | found | score | points |\n| --- | --- | --- | --- | --- |")
-    for spoilt, answers in found.items():
-        print("\n".join(rows(spoilt, answers)))
+    for spoilt, results in found.items():
+        print("\n".join(rows(spoilt, results)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A stand-in for S3 with S3's pace: so many bytes a second to each connection, and to all of them together.
 
-Speaks what storing and opening segments take of S3: PutObject, and GetObject with a range. Objects are files of a
-folder. Run in a process of its own, it prints its port: python -m benchmarks.slow_s3 FOLDER
+Serves the requests that storing and opening segments need: PutObject, and GetObject with a range. Objects are files of
+a folder. Run in a process of its own, it prints its port: python -m benchmarks.slow_s3 FOLDER
 """
 
 import argparse
@@ -23,7 +23,7 @@ RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class Pace:
-    """Of all connections."""
+    """The bandwidth of all connections together."""
 
     def __init__(self, bytes_per_s: float) -> None:
         self._bytes_per_s = bytes_per_s
@@ -31,7 +31,7 @@ class Pace:
         self._free_at_s = 0.0
 
     def due_s(self, count: int) -> float:
-        """When `count` more bytes may have been sent."""
+        """Return the time when `count` more bytes may have been sent."""
         with self._lock:
             self._free_at_s = max(self._free_at_s, time.monotonic() - CREDIT_S) + count / self._bytes_per_s
             return self._free_at_s
@@ -59,12 +59,12 @@ class Handler(BaseHTTPRequestHandler):
         file = self._file()
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-        self._answer(200, 0, ETag=f'"{md5(content, usedforsecurity=False).hexdigest()}"')
+        self._respond(200, 0, ETag=f'"{md5(content, usedforsecurity=False).hexdigest()}"')
 
     def do_GET(self) -> None:
         file = self._file()
         if not file.is_file():
-            self._answer(404, 0)
+            self._respond(404, 0)
             return
         size = file.stat().st_size
         asked = RANGE.fullmatch(self.headers.get("Range", "bytes=0-"))
@@ -74,12 +74,12 @@ class Handler(BaseHTTPRequestHandler):
         with file.open("rb") as opened:
             opened.seek(start)
             content = memoryview(opened.read(stop - start))
-        self._answer(206, len(content), ETag='"one"', **{"Content-Range": f"bytes {start}-{stop - 1}/{size}"})
+        self._respond(206, len(content), ETag='"one"', **{"Content-Range": f"bytes {start}-{stop - 1}/{size}"})
         with suppress(ConnectionError):
             self._send(content)
 
     def _send(self, content: memoryview) -> None:
-        """At no time have more bytes gone than the time since the answer began allows."""
+        """Send so that at no time more bytes have gone than the time since the response began allows."""
         began_s = time.monotonic()
         for at in range(0, len(content), CHUNK_BYTES):
             part = content[at : at + CHUNK_BYTES]
@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
         assert path
         return self.server.folder / path[1]
 
-    def _answer(self, status: int, length: int, **headers: str) -> None:
+    def _respond(self, status: int, length: int, **headers: str) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(length)}.items():
             self.send_header(name, value)

@@ -1,6 +1,7 @@
-"""Portraits of the tests, turned: which are found, which match their own upright photo, and which match other people.
+"""Portraits of the tests, turned: the share that is found, that matches its own upright photo, and that matches other
+people.
 
-python -m benchmarks.turned_heads
+    python -m benchmarks.turned_heads
 """
 
 import io
@@ -30,7 +31,7 @@ THRESHOLD_PCT = 80.0
 
 
 def embedded(reader: FaceReader, picture: Image.Image) -> "Embedding | None":
-    """Of the largest face."""
+    """Return the embedding of the largest face."""
     photo = reader.read_upright(Upright(picture, *picture.size))
     return photo.embed(photo.faces[0]) if photo.faces else None
 

@@ -1,4 +1,4 @@
-"""Engines take turns at the same queries, in one process: times in medians, and what they find against the truth."""
+"""Engines take turns at the same queries, in one process: times in medians, and their results against the truth."""
 
 import statistics
 import time
@@ -17,8 +17,11 @@ PAUSE_S = 0.1
 
 @dataclass(frozen=True)
 class Result:
-    """Median times in ms by number of threads, the mean share of the true rows that were found, and whether each time
-    they were the true ones in their order."""
+    """The result of one engine.
+
+    Median times in ms by number of threads, the mean share of the true rows that were found, and `True` if each time
+    they were the true ones in their order.
+    """
 
     by_threads_ms: dict[int, float]
     recall: float
@@ -26,7 +29,7 @@ class Result:
 
     @property
     def threads(self) -> int:
-        """At which it is fastest."""
+        """The number of threads at which it is fastest."""
         return min(self.by_threads_ms, key=self.by_threads_ms.__getitem__)
 
     @property
@@ -48,7 +51,7 @@ def compared(
     threads: Sequence[int],
     truth: Sequence[list[int]],
 ) -> list[Result]:
-    """One result an engine."""
+    """Return one result per engine."""
     times: dict[tuple[int, int], list[float]] = {(e, n): [] for e in range(len(engines)) for n in threads}
     for query in queries:
         for (number, count), taken in times.items():

@@ -1,4 +1,4 @@
-"""What a user's vector should be: the normalised mean of its faces (what the store keeps), next to two other ways.
+"""A user's vector: the normalised mean of its faces (as in the store), next to two other ways.
 
     python benchmarks/users.py FOLDER [--faces 2 3 5] [--rounds 20] [--seed 1] [--least-px 20]
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy
+import numpy as np
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -60,17 +60,17 @@ class Read:
 
 
 def mean(members: Sequence[Portrait]) -> Any:
-    return numpy.array([dequantise(*user_vector([member.stored for member in members]))])
+    return np.array([dequantise(*user_vector([member.stored for member in members]))])
 
 
 def best_member(members: Sequence[Portrait]) -> Any:
-    return numpy.array([dequantise(*member.stored) for member in members])
+    return np.array([dequantise(*member.stored) for member in members])
 
 
 def weighted_mean(members: Sequence[Portrait]) -> Any:
-    total = sum(member.weight * numpy.array(dequantise(*member.stored), numpy.float64) for member in members)
-    unit = total / numpy.linalg.norm(total)
-    return numpy.array([dequantise(*quantise(array("f", unit)))])
+    total = sum(member.weight * np.array(dequantise(*member.stored), np.float64) for member in members)
+    unit = total / np.linalg.norm(total)
+    return np.array([dequantise(*quantise(array("f", unit)))])
 
 
 WAYS: dict[str, Callable[[Sequence[Portrait]], Any]] = {
@@ -81,7 +81,7 @@ WAYS: dict[str, Callable[[Sequence[Portrait]], Any]] = {
 
 
 def read(folder: Path, spoil: Callable[[bytes], bytes]) -> Read:
-    """The largest face of each photo; a photo without one, or that cannot be read, is left out."""
+    """Return the largest face of each photo; a photo without one, or that cannot be read, is skipped."""
     build_weights.build(WEIGHTS, print)
     reader = FaceReader(WEIGHTS)
     people: dict[str, list[Portrait]] = {}
@@ -99,7 +99,7 @@ def read(folder: Path, spoil: Callable[[bytes], bytes]) -> Read:
 def spoiler(least_px: int | None, seed: int) -> Callable[[bytes], bytes]:
     if least_px is None:
         return lambda image: image
-    random = numpy.random.default_rng(seed)
+    random = np.random.default_rng(seed)
 
     def spoil(image: bytes) -> bytes:
         with Image.open(io.BytesIO(image)) as opened:
@@ -124,15 +124,15 @@ def portray(reader: FaceReader, image: bytes) -> Portrait | None:
     face = largest(photo.faces)
     embedding = photo.embed(face)
     weight = max(face.quality.sharpness, 1.0) * face.confidence
-    return Portrait(numpy.array(embedding, numpy.float64), quantise(embedding), weight)
+    return Portrait(np.array(embedding, np.float64), quantise(embedding), weight)
 
 
 def trials(
     people: dict[str, list[Portrait]], faces: int, rounds: int, seed: int
 ) -> Iterator[tuple[dict[str, list[Portrait]], list[tuple[int, Portrait]]]]:
-    """For each round the users' members, and the probes with the place of their own user."""
+    """Yield for each round the users' members, and the probes with the place of their own user."""
     enough = {name: portraits for name, portraits in people.items() if len(portraits) > faces}
-    random = numpy.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     for _ in range(rounds):
         users: dict[str, list[Portrait]] = {}
         probes = []
@@ -152,23 +152,23 @@ class Tally:
     first: int = 0
 
     def add(self, way: Callable[[Sequence[Portrait]], Any], members: list[list[Portrait]], probes: Any) -> None:
-        embeddings = numpy.array([portrait.embedding for _, portrait in probes])
-        own = numpy.array([place for place, _ in probes])
-        scores = numpy.stack([(embeddings @ way(each).T).max(axis=1) for each in members], axis=1)
-        mine = numpy.zeros(scores.shape, bool)
-        mine[numpy.arange(len(own)), own] = True
+        embeddings = np.array([portrait.embedding for _, portrait in probes])
+        own = np.array([place for place, _ in probes])
+        scores = np.stack([(embeddings @ way(each).T).max(axis=1) for each in members], axis=1)
+        mine = np.zeros(scores.shape, bool)
+        mine[np.arange(len(own)), own] = True
         self.genuine.append(scores[mine])
         self.impostor.append(scores[~mine])
         self.first += int((scores.argmax(axis=1) == own).sum())
 
     def line(self, name: str) -> str:
-        genuine, impostor = numpy.concatenate(self.genuine), numpy.concatenate(self.impostor)
+        genuine, impostor = np.concatenate(self.genuine), np.concatenate(self.impostor)
         allowed = int(FAR * len(impostor))
-        threshold = numpy.sort(impostor)[::-1][allowed]  # what scores above it lets `allowed` impostors in at most
+        threshold = np.sort(impostor)[::-1][allowed]  # what scores above it lets `allowed` impostors in at most
         per_round = [float((scores > threshold).mean()) for scores in self.genuine]
         return (
-            f"{name:<22} {100 * self.first / len(genuine):9.3f} {100 * numpy.mean(per_round):12.3f}"
-            f" {100 * numpy.std(per_round):8.3f} {threshold:10.4f}"
+            f"{name:<22} {100 * self.first / len(genuine):9.3f} {100 * np.mean(per_round):12.3f}"
+            f" {100 * np.std(per_round):8.3f} {threshold:10.4f}"
             f" {100 * (genuine >= DEFAULT).mean():9.2f} {(impostor >= DEFAULT).mean():12.2e}"
         )
 

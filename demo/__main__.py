@@ -1,7 +1,7 @@
-"""The whole job once, with stock boto3: `make demo`.
+"""A demonstration of the whole job, with stock boto3: `make demo`.
 
-Starts a server of its own on a free port over an empty folder, indexes photos of three people, then searches each
-face of a picture that it has never seen, and draws what was found.
+Starts a server of its own on a free port over an empty folder, indexes photos of three people, then searches each face
+of a picture that it has never seen, and draws the matches.
 """
 
 import io
@@ -29,7 +29,7 @@ OUT = Path("demo-out")
 
 @contextmanager
 def server(folder: str) -> Iterator[str]:
-    """The URL of `openrek serve` on a free port; stopped at the end."""
+    """Yield the URL of `openrek serve` on a free port; the server is stopped at the end."""
     command = [sys.executable, "-m", "openrek.runtime.cli.main", "serve", "--port", "0", "--data", folder]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
     try:
@@ -43,7 +43,7 @@ def server(folder: str) -> Iterator[str]:
 
 
 def unseen(photos: dict[str, bytes]) -> bytes:
-    """A picture of two people: another photo of the one, and a mirrored and darkened photo of the other."""
+    """Return a picture of two people: another photo of the one, and a mirrored and darkened photo of the other."""
     left = Image.open(io.BytesIO(photos["obama3.jpg"])).convert("RGB")
     right = ImageOps.mirror(Image.open(io.BytesIO(photos["astronaut.png"])).convert("RGB"))
     right = ImageEnhance.Brightness(right).enhance(0.75)
@@ -62,7 +62,7 @@ def jpeg(picture: Image.Image) -> bytes:
 
 
 def around(image: bytes, box: dict[str, float]) -> bytes:
-    """The face with some room around it, as a photo of its own: SearchFacesByImage searches one face per photo."""
+    """Return the face with some room around it as a photo of its own: SearchFacesByImage searches one face a photo."""
     with Image.open(io.BytesIO(image)) as photo:
         width, height = photo.size
         left, top = box["Left"] - box["Width"] * 0.6, box["Top"] - box["Height"] * 0.6

@@ -1,4 +1,4 @@
-"""Checks that the documents still say what is true; part of `make check`.
+"""Check of the documents against the code; part of `make check`.
 
 Relative links lead somewhere, docs/CLI.md is the help that the commands print, and every Python example compiles.
 `--write` brings docs/CLI.md up to date.
@@ -21,7 +21,7 @@ COMMAND = re.compile(r"`openrek ([a-z-]+)")
 
 
 def cli_page() -> str:
-    """The help of every command, as Markdown."""
+    """Return the help of every command, as Markdown."""
     parts = ["# The command `openrek`\n\nWritten by `make docs` from the commands themselves.\n"]
     top = _context(cli, "openrek")
     parts.append(f"```text\n{cli.get_help(top)}\n```\n")
@@ -39,16 +39,18 @@ def _command_pages(group: click.Group, parent: click.Context) -> Iterator[str]:
 
 
 def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
-    """As the command makes it for itself, 100 characters wide."""
+    """Return the context as the command makes it for itself, 100 characters wide."""
     settings = {**command.context_settings, "terminal_width": 100, "max_content_width": 100}
     return click.Context(command, info_name=name, parent=parent, **settings)
 
 
 def documents() -> list[Path]:
+    """Return every Markdown file of the root and of docs."""
     return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def faults() -> Iterator[str]:
+    """Yield a sentence for each fault."""
     if not CLI_PAGE.exists() or CLI_PAGE.read_text("utf-8") != cli_page():
         yield "docs/CLI.md is not what the commands print; run `make docs`."
     for path in documents():

@@ -1,4 +1,4 @@
-"""Writes docs/COVERAGE.md from the service model, the operations and their notes; `--check` only compares."""
+"""Generator of docs/COVERAGE.md from the service model, the operations and their notes; `--check` only compares."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -47,7 +47,9 @@ EVERYWHERE = f"""
 
 
 def _member(operation: str, *path: str) -> Shape:
-    """A member of an operation's request, by its path; an empty name is the element of a list or the value of a map."""
+    """Return a member of an operation's request, by its path; an empty name is the element of a list or the value of a
+    map.
+    """
     model = service_model()
     shape = model.shapes[model.operations[operation]]
     for name in path:
@@ -55,8 +57,8 @@ def _member(operation: str, *path: str) -> Shape:
     return shape
 
 
-def limits() -> str:
-    """The limits as Markdown, from the constants that the code checks and from the service model."""
+def _limit_rows() -> tuple[tuple[str, str, str], ...]:
+    """Return (what, limit, refusal) from the constants that the code checks and from the service model."""
 
     def most(operation: str, *path: str) -> str:
         return f"{_member(operation, *path).maximum:,}"
@@ -64,7 +66,7 @@ def limits() -> str:
     refused, quota = "`ValidationException`", "`ServiceQuotaExceededException`"
     tag = _member("TagResource", "Tags")
     key, value = (f"{service_model().shapes[name].maximum}" for name in (tag.key, tag.value))
-    rows = (
+    return (
         ("inline image", f"{_member('DetectFaces', 'Image', 'Bytes').maximum / MIB:g} MiB", refused),
         ("`S3Object`", f"{MAX_OBJECT_BYTES / MIB:g} MiB", "`ImageTooLargeException`"),
         (
@@ -98,6 +100,10 @@ def limits() -> str:
         ("FaceIds of DeleteFaces or a ListFaces filter", most("DeleteFaces", "FaceIds"), refused),
         ("FaceIds of AssociateFaces or DisassociateFaces", most("AssociateFaces", "FaceIds"), refused),
     )
+
+
+def limits() -> str:
+    """Return the limits as Markdown."""
     lines = [
         "",
         "## Limits",
@@ -107,7 +113,7 @@ def limits() -> str:
         "",
         "| what | most | beyond it |",
         "|---|---|---|",
-        *(f"| {what} | {limit} | {beyond} |" for what, limit, beyond in rows),
+        *(f"| {what} | {limit} | {beyond} |" for what, limit, beyond in _limit_rows()),
     ]
     return "\n".join(lines) + "\n"
 
@@ -119,8 +125,10 @@ def page(
     missing: Mapping[str, str],
     added: Iterable[str] = (),
 ) -> str:
-    """The page as Markdown; `added` are operations of ours. Raises KeyError for one that is neither offered nor
-    explained."""
+    """Return the page as Markdown; `added` are openrek's own operations.
+
+    Raises KeyError for an operation that is neither offered nor explained.
+    """
     names = sorted(operations)
     there = set(offered)
     lines = [

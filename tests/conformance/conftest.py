@@ -1,4 +1,4 @@
-"""Everything here is asked through a stock boto3 client, over real HTTP, of the real server with the real models."""
+"""Fixtures of the conformance tests: stock boto3 clients, over real HTTP, of the real server with the real models."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def collection(rekognition: "RekognitionClient") -> Iterator[str]:  # noqa: F811
-    """The id of a new, empty collection."""
+    """Yield the id of a new, empty collection."""
     name = f"test-{uuid.uuid4()}"
     rekognition.create_collection(CollectionId=name)
     yield name
@@ -24,9 +24,9 @@ def collection(rekognition: "RekognitionClient") -> Iterator[str]:  # noqa: F811
 
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> tuple[str, str, str]:
-    """Code, message and `x-openrek-reason` of the error that the call raises."""
+    """Return code, message and `x-openrek-reason` of the error that the call raises."""
     with pytest.raises(ClientError) as raised:
         call(**arguments)
-    answer = raised.value.response
-    headers = answer["ResponseMetadata"]["HTTPHeaders"]
-    return answer["Error"]["Code"], answer["Error"]["Message"], headers.get("x-openrek-reason", "")
+    response = raised.value.response
+    headers = response["ResponseMetadata"]["HTTPHeaders"]
+    return response["Error"]["Code"], response["Error"]["Message"], headers.get("x-openrek-reason", "")

@@ -12,19 +12,19 @@ MAN = ("obama.jpg", "obama3.jpg", "32bit.png")
 
 
 def index(rekognition: "RekognitionClient", collection: str, photos: dict[str, bytes], *names: str) -> dict[str, str]:
-    """Photo name -> FaceId of its largest face; the name is the ExternalImageId."""
+    """Index the photos; return photo name -> FaceId of its largest face. The name is the ExternalImageId."""
     found = {}
     for name in names:
-        answer = rekognition.index_faces(
+        response = rekognition.index_faces(
             CollectionId=collection, Image={"Bytes": photos[name]}, ExternalImageId=name, MaxFaces=1
         )
-        (record,) = answer["FaceRecords"]
+        (record,) = response["FaceRecords"]
         found[name] = record["Face"]["FaceId"]
     return found
 
 
 def user(rekognition: "RekognitionClient", collection: str, user_id: str, *face_ids: str) -> dict[str, Any]:
-    """Creates the user and, if there are any, gives it faces; returns the answer to that."""
+    """Create the user and, if there are any, associate faces with it; return the response to that."""
     rekognition.create_user(CollectionId=collection, UserId=user_id)
     if not face_ids:
         return {}
@@ -32,13 +32,13 @@ def user(rekognition: "RekognitionClient", collection: str, user_id: str, *face_
 
 
 def users(rekognition: "RekognitionClient", collection: str) -> dict[str, str]:
-    """UserId -> UserStatus."""
+    """Return UserId -> UserStatus."""
     pages = rekognition.get_paginator("list_users").paginate(CollectionId=collection)
     return {each["UserId"]: each["UserStatus"] for page in pages for each in page["Users"]}
 
 
 def owners(rekognition: "RekognitionClient", collection: str) -> dict[str, str | None]:
-    """FaceId -> UserId."""
+    """Return FaceId -> UserId."""
     return {face["FaceId"]: face.get("UserId") for face in listed(rekognition, collection)}
 
 
@@ -47,6 +47,6 @@ def listed(rekognition: "RekognitionClient", collection: str) -> Iterator[dict[s
         yield from page["Faces"]
 
 
-def found_users(answer: dict[str, Any]) -> dict[str, float]:
-    """UserId -> Similarity, in the order of the answer."""
-    return {match["User"]["UserId"]: match["Similarity"] for match in answer["UserMatches"]}
+def found_users(response: dict[str, Any]) -> dict[str, float]:
+    """Return UserId -> Similarity, in the order of the response."""
+    return {match["User"]["UserId"]: match["Similarity"] for match in response["UserMatches"]}

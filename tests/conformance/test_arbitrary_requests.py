@@ -1,4 +1,6 @@
-"""Whatever the real operations are sent over HTTP: an answer in AWS's form, no server error, nothing in the log."""
+"""Arbitrary requests to the real operations over HTTP: each response has AWS's form, with no server error and nothing
+in the log.
+"""
 
 import base64
 import json
@@ -33,12 +35,12 @@ def portrait(photos: dict[str, bytes]) -> bytes:
 
 @pytest.fixture(scope="module")
 def ask(weights_folder: Path, tmp_path_factory: pytest.TempPathFactory, portrait: bytes) -> Iterator[Ask]:
-    """Of a server of its own, with a collection of one face and an empty one."""
+    """Yield a function that sends requests to a server of its own, with a collection of one face and an empty one."""
     server = ServerProcess(tmp_path_factory.mktemp("data"), weights_folder)
     session = requests.Session()
 
     def ask(operation: str, request: Any) -> None:
-        answer = session.post(
+        response = session.post(
             server.url,
             json.dumps(request, default=lambda blob: base64.b64encode(blob).decode()),
             headers={
@@ -47,13 +49,13 @@ def ask(weights_folder: Path, tmp_path_factory: pytest.TempPathFactory, portrait
             },
             timeout=60,
         )
-        assert answer.status_code in {200, 400}, (operation, answer.text)
-        assert answer.headers["Content-Type"] == "application/x-amz-json-1.1"
-        body = answer.json()
-        if answer.status_code == 400:
+        assert response.status_code in {200, 400}, (operation, response.text)
+        assert response.headers["Content-Type"] == "application/x-amz-json-1.1"
+        body = response.json()
+        if response.status_code == 400:
             assert body["__type"].endswith("Exception")
             assert body.keys() - {"__type"} <= {"message", "Message", "Code", "Logref"}
-        assert "Traceback" not in answer.text
+        assert "Traceback" not in response.text
 
     for name in ("people", "empty"):
         ask("CreateCollection", {"CollectionId": name})

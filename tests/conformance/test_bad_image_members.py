@@ -40,7 +40,7 @@ RANGES = [
 
 @pytest.fixture
 def good(collection: str, photos: dict[str, bytes]):
-    """A request of an operation that would be answered, with other members instead."""
+    """Return a function that makes a valid request of an operation, with other members instead."""
 
     def request(operation: str, **instead: Any) -> dict[str, Any]:
         image = {"Bytes": base64.b64encode(photos["obama.jpg"]).decode()}
@@ -90,9 +90,9 @@ def test_an_image_that_is_missing_empty_or_of_another_kind(
         ("eA==", "SerializationException", ""),
         ([], "SerializationException", ""),
     ):
-        status, answer = raw(live_server, operation, good(operation, **{member: value}))
-        assert (status, answer["__type"]) == (400, code), (value, answer)
-        assert message in (answer.get("message") or answer.get("Message") or "")
+        status, response = raw(live_server, operation, good(operation, **{member: value}))
+        assert (status, response["__type"]) == (400, code), (value, response)
+        assert message in (response.get("message") or response.get("Message") or "")
     request = good(operation)
     del request[member]
     assert missing in raw(live_server, operation, request)[1]["message"]
@@ -110,9 +110,9 @@ def test_a_number_that_is_out_of_range(
     value: float,
     ending: str,
 ) -> None:
-    status, answer = raw(live_server, operation, good(operation, **{member: value}))
-    assert (status, answer["__type"]) == (400, "ValidationException")
-    assert answer["message"] == (
+    status, response = raw(live_server, operation, good(operation, **{member: value}))
+    assert (status, response["__type"]) == (400, "ValidationException")
+    assert response["message"] == (
         f"1 validation error detected: Value '{value}' at '{on_wire(member)}' failed to satisfy constraint: {ending}"
     )
     assert rekognition.describe_collection(CollectionId=collection)["FaceCount"] == 0
@@ -120,6 +120,6 @@ def test_a_number_that_is_out_of_range(
 
 @pytest.mark.parametrize("operation", [name for name in IMAGES if name != "DetectFaces"])
 def test_a_quality_filter_that_does_not_exist(live_server: str, good: Any, operation: str) -> None:
-    status, answer = raw(live_server, operation, good(operation, QualityFilter="BEST"))
-    assert (status, answer["__type"]) == (400, "ValidationException")
-    assert "at 'qualityFilter' failed to satisfy constraint" in answer["message"]
+    status, response = raw(live_server, operation, good(operation, QualityFilter="BEST"))
+    assert (status, response["__type"]) == (400, "ValidationException")
+    assert "at 'qualityFilter' failed to satisfy constraint" in response["message"]

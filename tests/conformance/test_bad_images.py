@@ -68,7 +68,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], tuple[str, str]]] = {
 
 @pytest.fixture
 def stock(live_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A stock boto3 client that found the description of openrek's own operations."""
+    """Return a stock boto3 client that found the description of openrek's own operations."""
     result = CliRunner().invoke(main, ["extensions", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
@@ -105,7 +105,7 @@ def test_five_megabytes_are_taken_and_a_byte_more_is_not(stock: Any, collection:
 def calls(
     stock: Any, collection: str, bad: dict[str, Any], good: dict[str, Any]
 ) -> list[tuple[Callable[..., Any], dict[str, Any]]]:
-    """One for each place of an image."""
+    """Return one call for each place of an image."""
     arguments: list[tuple[str, dict[str, Any]]] = []
     for operation, members in IMAGES.items():
         where = {} if operation in ("CompareFaces", "DetectFaces") else {"CollectionId": collection}

@@ -1,4 +1,7 @@
-"""Requests that are refused, each with AWS's error, and nothing changed. What boto3 itself refuses is sent raw."""
+"""Requests that are refused, each with AWS's error, and nothing changed.
+
+Requests that boto3 itself refuses are sent raw.
+"""
 
 import json
 import math
@@ -18,16 +21,16 @@ PARAMETERS = ("InvalidParameterException", "Request has invalid parameters")
 
 
 def raw(url: str, operation: str, body: Any, **headers: str) -> tuple[int, dict[str, Any]]:
-    """Status and parsed body. A body of bytes is sent as it is."""
+    """Send the body, bytes as they are; return status and parsed body."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = {
         "X-Amz-Target": f"RekognitionService.{operation}",
         "Content-Type": "application/x-amz-json-1.1",
         **headers,
     }
-    answer = requests.post(url, data=content, headers=sent, timeout=60)
-    assert answer.headers["x-amzn-RequestId"]
-    return answer.status_code, answer.json()
+    response = requests.post(url, data=content, headers=sent, timeout=60)
+    assert response.headers["x-amzn-RequestId"]
+    return response.status_code, response.json()
 
 
 def constraint(path: str, ending: str) -> str:
@@ -110,8 +113,8 @@ def test_a_face_of_another_collection_is_not_found(
     for unknown in (face_id, FACE_ID):
         expected = ("InvalidParameterException", "faceId was not found in the collection.")
         assert refusal(rekognition.search_faces, CollectionId=other, FaceId=unknown)[:2] == expected
-    answer = rekognition.delete_faces(CollectionId=other, FaceIds=[face_id])
-    assert (answer["DeletedFaces"], len(answer["UnsuccessfulFaceDeletions"])) == ([], 1)
+    response = rekognition.delete_faces(CollectionId=other, FaceIds=[face_id])
+    assert (response["DeletedFaces"], len(response["UnsuccessfulFaceDeletions"])) == ([], 1)
     assert rekognition.describe_collection(CollectionId=collection)["FaceCount"] == 1
     rekognition.delete_collection(CollectionId=other)
 
@@ -134,17 +137,17 @@ def test_a_face_of_another_collection_is_not_found(
     ],
 )
 def test_bodies_that_are_not_the_request(live_server: str, body: bytes, code: str) -> None:
-    status, answer = raw(live_server, "CreateCollection", body)
-    assert (status, answer["__type"]) == (400, code)
-    assert "Traceback" not in json.dumps(answer)
+    status, response = raw(live_server, "CreateCollection", body)
+    assert (status, response["__type"]) == (400, code)
+    assert "Traceback" not in json.dumps(response)
 
 
 def test_thresholds_that_are_not_numbers(live_server: str) -> None:
     request = {"CollectionId": "c", "FaceId": FACE_ID, "FaceMatchThreshold": math.nan}
     assert raw(live_server, "SearchFaces", request)[1]["__type"] == "SerializationException"
     for threshold in ("80", True, [80], {}, -1, 1e400):
-        status, answer = raw(live_server, "SearchFaces", {**request, "FaceMatchThreshold": threshold})
-        assert (status, answer["__type"] in ("SerializationException", "ValidationException")) == (400, True)
+        status, response = raw(live_server, "SearchFaces", {**request, "FaceMatchThreshold": threshold})
+        assert (status, response["__type"] in ("SerializationException", "ValidationException")) == (400, True)
 
 
 @pytest.mark.parametrize("threshold", [math.nan, math.inf])
@@ -162,7 +165,7 @@ def test_thresholds_that_are_not_numbers(live_server: str) -> None:
 def test_thresholds_that_are_not_numbers_as_boto3_sends_them(
     rekognition: "RekognitionClient", operation: str, member: str, more: dict[str, Any], threshold: float
 ) -> None:
-    """As strings: "NaN" and "Infinity"."""
+    """Check the strings "NaN" and "Infinity"."""
     code, _, _ = refusal(getattr(rekognition, operation), **more, **{member: threshold})
     assert code == "SerializationException"
 
@@ -174,20 +177,20 @@ def test_minima_that_boto3_would_not_send(live_server: str) -> None:
         ("DetectFaces", {"Image": {"Bytes": ""}}, "image.bytes"),
         ("DeleteFaces", {"CollectionId": "c", "FaceIds": []}, "faceIds"),
     ):
-        status, answer = raw(live_server, operation, request)
-        assert (status, answer["__type"]) == (400, "ValidationException"), operation
-        assert f"at '{path}' failed to satisfy constraint: Member must have" in answer["message"]
+        status, response = raw(live_server, operation, request)
+        assert (status, response["__type"]) == (400, "ValidationException"), operation
+        assert f"at '{path}' failed to satisfy constraint: Member must have" in response["message"]
 
 
 def test_members_that_the_model_does_not_know_are_ignored_and_named(live_server: str) -> None:
-    answer = requests.post(
+    response = requests.post(
         f"{live_server}/ListCollections",
         data=b'{"Colour": "red"}',
         headers={"Content-Type": "application/x-amz-json-1.1"},
         timeout=60,
     )
-    assert answer.status_code == 200
-    assert "Colour" in answer.headers["x-openrek-reason"]
+    assert response.status_code == 200
+    assert "Colour" in response.headers["x-openrek-reason"]
 
 
 def test_operations_that_are_not_offered_and_targets_that_do_not_exist(
@@ -205,23 +208,23 @@ def test_operations_that_are_not_offered_and_targets_that_do_not_exist(
 
 
 def test_operations_have_paths_of_their_own(live_server: str, collection: str) -> None:
-    answer = requests.post(
+    response = requests.post(
         f"{live_server}/DescribeCollection",
         data=json.dumps({"CollectionId": collection}),
         headers={"Content-Type": "application/x-amz-json-1.1"},
         timeout=60,
     )
-    assert answer.json()["FaceCount"] == 0
+    assert response.json()["FaceCount"] == 0
 
 
 def test_errors_look_like_rekognitions(live_server: str) -> None:
-    status, answer = raw(live_server, "DescribeCollection", {"CollectionId": "nowhere"})
+    status, response = raw(live_server, "DescribeCollection", {"CollectionId": "nowhere"})
     assert status == 400
-    assert answer.keys() == {"__type", "Code", "Logref", "Message"}
-    assert answer["__type"] == answer["Code"] == "ResourceNotFoundException"
-    assert answer["Message"] == "The collection id: nowhere does not exist"
-    status, answer = raw(live_server, "DescribeCollection", {})
-    assert answer == {
+    assert response.keys() == {"__type", "Code", "Logref", "Message"}
+    assert response["__type"] == response["Code"] == "ResourceNotFoundException"
+    assert response["Message"] == "The collection id: nowhere does not exist"
+    status, response = raw(live_server, "DescribeCollection", {})
+    assert response == {
         "__type": "ValidationException",
         "message": "1 validation error detected: Value null at 'collectionId' failed to satisfy constraint: "
         "Member must not be null",

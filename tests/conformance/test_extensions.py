@@ -1,4 +1,4 @@
-"""The two operations of openrek's own, called as a user of boto3 calls them."""
+"""openrek's own two operations, called as a user of boto3 calls them."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that boto3 looks for models in, after `openrek extensions`."""
+    """Return a folder that boto3 looks for models in, after `openrek extensions`."""
     folder = tmp_path / "models"
     result = CliRunner().invoke(main, ["extensions", str(folder)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -38,13 +38,13 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def stock(live_server: str, models: Path) -> Any:
-    """A stock boto3 client that found the description of the two operations."""
+    """Return a stock boto3 client that found the description of the two operations."""
     return client(live_server, session=boto3.Session())
 
 
 @pytest.fixture
 def faces(rekognition: "RekognitionClient", collection: str, photos: dict[str, bytes]) -> dict[str, str]:
-    """barack and sally are users; biden.jpg is nobody's."""
+    """Index photos: barack and sally are users; biden.jpg is nobody's."""
     faces = index(rekognition, collection, photos, *MAN, "astronaut.png", "biden.jpg")
     user(rekognition, collection, "barack", *(faces[name] for name in MAN))
     user(rekognition, collection, "sally", faces["astronaut.png"])
@@ -52,7 +52,7 @@ def faces(rekognition: "RekognitionClient", collection: str, photos: dict[str, b
 
 
 def group(photos: dict[str, bytes]) -> tuple[bytes, dict[str, tuple[float, float, float, float]]]:
-    """Three people in one picture, in order of size; the first from a photo that is not indexed."""
+    """Return three people in one picture, in order of size; the first from a photo that is not indexed."""
     return collage(
         (1700, 1100),
         {
@@ -67,12 +67,12 @@ def test_every_face_of_a_group_picture_finds_its_person(
     stock: Any, collection: str, faces: dict[str, str], photos: dict[str, bytes]
 ) -> None:
     picture, places = group(photos)
-    answer = stock.search_all_faces_by_image(
+    response = stock.search_all_faces_by_image(
         CollectionId=collection, Image={"Bytes": picture}, Include=["FACES", "USERS"]
     )
-    assert answer["FaceModelVersion"] == "7.0"
-    assert answer["UnsearchedFaces"] == []
-    for face, (name, place) in zip(answer["SearchedFaces"], places.items(), strict=True):
+    assert response["FaceModelVersion"] == "7.0"
+    assert response["UnsearchedFaces"] == []
+    for face, (name, place) in zip(response["SearchedFaces"], places.items(), strict=True):
         assert face.keys() == {"FaceDetail", "FaceMatches", "UserMatches"}
         assert place[0] < face["FaceDetail"]["BoundingBox"]["Left"] < place[0] + place[2]
         ids = {match["Face"]["ExternalImageId"] for match in face["FaceMatches"]}
@@ -81,7 +81,7 @@ def test_every_face_of_a_group_picture_finds_its_person(
         assert all(match["Similarity"] > 95 for match in face["FaceMatches"][:1])
         similarities = [match["Similarity"] for match in face["FaceMatches"]]
         assert similarities == sorted(similarities, reverse=True)
-    assert answer["SearchedFaces"][0]["FaceMatches"][0]["Face"]["UserId"] == "barack"
+    assert response["SearchedFaces"][0]["FaceMatches"][0]["Face"]["UserId"] == "barack"
 
 
 def test_each_face_is_answered_as_if_it_were_asked_alone(
@@ -112,9 +112,9 @@ def test_photos_without_a_usable_face(
         (900, 700),
         {"large": (photos["obama2.jpg"], (20, 20), 400), "tiny": (photos["biden.jpg"], (700, 300), 40)},
     )
-    answer = stock.search_all_faces_by_image(CollectionId=collection, Image={"Bytes": picture}, QualityFilter="HIGH")
-    assert len(answer["SearchedFaces"]) == 1
-    (dropped,) = answer["UnsearchedFaces"]
+    response = stock.search_all_faces_by_image(CollectionId=collection, Image={"Bytes": picture}, QualityFilter="HIGH")
+    assert len(response["SearchedFaces"]) == 1
+    (dropped,) = response["UnsearchedFaces"]
     assert "SMALL_BOUNDING_BOX" in dropped["Reasons"]
     assert dropped["FaceDetails"]["BoundingBox"]["Left"] > 0.7
 
@@ -216,13 +216,13 @@ def test_members_are_validated(stock: Any, collection: str, photos: dict[str, by
 
 
 def test_the_path_leads_there_too(live_server: str, collection: str) -> None:
-    answer = requests.post(
+    response = requests.post(
         f"{live_server}/ErasePerson",
         json={"CollectionId": collection, "ExternalImageId": "desk"},
         headers={"Content-Type": "application/x-amz-json-1.1"},
         timeout=60,
     )
-    assert (answer.status_code, answer.json()) == (200, {"DeletedFaces": [], "DeletedUsers": []})
+    assert (response.status_code, response.json()) == (200, {"DeletedFaces": [], "DeletedUsers": []})
 
 
 def test_the_aws_cli_learns_them_too(

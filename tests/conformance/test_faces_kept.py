@@ -1,4 +1,4 @@
-"""What a collection remembers: duplicates, deletions, listings, counts."""
+"""The faces that a collection holds: duplicates, deletions, listings, counts."""
 
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 
-def ids(answer: dict) -> list[str]:
-    return [record["Face"]["FaceId"] for record in answer["FaceRecords"]]
+def ids(response: dict) -> list[str]:
+    return [record["Face"]["FaceId"] for record in response["FaceRecords"]]
 
 
 def three_faces(photos: dict[str, bytes]) -> bytes:
@@ -69,9 +69,9 @@ def test_deleted_faces_are_gone_from_every_answer(
     image = {"Bytes": photos["obama.jpg"]}
     (face_id,) = ids(rekognition.index_faces(CollectionId=collection, Image=image))
     unknown = "11111111-2222-4333-8444-555555555555"
-    answer = rekognition.delete_faces(CollectionId=collection, FaceIds=[unknown, face_id, face_id, unknown])
-    assert answer["DeletedFaces"] == [face_id]
-    assert answer["UnsuccessfulFaceDeletions"] == [{"FaceId": unknown, "Reasons": ["FACE_NOT_FOUND"]}]
+    response = rekognition.delete_faces(CollectionId=collection, FaceIds=[unknown, face_id, face_id, unknown])
+    assert response["DeletedFaces"] == [face_id]
+    assert response["UnsuccessfulFaceDeletions"] == [{"FaceId": unknown, "Reasons": ["FACE_NOT_FOUND"]}]
     assert rekognition.describe_collection(CollectionId=collection)["FaceCount"] == 0
     assert rekognition.list_faces(CollectionId=collection)["Faces"] == []
     assert rekognition.list_faces(CollectionId=collection, FaceIds=[face_id])["Faces"] == []
@@ -85,10 +85,10 @@ def test_deleted_faces_are_gone_from_every_answer(
 def test_what_was_indexed_is_what_is_listed(
     rekognition: "RekognitionClient", collection: str, photos: dict[str, bytes]
 ) -> None:
-    answer = rekognition.index_faces(
+    response = rekognition.index_faces(
         CollectionId=collection, Image={"Bytes": three_faces(photos)}, ExternalImageId="a:b.c-d_1"
     )
-    indexed = [record["Face"] for record in answer["FaceRecords"]]
+    indexed = [record["Face"] for record in response["FaceRecords"]]
     listed = rekognition.list_faces(CollectionId=collection)
     expected = sorted(({**face, "IndexFacesModelVersion": "7.0"} for face in indexed), key=lambda face: face["FaceId"])
     assert listed["Faces"] == expected

@@ -16,7 +16,7 @@ NAMESPACE = bytes.fromhex("6f0c2b0e3f5d5a7e9d530a8f5d0f6c11")
 
 
 def name_based(image: bytes) -> UUID:
-    """RFC 9562, 5.5: SHA-1 of namespace and name, with version 5 and the variant set."""
+    """Return the UUID of RFC 9562, 5.5: SHA-1 of namespace and name, with version 5 and the variant set."""
     digest = bytearray(hashlib.sha1(NAMESPACE + hashlib.sha256(image).hexdigest().encode()).digest()[:16])  # noqa: S324
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
@@ -28,10 +28,10 @@ def test_an_image_id_is_a_name_based_uuid_of_the_bytes(
 ) -> None:
     for name in ("obama.jpg", "biden.jpg"):
         for external_image_id in ("one", "two"):
-            answer = rekognition.index_faces(
+            response = rekognition.index_faces(
                 CollectionId=collection, Image={"Bytes": photos[name]}, ExternalImageId=external_image_id
             )
-            image_id = UUID(answer["FaceRecords"][0]["Face"]["ImageId"])
+            image_id = UUID(response["FaceRecords"][0]["Face"]["ImageId"])
             assert (image_id.version, image_id) == (5, name_based(photos[name]))
 
 

@@ -16,21 +16,21 @@ LANDMARKS = ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]
 
 @pytest.fixture(scope="module")
 def people(rekognition: "RekognitionClient", photos: dict[str, bytes]) -> str:
-    """A collection of three people, one photo each."""
+    """Make a collection of three people, one photo each."""
     rekognition.create_collection(CollectionId="people")
     for name in ("obama.jpg", "biden.jpg", "astronaut.png"):
-        answer = rekognition.index_faces(
+        response = rekognition.index_faces(
             CollectionId="people", Image={"Bytes": photos[name]}, ExternalImageId=name, MaxFaces=1
         )
-        assert len(answer["FaceRecords"]) == 1, name
+        assert len(response["FaceRecords"]) == 1, name
     return "people"
 
 
 def matches(rekognition: "RekognitionClient", collection_id: str, image: bytes, threshold: float = 0.0) -> dict:
-    answer = rekognition.search_faces_by_image(
+    response = rekognition.search_faces_by_image(
         CollectionId=collection_id, Image={"Bytes": image}, FaceMatchThreshold=threshold
     )
-    return {match["Face"]["ExternalImageId"]: match["Similarity"] for match in answer["FaceMatches"]}
+    return {match["Face"]["ExternalImageId"]: match["Similarity"] for match in response["FaceMatches"]}
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_the_largest_face_is_the_one_that_is_searched(
         "large": (photos["obama2.jpg"], (50, 50), 700),
     }
     picture, places = collage((1300, 1200), pasted)
-    answer = rekognition.search_faces_by_image(CollectionId=people, Image={"Bytes": picture})
-    assert [match["Face"]["ExternalImageId"] for match in answer["FaceMatches"]] == ["obama.jpg"]
+    response = rekognition.search_faces_by_image(CollectionId=people, Image={"Bytes": picture})
+    assert [match["Face"]["ExternalImageId"] for match in response["FaceMatches"]] == ["obama.jpg"]
     left, _, width, _ = places["large"]
-    assert left < answer["SearchedFaceBoundingBox"]["Left"] < left + width
-    assert answer["SearchedFaceConfidence"] > 70
+    assert left < response["SearchedFaceBoundingBox"]["Left"] < left + width
+    assert response["SearchedFaceConfidence"] > 70
 
 
 def test_matches_come_best_first_within_threshold_and_max_faces(
@@ -154,15 +154,15 @@ def test_search_by_face_leaves_the_face_itself_out(
 ) -> None:
     ids = {}
     for name in ("obama.jpg", "obama2.jpg", "biden.jpg"):
-        answer = rekognition.index_faces(CollectionId=collection, Image={"Bytes": photos[name]}, ExternalImageId=name)
-        ids[name] = answer["FaceRecords"][0]["Face"]["FaceId"]
-    answer = rekognition.search_faces(CollectionId=collection, FaceId=ids["obama.jpg"], FaceMatchThreshold=0)
-    assert answer["SearchedFaceId"] == ids["obama.jpg"]
-    assert [match["Face"]["FaceId"] for match in answer["FaceMatches"]] == [ids["obama2.jpg"], ids["biden.jpg"]]
-    assert answer["FaceMatches"][0]["Similarity"] > 95
-    assert answer["FaceMatches"][1]["Similarity"] < 50
-    assert answer["FaceModelVersion"] == "7.0"
-    assert answer["FaceMatches"][0]["Face"]["IndexFacesModelVersion"] == "7.0"
+        response = rekognition.index_faces(CollectionId=collection, Image={"Bytes": photos[name]}, ExternalImageId=name)
+        ids[name] = response["FaceRecords"][0]["Face"]["FaceId"]
+    response = rekognition.search_faces(CollectionId=collection, FaceId=ids["obama.jpg"], FaceMatchThreshold=0)
+    assert response["SearchedFaceId"] == ids["obama.jpg"]
+    assert [match["Face"]["FaceId"] for match in response["FaceMatches"]] == [ids["obama2.jpg"], ids["biden.jpg"]]
+    assert response["FaceMatches"][0]["Similarity"] > 95
+    assert response["FaceMatches"][1]["Similarity"] < 50
+    assert response["FaceModelVersion"] == "7.0"
+    assert response["FaceMatches"][0]["Face"]["IndexFacesModelVersion"] == "7.0"
 
 
 def test_compare_faces_splits_the_target_at_the_threshold(
@@ -172,11 +172,11 @@ def test_compare_faces_splits_the_target_at_the_threshold(
         (1400, 900),
         {"obama": (photos["obama2.jpg"], (40, 40), 560), "biden": (photos["biden.jpg"], (760, 60), 500)},
     )
-    answer = rekognition.compare_faces(SourceImage={"Bytes": photos["obama.jpg"]}, TargetImage={"Bytes": picture})
-    assert [match["Similarity"] > 95 for match in answer["FaceMatches"]] == [True]
-    assert answer["FaceMatches"][0]["Face"]["BoundingBox"]["Left"] < places["obama"][0] + places["obama"][2]
-    assert [face["BoundingBox"]["Left"] > places["biden"][0] for face in answer["UnmatchedFaces"]] == [True]
-    assert answer["SourceImageFace"]["Confidence"] > 70
+    response = rekognition.compare_faces(SourceImage={"Bytes": photos["obama.jpg"]}, TargetImage={"Bytes": picture})
+    assert [match["Similarity"] > 95 for match in response["FaceMatches"]] == [True]
+    assert response["FaceMatches"][0]["Face"]["BoundingBox"]["Left"] < places["obama"][0] + places["obama"][2]
+    assert [face["BoundingBox"]["Left"] > places["biden"][0] for face in response["UnmatchedFaces"]] == [True]
+    assert response["SourceImageFace"]["Confidence"] > 70
     everyone = rekognition.compare_faces(
         SourceImage={"Bytes": photos["obama.jpg"]}, TargetImage={"Bytes": picture}, SimilarityThreshold=0
     )
@@ -224,5 +224,5 @@ def test_photos_without_a_face(rekognition: "RekognitionClient", collection: str
 def test_an_empty_collection_matches_nobody(
     rekognition: "RekognitionClient", collection: str, photos: dict[str, bytes]
 ) -> None:
-    answer = rekognition.search_faces_by_image(CollectionId=collection, Image={"Bytes": photos["obama.jpg"]})
-    assert answer["FaceMatches"] == []
+    response = rekognition.search_faces_by_image(CollectionId=collection, Image={"Bytes": photos["obama.jpg"]})
+    assert response["FaceMatches"] == []

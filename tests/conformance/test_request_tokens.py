@@ -1,4 +1,4 @@
-"""ClientRequestToken: what the SDK sends by itself, replays, and what a lost reply does."""
+"""ClientRequestToken: the one that the SDK sends by itself, replays, and lost replies."""
 
 import http.client
 import json
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class LosesFirstReplies:
-    """Delivers the first request of each call and loses its reply: the SDK sees a broken connection and asks again."""
+    """A session that delivers the first request of each call and loses its reply: the SDK sees a broken connection and
+    asks again.
+    """
 
     def __init__(self, rekognition: "RekognitionClient") -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -40,7 +42,7 @@ class LosesFirstReplies:
 
 @pytest.fixture
 def unlucky(live_server: str) -> "RekognitionClient":
-    """A client that loses the first reply to each call, and retries as SDKs do."""
+    """Return a client that loses the first reply to each call, and retries as SDKs do."""
     return client(live_server, retries={"total_max_attempts": 3, "mode": "standard"})
 
 

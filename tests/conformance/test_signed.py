@@ -1,4 +1,4 @@
-"""`openrek serve` with keys, on every address: stock clients that have one are answered, and nobody else."""
+"""`openrek serve` with keys, on every address: it serves stock clients that have one, and no others."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ INVALID = "The security token included in the request is invalid."
 
 
 class Keyed:
-    """The server, and the file of its keys."""
+    """A server with keys, and the file of its keys."""
 
     def __init__(self, folder: Path, weights: Path) -> None:
         self.file = folder / "keys.json"
@@ -54,8 +54,8 @@ class Keyed:
             for name, value in {**request.headers, "content-length": str(len(request.body))}.items():
                 connection.putheader(name, value)
             connection.endheaders(request.body)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +156,11 @@ def test_a_key_reads_only_its_objects_and_learns_nothing_of_others(keyed: Keyed,
         ("photos", "/../.."),
     )
     for rekognition in (anna, client(keyed.url, keyed.issue("--allow", "*", "--collection", "*"))):
-        told = {
+        refusals = {
             refusal(rekognition.detect_faces, Image={"S3Object": {"Bucket": bucket, "Name": name}})
             for bucket, name in places
         }
-        ((code, text, reason),) = told
+        ((code, text, reason),) = refusals
         assert code == "InvalidS3ObjectException"
         assert text.startswith("Unable to get object metadata from S3.")
         assert "object patterns" in reason
@@ -205,9 +205,9 @@ def test_a_request_that_was_changed_on_its_way_is_refused(keyed: Keyed) -> None:
     header = changed(request, x_amz_target="RekognitionService.DeleteCollection")
     unsigned = changed(request, without="x-amz-target")
     for tampered in (body, path, header, unsigned):
-        status, answer = keyed.send(tampered)
-        assert (status, answer["__type"]) == (400, "InvalidSignatureException")
-        assert answer["message"].startswith(MISMATCH)
+        status, response = keyed.send(tampered)
+        assert (status, response["__type"]) == (400, "InvalidSignatureException")
+        assert response["message"].startswith(MISMATCH)
 
 
 @pytest.mark.parametrize(
@@ -228,12 +228,12 @@ def test_the_authorization_is_refused_in_the_words_of_aws(
     keyed: Keyed, old: str, new: str, code: str, text: str
 ) -> None:
     request = signed(keyed.owner)
-    status, answer = keyed.send(changed(request, authorization=request.headers["authorization"].replace(old, new)))
-    assert (status, answer["__type"], answer.keys()) == (400, code, {"__type", "message"})
-    assert answer["message"].startswith(text)
+    status, response = keyed.send(changed(request, authorization=request.headers["authorization"].replace(old, new)))
+    assert (status, response["__type"], response.keys()) == (400, code, {"__type", "message"})
+    assert response["message"].startswith(text)
 
 
 def test_an_old_request_is_refused(keyed: Keyed) -> None:
-    status, answer = keyed.send(changed(signed(keyed.owner), x_amz_date="20150830T123600Z"))
-    assert (status, answer["__type"]) == (400, "InvalidSignatureException")
-    assert answer["message"].startswith("Signature expired: 20150830T123600Z is now earlier than 2")
+    status, response = keyed.send(changed(signed(keyed.owner), x_amz_date="20150830T123600Z"))
+    assert (status, response["__type"]) == (400, "InvalidSignatureException")
+    assert response["message"].startswith("Signature expired: 20150830T123600Z is now earlier than 2")

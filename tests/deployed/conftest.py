@@ -1,4 +1,6 @@
-"""What `infra.package` makes, run as AWS runs it: real runtime client, real packages, DynamoDB, S3 and SSM of moto."""
+"""The packages of `infra.package`, run as AWS runs them: real runtime client, real packages, DynamoDB, S3 and SSM of
+moto.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from tests.support.signing import new_key
 
 @pytest.fixture(scope="session")
 def packaged() -> Path:
-    """The folder of packages for this machine; made anew where their inputs changed."""
+    """Return the folder of packages for this machine; made anew where their inputs changed."""
     return package(TARGETS["host"])
 
 
@@ -38,7 +40,7 @@ def aws() -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def image_bucket(aws: LocalAws, photos: dict[str, bytes]) -> str:
-    """The one bucket that functions may read images from."""
+    """Return the one bucket that functions may read images from."""
     bucket = aws.new_bucket()
     for name, photo in {"one.jpg": photos["obama.jpg"], "two.jpg": photos["obama2.jpg"]}.items():
         aws.s3().put_object(Bucket=bucket, Key=name, Body=photo)
@@ -52,13 +54,13 @@ def keys_prefix() -> str:
 
 @pytest.fixture(scope="module")
 def keys(aws: LocalAws, keys_prefix: str) -> SsmKeys:
-    """The access keys of the deployment, where its owner would put them."""
+    """Return the access keys of the deployment, where its owner would put them."""
     return SsmKeys(keys_prefix, client=boto3.client("ssm", endpoint_url=aws.url))
 
 
 @pytest.fixture(scope="module")
 def key(keys: SsmKeys) -> AccessKey:
-    """One that may do everything."""
+    """Return a key that may call everything."""
     made = new_key()
     keys.add(made)
     return made
@@ -73,7 +75,7 @@ def functions(
     keys_prefix: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LambdaService]:
-    """A deployment with a store of its own, for the tests of one module."""
+    """Yield a deployment with a store of its own, for the tests of one module."""
     environ = {
         **ENVIRON,
         "AWS_REGION": REGION,

@@ -57,11 +57,11 @@ def people(rekognition: "RekognitionClient") -> Iterator[str]:
 
 
 def refusal(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
-    """Code and `x-openrek-reason` of the error that the call raises."""
+    """Return code and `x-openrek-reason` of the error that the call raises."""
     with pytest.raises(ClientError) as raised:
         call(**arguments)
-    answer = raised.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPHeaders"].get("x-openrek-reason", "")
+    response = raised.value.response
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPHeaders"].get("x-openrek-reason", "")
 
 
 def test_the_main_job(
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_told_in_the_words_of_aws(
 
 @pytest.fixture
 def aws_bucket_of_others(aws: Any, photos: dict[str, bytes]) -> str:
-    """One that the functions could read, and must not."""
+    """Return a bucket that the functions could read, and must not."""
     bucket: str = aws.new_bucket()
     aws.s3().put_object(Bucket=bucket, Key="one.jpg", Body=photos["obama.jpg"])
     return bucket
@@ -135,7 +135,7 @@ def test_only_who_has_a_key_gets_in(door: FrontDoor, key: AccessKey, keys: SsmKe
 
 
 def test_a_direct_route_is_the_same_operation(door: FrontDoor, rekognition: "RekognitionClient") -> None:
-    """`POST /<Operation>`, signed for that path."""
+    """Check `POST /<Operation>`, signed for that path."""
     events = rekognition.meta.events
     events.register("before-sign.rekognition.ListCollections", _to_its_own_path)
     assert rekognition.list_collections()["CollectionIds"] == []
@@ -201,7 +201,7 @@ def _signature(request: Any) -> str:
 
 
 def lines(functions: LambdaService, name: str) -> list[dict[str, Any]]:
-    """What the function wrote as JSON."""
+    """Return the function's lines of JSON."""
     return [json.loads(line) for line in functions.log(name).splitlines() if line.startswith("{")]
 
 
@@ -209,22 +209,27 @@ def test_each_call_is_one_line_of_log(
     functions: LambdaService, rekognition: "RekognitionClient", people: str, photos: dict[str, bytes]
 ) -> None:
     rekognition.index_faces(CollectionId=people, Image={"Bytes": photos["obama.jpg"]})
-    told = [line for line in lines(functions, "IndexFaces") if "_aws" not in line][-1]
-    assert (told["operation"], told["collection"], told["status"], told["faces"]) == ("IndexFaces", people, 200, 1)
-    assert told["ms"] > 0
-    assert told["level"] == "INFO"
+    logged = [line for line in lines(functions, "IndexFaces") if "_aws" not in line][-1]
+    assert (logged["operation"], logged["collection"], logged["status"], logged["faces"]) == (
+        "IndexFaces",
+        people,
+        200,
+        1,
+    )
+    assert logged["ms"] > 0
+    assert logged["level"] == "INFO"
     code, _ = refusal(rekognition.describe_collection, CollectionId="nobody")
-    told = [line for line in lines(functions, "DescribeCollection") if "_aws" not in line][-1]
-    assert (told["status"], told["code"], told["collection"]) == (400, code, "nobody")
-    assert "faces" not in told
+    logged = [line for line in lines(functions, "DescribeCollection") if "_aws" not in line][-1]
+    assert (logged["status"], logged["code"], logged["collection"]) == (400, code, "nobody")
+    assert "faces" not in logged
 
 
 def test_the_log_has_the_request_id_that_the_client_sees(
     functions: LambdaService, rekognition: "RekognitionClient"
 ) -> None:
     seen = rekognition.list_collections()["ResponseMetadata"]["RequestId"]
-    told = [line for line in lines(functions, "ListCollections") if "_aws" not in line][-1]
-    assert told["request_id"] == seen
+    logged = [line for line in lines(functions, "ListCollections") if "_aws" not in line][-1]
+    assert logged["request_id"] == seen
 
 
 UNITS = {"Milliseconds", "Count"}
@@ -234,7 +239,7 @@ METERED = ("IndexFaces", "SearchFacesByImage", "DescribeCollection")
 def test_every_metric_is_as_cloudwatch_wants_it(
     functions: LambdaService, rekognition: "RekognitionClient", people: str, photos: dict[str, bytes]
 ) -> None:
-    """The rules of "Specification: Embedded metric format" in CloudWatch's user guide."""
+    """Check the rules of "Specification: Embedded metric format" in CloudWatch's user guide."""
     for name in METERED:
         functions.forget(name)
     before = {name: len(lines(functions, name)) for name in METERED}

@@ -11,17 +11,17 @@ FACE_ID = "3f8b9d5e-6a7c-4d2e-8f1a-0b9c8d7e6f5a"
 
 
 def test_an_event_that_nobody_signed_is_refused_before_any_key_is_looked_up(functions: LambdaService) -> None:
-    """What `sam local invoke` shows of the events as they are."""
-    answer = functions.invoke("ListFaces", (FOLDER / "list_faces.json").read_bytes()).json
-    assert (answer["statusCode"], json.loads(answer["body"])["__type"]) == (400, "InvalidSignatureException")
-    assert "Signature expired" in answer["body"]
+    """Check the result of `sam local invoke` for the events as they are."""
+    response = functions.invoke("ListFaces", (FOLDER / "list_faces.json").read_bytes()).json
+    assert (response["statusCode"], json.loads(response["body"])["__type"]) == (400, "InvalidSignatureException")
+    assert "Signature expired" in response["body"]
 
 
 def test_every_event_is_answered_by_its_function(functions: LambdaService, image_bucket: str, key: AccessKey) -> None:
     def said(name: str) -> dict[str, Any]:
-        answer = functions.invoke(functions.row(name).name, event_of(name, key, image_bucket))
-        assert answer.error is None, answer.payload
-        return {"status": answer.json["statusCode"], **json.loads(answer.json["body"])}
+        response = functions.invoke(functions.row(name).name, event_of(name, key, image_bucket))
+        assert response.error is None, response.payload
+        return {"status": response.json["statusCode"], **json.loads(response.json["body"])}
 
     assert said("create_collection")["status"] == 200
     assert said("list_collections")["CollectionIds"] == ["people"]

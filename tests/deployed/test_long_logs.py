@@ -13,7 +13,7 @@ from tests.support.aws import LocalAws
 from tests.support.events import event_of, signed_event
 from tests.support.lambda_service import LambdaService, Refused
 
-TOLD = ("openrek-Upkeep:live", "Event")
+UPKEEP_CALL = ("openrek-Upkeep:live", "Event")
 
 
 def head_of_people(items: Items) -> Head:
@@ -28,11 +28,11 @@ def test_a_long_log_is_folded_by_the_upkeep_function(
     def call(name: str, **more: str) -> dict[str, Any]:
         sent = event_of(name, key, image_bucket)
         sent["body"] = json.dumps({**json.loads(sent["body"]), **more})
-        answer = functions.invoke(
+        response = functions.invoke(
             functions.row(name).name, signed_event(sent, Credentials(key.key_id, key.secret))
         ).json
-        assert answer["statusCode"] == 200, answer
-        said: dict[str, Any] = json.loads(answer["body"])
+        assert response["statusCode"] == 200, response
+        said: dict[str, Any] = json.loads(response["body"])
         return said
 
     def index(external_image_id: str) -> None:
@@ -46,13 +46,13 @@ def test_a_long_log_is_folded_by_the_upkeep_function(
 
     functions.refusals.append(Refused(429, "TooManyRequestsException"))
     index("nobody-hears-of-it")
-    assert functions.calls == [TOLD]
+    assert functions.calls == [UPKEEP_CALL]
     assert "upkeep of people could not be asked for" in functions.log("IndexFaces")
     functions.forget("IndexFaces")
 
     index("second")
     index("third")
-    assert functions.calls == [TOLD] * 2
+    assert functions.calls == [UPKEEP_CALL] * 2
     functions.settle()
     assert head_of_people(items).compacted_through > 0
     assert len(call("list_faces")["Faces"]) == 4

@@ -1,4 +1,4 @@
-"""How functions start: what they load, what they say of a wrong environment, and from a snapshot."""
+"""The start of functions: loaded modules, errors of a wrong environment, and snapshots."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ print(json.dumps([name for name in (*wanted, *powertools) if name in sys.modules
 
 
 def loaded(functions: LambdaService, name: str) -> list[str]:
-    """Heavy modules that the function has loaded when it waits for its first event."""
+    """Return the heavy modules that the function has loaded when it waits for its first event."""
     row = ROWS[name]
     folders = [functions.package / "functions" / row.folder]
     folders += [functions.package / "layers" / layer / "python" for layer in row.all_layers]
@@ -54,10 +54,10 @@ def test_a_function_loads_what_it_needs(functions: LambdaService, name: str, exp
 
 
 def said(process: FunctionProcess, event: dict[str, Any]) -> dict[str, Any]:
-    answer = process.invoke(json.dumps(event).encode())
-    assert answer.error is None, answer.payload
-    found: dict[str, Any] = json.loads(answer.json["body"])
-    return {"status": answer.json["statusCode"], **found}
+    response = process.invoke(json.dumps(event).encode())
+    assert response.error is None, response.payload
+    found: dict[str, Any] = json.loads(response.json["body"])
+    return {"status": response.json["statusCode"], **found}
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def test_a_function_without_its_models_says_so_and_stays(
     functions: LambdaService, key: AccessKey, image_bucket: str, tmp_path: Path
 ) -> None:
     process = functions.start(ROWS["DetectFaces"], OPENREK_WEIGHTS=str(tmp_path))
-    answer = said(process, event_of("detect_faces", key, image_bucket))
+    response = said(process, event_of("detect_faces", key, image_bucket))
     process.stop()
-    assert (answer["status"], answer["__type"]) == (500, "InternalServerError")
+    assert (response["status"], response["__type"]) == (500, "InternalServerError")
     assert "WeightsError" in functions.log("DetectFaces")
 
 
 def test_a_function_works_when_it_is_restored_from_a_snapshot(
     functions: LambdaService, key: AccessKey, image_bucket: str, tmp_path: Path
 ) -> None:
-    """Its models are loaded before the snapshot is taken; no connection is open in it."""
+    """Check that its models are loaded before the snapshot is taken, and that no connection is open in it."""
     weights = tmp_path / "weights"
     shutil.copytree(functions.environment(ROWS["DetectFaces"])["OPENREK_WEIGHTS"], weights)
     process = functions.start(
@@ -101,7 +101,7 @@ def test_a_function_works_when_it_is_restored_from_a_snapshot(
     process.await_snapshot()
     shutil.rmtree(weights)
     connections = process.connections()
-    answer = said(process, event_of("detect_faces", key, image_bucket))
+    response = said(process, event_of("detect_faces", key, image_bucket))
     process.stop()
     assert connections == 0
-    assert len(answer["FaceDetails"]) == 1
+    assert len(response["FaceDetails"]) == 1

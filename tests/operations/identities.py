@@ -12,31 +12,31 @@ from openrek.domain.ports import Page, UserEntry
 from openrek.domain.users import MOST_FACES_OF_USER, Association, Erased, FaceNotChanged, RequestToken
 from tests.operations.listed import ListedFaces
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass
 class ListedUsers:
-    """`answers`: what each request token stood for."""
+    """`results`: what each request token stood for."""
 
     faces: ListedFaces
-    answers: dict[str, tuple[bytes, object]] = field(default_factory=dict)
+    results: dict[str, tuple[bytes, object]] = field(default_factory=dict)
 
-    def create(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+    def create(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
         def make() -> None:
             if user_id in self.faces.user_ids:
                 raise Conflict
             self.faces.user_ids.add(user_id)
 
-        self._once(once, make)
+        self._idempotent(idempotency_token, make)
 
-    def delete(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+    def delete(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
         def remove() -> None:
             self._require(user_id)
             self.faces.user_ids.remove(user_id)
             self.faces.users = {face: user for face, user in self.faces.users.items() if user != user_id}
 
-        self._once(once, remove)
+        self._idempotent(idempotency_token, remove)
 
     def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:
         ahead = sorted(user_id for user_id in self.faces.user_ids if after is None or user_id > after)
@@ -50,36 +50,36 @@ class ListedUsers:
         face_ids: Sequence[UUID],
         *,
         lowest_cosine: float,
-        once: RequestToken | None,
+        idempotency_token: RequestToken | None,
     ) -> Association:
         def join() -> Association:
             self._require(user_id)
             full = self.faces.user(user_id).face_count >= MOST_FACES_OF_USER
             vector = self.faces.user_vector(user_id)
-            changed, left = [], []
+            changed, skipped = [], []
             for face_id in face_ids:
                 refused = self._foreign(face_id, user_id)
                 if refused:
-                    left.append(refused)
+                    skipped.append(refused)
                 elif self.faces.users.get(face_id) == user_id:
                     continue
                 elif vector and (like := cosine(vector, self.faces.vector(face_id))) < lowest_cosine:
-                    left.append(FaceNotChanged(face_id, "LOW_MATCH_CONFIDENCE", cosine=like))
+                    skipped.append(FaceNotChanged(face_id, "LOW_MATCH_CONFIDENCE", cosine=like))
                 elif full:
                     raise ServiceQuotaExceeded
                 elif self.faces.user(user_id).face_count >= MOST_FACES_OF_USER:
-                    left.append(FaceNotChanged(face_id, None))
+                    skipped.append(FaceNotChanged(face_id, None))
                 else:
                     self.faces.users[face_id] = user_id
                     changed.append(face_id)
-            return Association(tuple(changed), tuple(left), self.faces.user(user_id))
+            return Association(tuple(changed), tuple(skipped), self.faces.user(user_id))
 
         assert len(set(face_ids)) == len(face_ids)
         self.faces.lowest.append(lowest_cosine)
-        return self._once(once, join)
+        return self._idempotent(idempotency_token, join)
 
     def disassociate(
-        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], once: RequestToken | None
+        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], idempotency_token: RequestToken | None
     ) -> Association:
         def leave() -> Association:
             self._require(user_id)
@@ -87,11 +87,11 @@ class ListedUsers:
             changed = [face_id for face_id in face_ids if self.faces.users.get(face_id) == user_id]
             for face_id in changed:
                 del self.faces.users[face_id]
-            left = tuple(each for each in refused if each)
-            return Association(tuple(changed), left, self.faces.user(user_id))
+            skipped = tuple(each for each in refused if each)
+            return Association(tuple(changed), skipped, self.faces.user(user_id))
 
         assert len(set(face_ids)) == len(face_ids)
-        return self._once(once, leave)
+        return self._idempotent(idempotency_token, leave)
 
     def _require(self, user_id: str) -> None:
         if user_id not in self.faces.user_ids:
@@ -103,15 +103,15 @@ class ListedUsers:
         owner = self.faces.users.get(face_id, user_id)
         return None if owner == user_id else FaceNotChanged(face_id, "ASSOCIATED_TO_A_DIFFERENT_USER", owner)
 
-    def _once(self, once: RequestToken | None, change: Callable[[], Answer]) -> Answer:
-        if once is None:
+    def _idempotent(self, token: RequestToken | None, change: Callable[[], Result]) -> Result:
+        if token is None:
             return change()
-        if once.value not in self.answers:
-            self.answers[once.value] = (once.input_sha256, change())
-        sha256, answer = self.answers[once.value]
-        if sha256 != once.input_sha256:
-            raise token_in_use(once.value)
-        return cast("Answer", answer)
+        if token.value not in self.results:
+            self.results[token.value] = (token.input_sha256, change())
+        sha256, result = self.results[token.value]
+        if sha256 != token.input_sha256:
+            raise token_in_use(token.value)
+        return cast("Result", result)
 
 
 @dataclass

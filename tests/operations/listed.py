@@ -64,7 +64,7 @@ class ListedFaces:
         assert len(set(face_ids)) == len(face_ids)
         there = {face.face_id for face, _ in self.rows}
         deleted = tuple(each for each in face_ids if each in there and each not in self.users)
-        left = tuple(
+        skipped = tuple(
             FaceNotDeleted(each, "ASSOCIATED_TO_AN_EXISTING_USER", self.users[each])
             if each in self.users
             else FaceNotDeleted(each, "FACE_NOT_FOUND")
@@ -72,7 +72,7 @@ class ListedFaces:
             if each not in deleted
         )
         self.rows = [row for row in self.rows if row[0].face_id not in deleted]
-        return FaceDeletion(deleted, left)
+        return FaceDeletion(deleted, skipped)
 
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float

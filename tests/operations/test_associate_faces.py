@@ -27,7 +27,7 @@ def joined(done: dict[str, Any]) -> list[str]:
     return [face["FaceId"] for face in done["AssociatedFaces"]]
 
 
-def test_each_face_is_answered_once_and_its_own_are_passed_over(world: World) -> None:
+def test_each_face_is_listed_once_and_its_own_are_passed_over(world: World) -> None:
     ann, near, bob = world.index("ann ann1 bob")
     assert associate(world, "ann", [ann, ann]) == {
         "AssociatedFaces": [{"FaceId": ann}],
@@ -85,7 +85,7 @@ def test_a_full_user_takes_no_more(world: World) -> None:
         associate(world, "ann", ids[100:])
 
 
-def test_a_token_gets_the_first_answer_again(world: World) -> None:
+def test_a_token_gets_the_first_result_again(world: World) -> None:
     ann, near = world.index("ann ann1")
     first = associate(world, "ann", [ann, UNKNOWN], ClientRequestToken="one")
     assert associate(world, "ann", [ann, UNKNOWN], ClientRequestToken="one") == first

@@ -10,7 +10,7 @@ from tests.operations.world import World
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def test_each_id_is_answered_once(world: World) -> None:
+def test_each_id_is_listed_once(world: World) -> None:
     ann, bob, cyd = world.index("ann bob cyd")
     world.faces.users[UUID(bob)] = "robert"
     assert world.do("DeleteFaces", CollectionId="staff", FaceIds=[cyd, UNKNOWN, bob, cyd, ann, UNKNOWN]) == {

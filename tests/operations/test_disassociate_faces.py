@@ -24,7 +24,7 @@ def disassociate(world: World, user_id: str, face_ids: list[str], **more: Any) -
     return world.do("DisassociateFaces", CollectionId="staff", UserId=user_id, FaceIds=face_ids, **more)
 
 
-def test_each_face_is_answered_once_and_nobodys_are_passed_over(world: World, ids: list[str]) -> None:
+def test_each_face_is_listed_once_and_nobodys_are_passed_over(world: World, ids: list[str]) -> None:
     ann, near, bob, cyd = ids
     assert disassociate(world, "ann", [UNKNOWN, cyd, ann, bob, ann]) == {
         "DisassociatedFaces": [{"FaceId": ann}],
@@ -42,7 +42,7 @@ def test_a_user_without_faces_is_as_it_was_created(world: World, ids: list[str])
     assert disassociate(world, "ann", ids[:2])["DisassociatedFaces"] == []
 
 
-def test_a_token_gets_the_first_answer_again(world: World, ids: list[str]) -> None:
+def test_a_token_gets_the_first_result_again(world: World, ids: list[str]) -> None:
     first = disassociate(world, "ann", ids[:1], ClientRequestToken="one")
     world.do("AssociateFaces", CollectionId="staff", UserId="ann", FaceIds=ids[:1])
     assert disassociate(world, "ann", ids[:1], ClientRequestToken="one") == first

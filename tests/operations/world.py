@@ -1,7 +1,7 @@
 """The ports as plain dicts and lists, and a world that calls operations with them.
 
 Photos are bytes that name what they show: `b"ann bob"` has two faces, the first one larger. A name always has the same
-embedding; `ann2` looks a lot like `ann`. Every answer is checked against the service model's output shape.
+embedding; `ann2` looks a lot like `ann`. Every result is checked against the service model's output shape.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The real server, and the command line that asks it."""
+"""The real server, and the command line that calls it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.server import live_server, rekognition  # noqa: F401 (fixture
 
 @pytest.fixture
 def run(live_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: F811
-    """Runs `openrek` against the live server, with journals of its own."""
+    """Return a function that runs `openrek` against the live server, with journals of its own."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", live_server)
@@ -32,12 +32,12 @@ def run(live_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # n
 
 @pytest.fixture
 def collection() -> str:
-    """A name that no collection has."""
+    """Return a name that no collection has."""
     return f"cli-{uuid4()}"
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[LocalAws]:
-    """DynamoDB, S3 and SSM on this machine, and an environment with credentials for them."""
+    """Start DynamoDB, S3 and SSM on this machine, and set an environment with credentials for them."""
     with local_aws() as running:
         yield running

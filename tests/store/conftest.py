@@ -1,4 +1,4 @@
-"""What the tests of the AWS adapters need, an empty store, and a collection of people on every store."""
+"""Fixtures for the AWS adapters, an empty store, and a collection of people on every store."""
 
 from collections.abc import Iterator
 from pathlib import Path

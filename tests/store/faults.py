@@ -1,6 +1,6 @@
 """A store that fails on command: any Items, with faults at chosen steps.
 
-A step is one call of the port. A client is suspended at a step by letting others run whole operations inside `before`;
+A step is one call of the port. A client is suspended at a step by letting others run whole calls inside `before`;
 it is killed by raising Killed, which nothing may catch.
 """
 
@@ -17,8 +17,8 @@ from openrek.store.items.port import (
     ItemPage,
     Items,
     Key,
-    Operation,
     OutcomeUnknown,
+    Write,
 )
 
 
@@ -47,16 +47,16 @@ class TokenItems:
 
     def __init__(self, items: Items) -> None:
         self._items = items
-        self._written: dict[str, Sequence[Operation]] = {}
+        self._written: dict[str, Sequence[Write]] = {}
         self.get, self.read, self.query, self.close = items.get, items.read, items.query, items.close
 
-    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
+    def transact(self, writes: Sequence[Write], *, token: str | None = None) -> None:
         if token is not None and token in self._written:
-            assert list(operations) == self._written[token], "one token for two transactions"
+            assert list(writes) == self._written[token], "one token for two transactions"
             return
-        self._items.transact(operations, token=token)
+        self._items.transact(writes, token=token)
         if token is not None:
-            self._written[token] = list(operations)
+            self._written[token] = list(writes)
 
 
 class Wire:
@@ -64,19 +64,19 @@ class Wire:
 
     def __init__(self, items: Items) -> None:
         self._items = items
-        self._late: list[tuple[Sequence[Operation], str | None]] = []
+        self._late: list[tuple[Sequence[Write], str | None]] = []
 
     def __len__(self) -> int:
         return len(self._late)
 
-    def hold(self, operations: Sequence[Operation], token: str | None) -> None:
-        self._late.append((list(operations), token))
+    def hold(self, writes: Sequence[Write], token: str | None) -> None:
+        self._late.append((list(writes), token))
 
     def deliver(self, position: int = 0) -> None:
         if self._late:
-            operations, token = self._late.pop(position % len(self._late))
+            writes, token = self._late.pop(position % len(self._late))
             try:
-                self._items.transact(operations, token=token)
+                self._items.transact(writes, token=token)
             except ConditionFailed:
                 return
 
@@ -132,17 +132,17 @@ class FaultyItems:
         self._reading()
         return self._items.query(partition, after=after, through=through, limit=min(limit, self._most_rows))
 
-    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
+    def transact(self, writes: Sequence[Write], *, token: str | None = None) -> None:
         fault = self.step()
         if fault is Fault.CONTENDED:
             raise Contended
         if fault is Fault.LOST:
             raise OutcomeUnknown
         if fault is Fault.LATE:
-            self._wire.hold(operations, token)
+            self._wire.hold(writes, token)
             raise OutcomeUnknown
         try:
-            self._items.transact(operations, token=token)
+            self._items.transact(writes, token=token)
         finally:
             if fault is Fault.KILLED_AFTER:
                 raise Killed

@@ -28,4 +28,4 @@ def listed(items: Items, collection: Collection) -> Sequence[Face]:
 
 
 def seq(items: Items, collection: Collection) -> int:
-    return searcher(items).over._index.current(now(items, collection)).seq
+    return searcher(items).over._cache.current(now(items, collection)).seq

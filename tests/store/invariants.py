@@ -1,4 +1,4 @@
-"""What is true of a collection's items at every moment, whoever crashed where. Reads the raw items."""
+"""Invariants of a collection's items, which hold at every moment, after a crash at any point. Reads the raw items."""
 
 import hashlib
 import struct
@@ -13,15 +13,15 @@ from openrek.store.log.head import Head, head_now
 from openrek.store.log.keys import OWNED, owned
 from openrek.store.log.quantisation import quantise
 from openrek.store.log.rows import user_row_id
-from openrek.store.search.cache import Index
-from openrek.store.search.snapshot import Matrix
+from openrek.store.search.cache import CollectionCache
+from openrek.store.search.snapshot import Gallery
 from openrek.store.segments.segment_file import FACES, USERS, decode_segment
 from openrek.store.segments.tombstones import decode_tombstones
 from openrek.store.upkeep.compaction import current_manifest
 from tests.store.memory_blobs import MemoryBlobs
 
 
-def everything(items: Items, partition: str) -> list[Item]:
+def all_items(items: Items, partition: str) -> list[Item]:
     rows: list[Item] = []
     while True:
         page = items.query(partition, after=rows[-1].key.sort if rows else "")
@@ -36,25 +36,25 @@ def check_collection(items: Items, collection: Collection, blobs: Blobs | None =
     head = head_now(items, collection.collection_id)
     assert head is not None
     assert head.uid == collection.uid
-    told = Told(blobs, head)
-    check_log(items, head, told)
+    logged = LoggedRows(blobs, head)
+    check_log(items, head, logged)
     visible = visible_faces(items, head)
     assert {face_id: content(face.attributes) for face_id, face in visible.items()} == {
-        face_id: row for face_id, (_, row) in told.faces.items()
+        face_id: row for face_id, (_, row) in logged.faces.items()
     }, "faces and log differ"
     for face_id, face in visible.items():
         if "plan" not in face.attributes:
-            assert face.attributes["seq"] <= told.faces[face_id][0]
+            assert face.attributes["seq"] <= logged.faces[face_id][0]
     check_records(items, head, visible)
-    check_users(items, head, visible, told)
+    check_users(items, head, visible, logged)
     assert head.faces == len(visible), "the head's count"
-    now = Index(items, blobs, later=lambda _: None).current(head.collection())
-    check_index(now.faces, set(visible))
-    check_index(now.users, set(told.users))
+    now = CollectionCache(items, blobs, later=lambda _: None).current(head.collection())
+    check_gallery(now.faces, set(visible))
+    check_gallery(now.users, set(logged.users))
 
 
-class Told:
-    """What the segments say and then the log: id -> (seq, content)."""
+class LoggedRows:
+    """The rows of the segments, then of the log: id -> (seq, content)."""
 
     def __init__(self, blobs: Blobs, head: Head) -> None:
         self.faces = compacted_rows(blobs, head, FACES)
@@ -79,22 +79,22 @@ class Told:
         self.users.update({row["id"]: (seq, content(row)) for row in entry["rows"] if row["kind"] == "user"})
 
 
-def check_log(items: Items, head: Head, told: Told) -> None:
-    log = everything(items, owned(head.uid, "log"))
+def check_log(items: Items, head: Head, logged: LoggedRows) -> None:
+    log = all_items(items, owned(head.uid, "log"))
     numbers = [int(entry.key.sort) for entry in log]
     assert numbers == list(range(head.seq + 1 - len(numbers), head.seq + 1)), "the log is not dense"
     assert len(numbers) >= head.seq - head.compacted_through, "the log was trimmed too far"
     for entry in log:
         if int(entry.key.sort) > head.compacted_through:  # or not trimmed yet
-            told.apply(int(entry.key.sort), entry.attributes)
+            logged.apply(int(entry.key.sort), entry.attributes)
 
 
 def visible_faces(items: Items, head: Head) -> dict[bytes, Item]:
     """Judged by the raw items, claims included."""
-    plans = {plan.key.sort: plan for plan in everything(items, owned(head.uid, "plan"))}
-    users = {user.key.sort: user for user in everything(items, owned(head.uid, "user"))}
+    plans = {plan.key.sort: plan for plan in all_items(items, owned(head.uid, "plan"))}
+    users = {user.key.sort: user for user in all_items(items, owned(head.uid, "user"))}
     visible: dict[bytes, Item] = {}
-    for face in everything(items, owned(head.uid, "face")):
+    for face in all_items(items, owned(head.uid, "face")):
         at = face.attributes
         if "plan" in at:
             plan = plans.get(at["plan"])
@@ -116,7 +116,7 @@ def content(at: Attributes) -> tuple[object, ...]:
 
 def check_records(items: Items, head: Head, visible: dict[bytes, Item]) -> None:
     named: dict[bytes, str] = {}
-    for record in everything(items, owned(head.uid, "duplicate")):
+    for record in all_items(items, owned(head.uid, "duplicate")):
         assert record.attributes["faces"], "an empty duplicate record"
         for known in record.attributes["faces"]:
             assert known["id"] not in named, "a face in two duplicate records"
@@ -124,13 +124,13 @@ def check_records(items: Items, head: Head, visible: dict[bytes, Item]) -> None:
     assert named == {face_id: face.attributes["picture"] for face_id, face in visible.items()}, "duplicate records"
 
 
-def check_users(items: Items, head: Head, visible: dict[bytes, Item], told: Told) -> None:
-    """Lists and owners tell the same, each user's vector is the mean of its faces', and rows and items agree."""
+def check_users(items: Items, head: Head, visible: dict[bytes, Item], logged: LoggedRows) -> None:
+    """Lists and owners agree, each user's vector is the mean of its faces', and rows and items agree."""
     owners: dict[str, list[bytes]] = {}
     for face_id, face in sorted(visible.items()):
         if "owner" in face.attributes:
             owners.setdefault(face.attributes["owner"], []).append(face_id)
-    users = {user.key.sort: user.attributes for user in everything(items, owned(head.uid, "user"))}
+    users = {user.key.sort: user.attributes for user in all_items(items, owned(head.uid, "user"))}
     assert {user_id: list(at["members"]) for user_id, at in users.items() if at["members"]} == owners, "member lists"
     assert len(users) == head.users, "the head's count of users"
     rows: dict[bytes, tuple[object, ...]] = {}
@@ -145,7 +145,7 @@ def check_users(items: Items, head: Head, visible: dict[bytes, Item], told: Told
         rows[hashlib.sha256(user_id.encode()).digest()[:16]] = (
             at["vector"], at["scale"], count, bytes(16), None, user_id,
         )  # fmt: skip
-    assert rows == {row_id: row for row_id, (_, row) in told.users.items()}, "users and log differ"
+    assert rows == {row_id: row for row_id, (_, row) in logged.users.items()}, "users and log differ"
 
 
 def mean_of(faces: list[Attributes]) -> tuple[bytes, bytes]:
@@ -156,10 +156,10 @@ def mean_of(faces: list[Attributes]) -> tuple[bytes, bytes]:
     return vector, struct.pack("<f", scale)
 
 
-def check_index(matrix: Matrix, expected: set[bytes]) -> None:
+def check_gallery(gallery: Gallery, expected: set[bytes]) -> None:
     living = [
         block.ids[row].tobytes()
-        for block in matrix.blocks
+        for block in gallery.blocks
         for row in range(len(block.scales))
         if block.dead is None or not block.dead[row]
     ]
@@ -169,7 +169,7 @@ def check_index(matrix: Matrix, expected: set[bytes]) -> None:
 
 def compacted_rows(blobs: Blobs, head: Head, kind: int) -> dict[bytes, tuple[int, tuple[object, ...]]]:
     """id -> (seq, content) of what the segments of the head's manifest hold; reads the blobs."""
-    told: dict[bytes, tuple[int, tuple[object, ...]]] = {}
+    stored: dict[bytes, tuple[int, tuple[object, ...]]] = {}
     manifest = current_manifest(blobs, head)
     assert (manifest.version, manifest.through) == (head.version, head.compacted_through)
     for ref in manifest.segments:
@@ -183,8 +183,8 @@ def compacted_rows(blobs: Blobs, head: Head, kind: int) -> dict[bytes, tuple[int
         ids = [table.ids[row].tobytes() for row in range(len(table))]
         assert ids == sorted(set(ids)), "a segment's order"
         for row in np.flatnonzero(~dead).tolist():
-            assert ids[row] not in told, "a row in two segments"
-            told[ids[row]] = (
+            assert ids[row] not in stored, "a row in two segments"
+            stored[ids[row]] = (
                 int(table.seqs[row]),
                 (
                     table.vectors[row].tobytes(),
@@ -195,17 +195,17 @@ def compacted_rows(blobs: Blobs, head: Head, kind: int) -> dict[bytes, tuple[int
                     table.owners[row],
                 ),
             )
-    return told
+    return stored
 
 
 def plan_items(items: Items, collection: Collection) -> list[Item]:
-    return everything(items, owned(collection.uid, "plan"))
+    return all_items(items, owned(collection.uid, "plan"))
 
 
 def marked_faces(items: Items, collection: Collection) -> list[Item]:
-    return [item for item in everything(items, owned(collection.uid, "face")) if "plan" in item.attributes]
+    return [item for item in all_items(items, owned(collection.uid, "face")) if "plan" in item.attributes]
 
 
 def owned_items(items: Items, collection: Collection) -> int:
-    """How many items of any kind the uid still owns."""
-    return sum(len(everything(items, owned(collection.uid, kind))) for kind in OWNED)
+    """Return how many items of any kind the uid still owns."""
+    return sum(len(all_items(items, owned(collection.uid, kind))) for kind in OWNED)

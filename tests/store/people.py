@@ -32,7 +32,7 @@ def likeness(person: str, number: int) -> Embedding:
     return array("f", (x / length for x in mixed))
 
 
-def once(value: str, input_: str = "") -> RequestToken:
+def request_token(value: str, input_: str = "") -> RequestToken:
     return RequestToken(value, (input_ or value).encode().ljust(32, b"."))
 
 
@@ -93,7 +93,9 @@ class People:
     def join(
         self, user_id: str, faces: Sequence[Face | UUID], token: RequestToken | None = None, lowest: float = -1.0
     ) -> Association:
-        return self.users.associate(self.collection, user_id, _ids(faces), lowest_cosine=lowest, once=token)
+        return self.users.associate(
+            self.collection, user_id, _ids(faces), lowest_cosine=lowest, idempotency_token=token
+        )
 
     def leave(self, user_id: str, faces: Sequence[Face | UUID], token: RequestToken | None = None) -> Association:
         return self.users.disassociate(self.collection, user_id, _ids(faces), token)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from openrek.store.items.sqlite import SqliteItems
-from openrek.store.segments.columns import Table, texts
+from openrek.store.segments.columns import Table, text_column
 from tests.store.synthetic import open_items
 
 NAMES = (None, "a", "photos/1.jpg", "A-Z_0.9:x", "é", "日本", "x" * 255)
@@ -37,8 +37,8 @@ def table(count: int, dimensions: int, seed: int) -> Table:
         geometry=chance.uniform(-1, 100, (count, 5)).astype(np.float32),
         scales=chance.uniform(0.001, 0.01, count).astype(np.float32),
         vectors=chance.integers(-127, 128, (count, dimensions), np.int8),
-        external=texts([NAMES[place] for place in chance.integers(0, len(NAMES), count)]),
-        owners=texts([NAMES[place] for place in chance.integers(0, len(NAMES), count)]),
+        external=text_column([NAMES[place] for place in chance.integers(0, len(NAMES), count)]),
+        owners=text_column([NAMES[place] for place in chance.integers(0, len(NAMES), count)]),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the other processes of these tests do. Started with spawn, so everything here is importable and small."""
+"""The other processes of these tests. They are started with spawn, so everything here is importable and small."""
 
 import hashlib
 import itertools
@@ -24,7 +24,7 @@ from openrek.store.faces.faces import StoredFaces
 from openrek.store.items.port import ConditionFailed, Contended, Items, Key, Put
 from openrek.store.log.commits import TOO_MANY_WRITERS
 from openrek.store.upkeep.compaction import Compactor
-from openrek.store.upkeep.garbage_collection import Garbage
+from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.users.users import StoredUsers
 from tests.store.synthetic import Embedder, ids, open_items, searcher, slots, vector_of
 
@@ -69,7 +69,7 @@ def index_and_delete(folder: Path, seed: int, acknowledge: Callable[[str], None]
     to be done and what was acknowledged.
     """
     items, blobs = open_items(folder), FolderBlobs(folder / "blobs")
-    compactor, garbage = Compactor(items, blobs), Garbage(items, blobs)
+    compactor, garbage = Compactor(items, blobs), GarbageCollector(items, blobs)
     found = StoredCollections(items).require("people")
     faces = StoredFaces(items, faces_per_commit=4)
     users = StoredUsers(items, faces_per_commit=3)
@@ -94,14 +94,14 @@ def index_and_delete(folder: Path, seed: int, acknowledge: Callable[[str], None]
         if chance.random() < 0.5 and mine:
             some = [UUID(face_id) for face_id in mine[chance.choice(sorted(mine))]]
             acknowledge(f"join? {user_id} {' '.join(map(str, some))}")
-            told = users.associate(found, user_id, some, lowest_cosine=-1.0, once=None)
-            acknowledge(f"join! {user_id} {' '.join(map(str, told.changed))}")
+            result = users.associate(found, user_id, some, lowest_cosine=-1.0, idempotency_token=None)
+            acknowledge(f"join! {user_id} {' '.join(map(str, result.changed))}")
             acknowledge(f"leave? {user_id} {' '.join(map(str, some))}")
-            told = users.disassociate(found, user_id, some, None)
-            acknowledge(f"leave! {user_id} {' '.join(map(str, told.changed))}")
+            result = users.disassociate(found, user_id, some, None)
+            acknowledge(f"leave! {user_id} {' '.join(map(str, result.changed))}")
         if chance.random() < 0.3:
-            compactor.step("people", everything=chance.random() < 0.5)
-            garbage.collect("people", everything=chance.random() < 0.5)
+            compactor.step("people", force=chance.random() < 0.5)
+            garbage.collect("people", force=chance.random() < 0.5)
 
 
 def index_picture(faces: StoredFaces, found: Collection, name: str, number_of_faces: int) -> list[str]:
@@ -161,7 +161,7 @@ Pair = tuple[str, str]
 
 @dataclass
 class Account:
-    """What clients were told: (user, face) that joined and left, faces that were deleted, each as often as told."""
+    """The results of all calls: (user, face) that joined and left, and deleted faces, each as often as returned."""
 
     joined: Counter[Pair] = field(default_factory=Counter)
     left: Counter[Pair] = field(default_factory=Counter)
@@ -194,34 +194,36 @@ def _client(items: Items, found: Collection, name: str, calls: int, face_ids: li
     for number in range(calls):
         user = chance.choice([*USERS, PASSING])
         some = [UUID(face_id) for face_id in chance.sample(face_ids, chance.choice([1, 4, 12]))]
-        once = RequestToken(f"{name}-{number}", hashlib.sha256(f"{name} {number}".encode()).digest())
+        token = RequestToken(f"{name}-{number}", hashlib.sha256(f"{name} {number}".encode()).digest())
         what = chance.random()
         if what < 0.1:
             account.deleted.update(map(str, patiently(lambda some=some: faces.delete(found, some)).deleted))
         elif what < 0.2:
             make = chance.choice([users.create, users.delete])
             with suppress(Conflict, ResourceNotFound):
-                patiently(lambda make=make, once=once: make(found, PASSING, once))
+                patiently(lambda make=make, token=token: make(found, PASSING, token))
         else:
             joins = what < 0.65
 
-            def call(joins: bool = joins, user: str = user, some: list[UUID] = some, once: RequestToken = once) -> Any:
+            def call(
+                joins: bool = joins, user: str = user, some: list[UUID] = some, token: RequestToken = token
+            ) -> Any:
                 if joins:
-                    return users.associate(found, user, some, lowest_cosine=-1.0, once=once)
-                return users.disassociate(found, user, some, once)
+                    return users.associate(found, user, some, lowest_cosine=-1.0, idempotency_token=token)
+                return users.disassociate(found, user, some, token)
 
             with suppress(ResourceNotFound):
-                told = patiently(call)
-                assert patiently(call) == told
+                result = patiently(call)
+                assert patiently(call) == result
                 book = account.joined if joins else account.left
-                book.update((user, str(face_id)) for face_id in told.changed)
+                book.update((user, str(face_id)) for face_id in result.changed)
     return account
 
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def patiently(call: Callable[[], Answer]) -> Answer:
+def patiently(call: Callable[[], Result]) -> Result:
     """A client that does what a stock SDK does when it is throttled."""
     for _ in range(10):
         try:

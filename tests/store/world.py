@@ -1,7 +1,7 @@
-"""Two processes over one store, and a plain model that says what they must answer.
+"""Two processes over one store, and a plain model that says what they must return.
 
-The model is a dictionary. An operation gets a place among those that ran while it was suspended, or, if its client died
-or was told that nobody knows, perhaps none: `World.explain` looks for places that make every answer right.
+The model is a dictionary. A call gets a place among those that ran while it was suspended, or, if its client died
+or learned that nobody knows, perhaps none: `World.explain` looks for places that make every result right.
 """
 
 from abc import ABC, abstractmethod
@@ -37,7 +37,7 @@ from openrek.store.upkeep.compaction import Compactor
 from openrek.store.upkeep.upkeep import Upkeep
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyBlobs, FaultyItems, Killed, Wire
-from tests.store.invariants import check_collection, everything
+from tests.store.invariants import all_items, check_collection
 from tests.store.synthetic import Embedder, no_pause, picture, slot, slot_of, vector_of
 
 FACES_PER_COMMIT = 3
@@ -48,7 +48,7 @@ NUMBERS = {picture(number).image_id: number for number in range(20)}
 
 THROTTLED = "throttled"
 UNKNOWN = "unknown"
-"""The outcome of an operation whose client died, or was told that the store did not say."""
+"""The outcome of a call whose client died, or learned that the store did not say."""
 
 
 Whom = tuple[str, str]
@@ -67,19 +67,19 @@ class Erasing:
 
 @dataclass
 class Model:
-    """What is there: a collection's uid, its faces by place, and every id it ever gave; and its users."""
+    """The state of a collection: its uid, its faces by place, and every id it ever gave; and its users."""
 
     uid: UUID | None = None
     faces: dict[Place, UUID] = field(default_factory=dict)
     given: dict[UUID, None] = field(default_factory=dict)
     struck: dict[frozenset[UUID], set[UUID]] = field(default_factory=dict)
-    """What larger deletions of the same ids did so far: a repetition may answer for them too."""
+    """What larger deletions of the same ids did so far: a repetition may return them too."""
     users: dict[str, set[UUID]] = field(default_factory=dict)
     """Each user's faces."""
     tokens: dict[str, tuple[tuple[str, str, object], object]] = field(default_factory=dict)
-    """What came with a request token, and what it was told."""
+    """What came with a request token, and the result of its call."""
     erasures: dict[Whom, Erasing] = field(default_factory=dict)
-    """Those whose end nobody saw. A repetition may answer for what they did, and so may the sweep go on with them."""
+    """Those whose end nobody saw. A repetition may return what they did, and the sweep may go on with them."""
 
     def owner(self, face_id: UUID) -> str | None:
         return next((user for user, members in self.users.items() if face_id in members), None)
@@ -95,12 +95,12 @@ class Model:
 
 
 class Wrong(AssertionError):
-    """The model cannot explain an answer."""
+    """The model cannot explain a result."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One step of the model: `apply(model)` changes it and raises Wrong if the answer does not fit.
+    """One step of the model: `apply(model)` changes it and raises Wrong if the result does not fit.
 
     `optional`: it may also never have happened.
     """
@@ -141,8 +141,8 @@ def require(condition: bool, *what: object) -> None:
         raise Wrong(*what)
 
 
-class Operation(ABC):
-    """A call, told apart from its effects on the model. `run` makes it, `events` says what the answer claims."""
+class ClientCall(ABC):
+    """A call, apart from its effects on the model. `run` makes it, `events` says what the result implies."""
 
     in_pieces = False
     """Refused for too much work, it may have been done in part."""
@@ -156,7 +156,7 @@ class Operation(ABC):
     def run(self, process: Process) -> Any: ...
 
     @abstractmethod
-    def events(self, answer: Any) -> list[Event]: ...
+    def events(self, result: Any) -> list[Event]: ...
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in vars(self).items())})"
@@ -168,26 +168,26 @@ class Operation(ABC):
         return [Event(f"{self} -> gone", apply)]
 
 
-class Create(Operation):
+class Create(ClientCall):
     def run(self, process: Process) -> Any:
         try:
             return process.collections.create(self.collection, SFACE, {}).uid
         except ResourceAlreadyExists:
             return None
 
-    def events(self, answer: Any) -> list[Event]:
+    def events(self, result: Any) -> list[Event]:
         def apply(models: dict[str, Model]) -> None:
-            if answer is None:
+            if result is None:
                 require(models[self.collection].uid is not None, "said to exist")
                 return
             require(models[self.collection].uid is None, "made twice")
-            uid = answer if answer != UNKNOWN else UUID(int=0)
+            uid = result if result != UNKNOWN else UUID(int=0)
             models[self.collection] = Model(uid=uid)
 
-        return [Event(f"{self} -> {answer}", apply, optional=answer == UNKNOWN)]
+        return [Event(f"{self} -> {result}", apply, optional=result == UNKNOWN)]
 
 
-class Remove(Operation):
+class Remove(ClientCall):
     doubtful = False
     """The store did not say: of two deletions at once, both may then have been the one."""
 
@@ -198,18 +198,18 @@ class Remove(Operation):
             return False
         return True
 
-    def events(self, answer: Any) -> list[Event]:
-        if answer is False:
+    def events(self, result: Any) -> list[Event]:
+        if result is False:
             return self._gone()
 
         def apply(models: dict[str, Model]) -> None:
             require(models[self.collection].uid is not None or self.doubtful, "deleted what was not there")
             models[self.collection] = Model()
 
-        return [Event(f"{self} -> {answer}", apply, optional=answer == UNKNOWN)]
+        return [Event(f"{self} -> {result}", apply, optional=result == UNKNOWN)]
 
 
-class Index(Operation):
+class Index(ClientCall):
     repeated = True
 
     def __init__(self, collection: str, number: int, external: str | None, slots: Sequence[int]) -> None:
@@ -227,8 +227,8 @@ class Index(Operation):
         except ResourceNotFound:
             return None
 
-    def events(self, answer: Any) -> list[Event]:
-        if answer is None:
+    def events(self, result: Any) -> list[Event]:
+        if result is None:
             return self._gone()
 
         def unknown(models: dict[str, Model]) -> None:
@@ -240,8 +240,8 @@ class Index(Operation):
         def apply(models: dict[str, Model]) -> None:
             model = models[self.collection]
             require(model.uid is not None, "indexed into nothing")
-            require([slot_of(face) for face in answer] == list(self.slots), "other faces")
-            for place, face in zip(self.places(), answer, strict=True):
+            require([slot_of(face) for face in result] == list(self.slots), "other faces")
+            for place, face in zip(self.places(), result, strict=True):
                 require(face.image_id == picture(self.number).image_id and face.external_image_id == self.external)
                 known = model.faces.get(place)
                 if known is None or known.int == 0:
@@ -250,12 +250,12 @@ class Index(Operation):
                     model.given[face.face_id] = None
                 require(model.faces[place] == face.face_id, "another id")
 
-        if answer == UNKNOWN:
+        if result == UNKNOWN:
             return [Event(f"{self} -> unknown", unknown, optional=True)]
-        return [Event(f"{self} -> {[str(f.face_id)[:8] for f in answer]}", apply)]
+        return [Event(f"{self} -> {[str(f.face_id)[:8] for f in result]}", apply)]
 
 
-class Delete(Operation):
+class Delete(ClientCall):
     """Each chunk is one event, since a call is atomic per chunk only."""
 
     in_pieces = repeated = True
@@ -270,16 +270,16 @@ class Delete(Operation):
         except ResourceNotFound:
             return None
 
-    def events(self, answer: Any) -> list[Event]:
-        if answer is None:  # earlier chunks may have gone before the collection did
+    def events(self, result: Any) -> list[Event]:
+        if result is None:  # earlier chunks may have gone before the collection did
             return [*(self._chunk(chunk, UNKNOWN) for chunk in self._chunks()), *self._gone()]
-        return [self._chunk(chunk, answer) for chunk in self._chunks()]
+        return [self._chunk(chunk, result) for chunk in self._chunks()]
 
     def _chunks(self) -> Iterator[Sequence[UUID]]:
         for start in range(0, len(self.face_ids), FACES_PER_COMMIT):
             yield self.face_ids[start : start + FACES_PER_COMMIT]
 
-    def _chunk(self, chunk: Sequence[UUID], answer: Any) -> Event:
+    def _chunk(self, chunk: Sequence[UUID], result: Any) -> Event:
         def apply(models: dict[str, Model]) -> None:
             model = models[self.collection]
             require(model.uid is not None, "deleted from nothing")
@@ -289,22 +289,22 @@ class Delete(Operation):
             for face_id in chunk:
                 if face_id in there and (owner := model.owner(face_id)) is not None:
                     refused = FaceNotDeleted(face_id, "ASSOCIATED_TO_AN_EXISTING_USER", owner)
-                    require(answer == UNKNOWN or refused in answer.left, "a user's face, not refused", face_id)
+                    require(result == UNKNOWN or refused in result.skipped, "a user's face, not refused", face_id)
                     continue
-                if answer != UNKNOWN:
-                    gone = face_id in answer.deleted
+                if result != UNKNOWN:
+                    gone = face_id in result.deleted
                     require(gone or face_id not in there, "not deleted", face_id)
                     require(not gone or face_id in there or face_id in struck, "not there to delete", face_id)
-                    left = [one.face_id for one in answer.left]
-                    require((face_id in left) != (face_id in answer.deleted), "neither deleted nor left")
+                    skipped = [one.face_id for one in result.skipped]
+                    require((face_id in skipped) != (face_id in result.deleted), "neither deleted nor skipped")
                 if face_id in there:
                     del model.faces[there[face_id]]
                     struck.add(face_id)
 
-        return Event(f"{self} chunk", apply, optional=answer == UNKNOWN)
+        return Event(f"{self} chunk", apply, optional=result == UNKNOWN)
 
 
-class Look(Operation):
+class Look(ClientCall):
     """Every way of reading; each is one event."""
 
     def __init__(self, collection: str, how: str, probe: Place, face_ids: Sequence[UUID]) -> None:
@@ -329,26 +329,26 @@ class Look(Operation):
         except InvalidParameter:
             return "no such face"
 
-    def events(self, answer: Any) -> list[Event]:
-        if answer is None:
+    def events(self, result: Any) -> list[Event]:
+        if result is None:
             return self._gone()
-        if answer == UNKNOWN:
+        if result == UNKNOWN:
             return []
 
         def apply(models: dict[str, Model]) -> None:
             model = models[self.collection]
             require(model.uid is not None, "seen although it is gone")
-            if not isinstance(answer, Collection | str):
-                self._meet(model, [found.face if self.how.startswith("search") else found for found in answer])
+            if not isinstance(result, Collection | str):
+                self._meet(model, [found.face if self.how.startswith("search") else found for found in result])
             there = {face_id: place for place, face_id in model.faces.items()}
-            if isinstance(answer, Collection):
-                require(model.uid in (answer.uid, UUID(int=0)), "another uid")
-                require(answer.face_count == len(model.faces), "count", answer.face_count, len(model.faces))
+            if isinstance(result, Collection):
+                require(model.uid in (result.uid, UUID(int=0)), "another uid")
+                require(result.face_count == len(model.faces), "count", result.face_count, len(model.faces))
                 return
-            if answer == "no such face":
+            if result == "no such face":
                 require(self.face_ids[0] not in there, "a face not found")
                 return
-            faces: list[Face] = [found.face if self.how.startswith("search") else found for found in answer]
+            faces: list[Face] = [found.face if self.how.startswith("search") else found for found in result]
             got = {face.face_id: (face.external_image_id, slot_of(face)) for face in faces}
             require(len(got) == len(faces), "a face twice")
             expected = set(there)
@@ -362,20 +362,20 @@ class Look(Operation):
             owners = {face.face_id: face.user_id for face in faces}
             require(owners == {face_id: model.owner(face_id) for face_id in got}, "another owner")
             if self.how == "search":
-                scores = [match.cosine for match in answer]
+                scores = [match.cosine for match in result]
                 require(scores == sorted(scores, reverse=True), "order of scores")
-                place = there.get(answer[0].face.face_id) if answer else None
+                place = there.get(result[0].face.face_id) if result else None
                 require(self.probe not in model.faces or place == self.probe, "the best match")
 
         def face_found(models: dict[str, Model]) -> None:
             require(self.face_ids[0] in models[self.collection].faces.values(), "found by a face that is not there")
 
-        by_face = self.how == "search by face" and answer != "no such face"
+        by_face = self.how == "search by face" and result != "no such face"
         return [*([Event(f"{self} finds its face", face_found)] if by_face else []), Event(f"{self}", apply)]
 
     @staticmethod
     def _meet(model: Model, faces: Sequence[Face]) -> None:
-        """The ids of faces that an operation of unknown outcome added."""
+        """The ids of faces that a call of unknown outcome added."""
         for face in faces:
             place = (NUMBERS[face.image_id], face.external_image_id, slot_of(face))
             if model.faces.get(place) == UUID(int=0) and face.face_id not in model.given:
@@ -383,16 +383,16 @@ class Look(Operation):
                 model.given[face.face_id] = None
 
 
-class Sweep(Operation):
+class Sweep(ClientCall):
     def run(self, process: Process) -> Any:
         with suppress(Contended, OutcomeUnknown, Refusal):
             process.upkeep.sweep()
 
-    def events(self, answer: Any) -> list[Event]:
+    def events(self, result: Any) -> list[Event]:
         return []
 
 
-class Compact(Operation):
+class Compact(ClientCall):
     """Changes nothing that anybody may see. The eager one folds the log at once, and marks dead rows before they go."""
 
     def __init__(self, collection: str, how: str) -> None:
@@ -401,26 +401,26 @@ class Compact(Operation):
 
     def run(self, process: Process) -> Any:
         with suppress(Contended, OutcomeUnknown, Refusal):
-            everything = self.how == "everything"
-            process.compactors["due" if everything else self.how].step(self.collection, everything=everything)
+            force = self.how == "forced"
+            process.compactors["due" if force else self.how].step(self.collection, force=force)
 
-    def events(self, answer: Any) -> list[Event]:
+    def events(self, result: Any) -> list[Event]:
         return []
 
 
-class Purge(Operation):
+class Purge(ClientCall):
     def run(self, process: Process) -> Any:
         with suppress(Contended, OutcomeUnknown, ConditionFailed, Refusal):
             process.upkeep.purge()
 
-    def events(self, answer: Any) -> list[Event]:
+    def events(self, result: Any) -> list[Event]:
         return []
 
 
-def attempt(operation: Operation, process: Process) -> Any:
-    """The answer, or UNKNOWN. A client that dies is started anew. Throttling means that nothing was written."""
+def attempt(call: ClientCall, process: Process) -> Any:
+    """The result, or UNKNOWN. A client that dies is started anew. Throttling means that nothing was written."""
     try:
-        return operation.run(process)
+        return call.run(process)
     except Killed:
         process.items.choose = lambda _: Fault.NONE
         process.items.before = lambda _: None
@@ -429,7 +429,7 @@ def attempt(operation: Operation, process: Process) -> Any:
     except InternalServerError:
         return UNKNOWN
     except (Throttling, Conflict):
-        return UNKNOWN if operation.in_pieces else THROTTLED  # earlier chunks stay deleted
+        return UNKNOWN if call.in_pieces else THROTTLED  # earlier chunks stay deleted
 
 
 class World:
@@ -487,7 +487,7 @@ class World:
             rows = fresh.faces.page(found, None, 4096).rows
             seen = {(NUMBERS[face.image_id], face.external_image_id, slot_of(face)): face.face_id for face in rows}
             users = {each.user.user_id for each in fresh.users.page(found, None, 500).rows}
-            tokens = {item.key.sort for item in everything(self._items, owned(found.uid, "token"))}
+            tokens = {item.key.sort for item in all_items(self._items, owned(found.uid, "token"))}
             _settle_erasures(model, set(seen.values()), users, tokens)
             if tokens != set(model.tokens):
                 return False
@@ -507,18 +507,18 @@ class World:
 
 
 def names_any(token: tuple[tuple[str, str, object], object], faces: set[UUID], users: set[str]) -> bool:
-    """Whether what a token was told (openrek.domain.users.Association, or words about a user) tells of any of them."""
-    (_, user, _), told = token
-    if not isinstance(told, Association):
+    """Return whether the result kept for a token (an Association, or words about a user) names any of them."""
+    (_, user, _), kept = token
+    if not isinstance(kept, Association):
         return user in users
-    named = {*told.changed, *(face.face_id for face in told.left)}
-    return not named.isdisjoint(faces) or not {told.user.user_id, *(face.user_id for face in told.left)}.isdisjoint(
+    named = {*kept.changed, *(face.face_id for face in kept.skipped)}
+    return not named.isdisjoint(faces) or not {kept.user.user_id, *(face.user_id for face in kept.skipped)}.isdisjoint(
         users
     )
 
 
 def _settle_erasures(model: Model, faces: set[UUID], users: set[str], tokens: set[str]) -> None:
-    """What may have been erased, and is not there, was."""
+    """Settle erasures of unknown outcome: faces and users that are missing were erased."""
     for whom, erasing in model.erasures.items():
         if not erasing.doubt:
             continue
@@ -539,12 +539,12 @@ def _settle_erasures(model: Model, faces: set[UUID], users: set[str], tokens: se
 
 
 def _settle_users(model: Model, found: Collection, fresh: Process, owners: dict[UUID, str | None]) -> bool:
-    told = {each.user.user_id: each.user.face_count for each in fresh.users.page(found, None, 500).rows}
+    listed = {each.user.user_id: each.user.face_count for each in fresh.users.page(found, None, 500).rows}
     return (
-        told == {user: len(members) for user, members in model.users.items()}
+        listed == {user: len(members) for user, members in model.users.items()}
         and owners == model.owners
-        and all({face.face_id for face in fresh.faces.of_user(found, user)} == model.users[user] for user in told)
-        and found.user_count == len(told)
+        and all({face.face_id for face in fresh.faces.of_user(found, user)} == model.users[user] for user in listed)
+        and found.user_count == len(listed)
     )
 
 

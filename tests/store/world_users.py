@@ -1,4 +1,4 @@
-"""The calls on users, as operations of the world: see tests.store.world."""
+"""The calls on users, as client calls of the world: see tests.store.world."""
 
 import hashlib
 from abc import abstractmethod
@@ -11,16 +11,16 @@ from openrek.domain.errors import Conflict, IdempotentParameterMismatch, Resourc
 from openrek.domain.users import Association, Erased, FaceNotChanged, RequestToken, User
 from openrek.store.log.commits import TOO_MANY_WRITERS
 from tests.store.synthetic import picture, slot, vector_of
-from tests.store.world import UNKNOWN, Erasing, Event, Model, Operation, Place, Process, Whom, names_any, require
+from tests.store.world import UNKNOWN, ClientCall, Erasing, Event, Model, Place, Process, Whom, names_any, require
 
 DONE = "done"
 TAKEN = "a user of that name exists"
 NO_USER = "no such user"
 MISMATCH = "another input"
-Told: TypeAlias = Association | str
+Outcome: TypeAlias = Association | str
 
 
-class UserCall(Operation):
+class UserCall(ClientCall):
     repeated = True
 
     def __init__(self, collection: str, user: str, token: str | None, face_ids: Sequence[UUID] = ()) -> None:
@@ -32,16 +32,16 @@ class UserCall(Operation):
         return type(self).__name__, self.user, self.face_ids
 
     @property
-    def once(self) -> RequestToken | None:
+    def idempotency_token(self) -> RequestToken | None:
         if self.token is None:
             return None
         return RequestToken(self.token, hashlib.sha256(repr(self.input).encode()).digest())
 
     @abstractmethod
-    def call(self, process: Process, found: Collection) -> Told: ...
+    def call(self, process: Process, found: Collection) -> Outcome: ...
 
     @abstractmethod
-    def effect(self, model: Model) -> Told: ...
+    def effect(self, model: Model) -> Outcome: ...
 
     def run(self, process: Process) -> Any:
         try:
@@ -55,32 +55,32 @@ class UserCall(Operation):
                 raise
             return TAKEN
 
-    def events(self, answer: Any) -> list[Event]:
-        if answer is None:
+    def events(self, result: Any) -> list[Event]:
+        if result is None:
             return self._gone()
 
         def apply(models: dict[str, Model]) -> None:
             model = models[self.collection]
-            require(model.uid is not None, "told although it is gone")
+            require(model.uid is not None, "a result although it is gone")
             if self.token in model.tokens:
-                before, told = model.tokens[self.token]
-                expected = told if before == self.input else MISMATCH
-                require(answer in (UNKNOWN, expected), "a token was told", answer, "not", expected)
+                before, kept = model.tokens[self.token]
+                expected = kept if before == self.input else MISMATCH
+                require(result in (UNKNOWN, expected), "a token kept", result, "not", expected)
                 return
             expected = self.effect(model)
-            require(answer in (UNKNOWN, expected), answer, "not", expected)
+            require(result in (UNKNOWN, expected), result, "not", expected)
             if self.token is not None and expected not in (TAKEN, NO_USER):
                 model.tokens[self.token] = (self.input, expected)
 
-        return [Event(f"{self} -> {answer}", apply, optional=answer == UNKNOWN)]
+        return [Event(f"{self} -> {result}", apply, optional=result == UNKNOWN)]
 
 
 class CreateUser(UserCall):
-    def call(self, process: Process, found: Collection) -> Told:
-        process.users.create(found, self.user, self.once)
+    def call(self, process: Process, found: Collection) -> Outcome:
+        process.users.create(found, self.user, self.idempotency_token)
         return DONE
 
-    def effect(self, model: Model) -> Told:
+    def effect(self, model: Model) -> Outcome:
         if self.user in model.users:
             return TAKEN
         model.users[self.user] = set()
@@ -88,11 +88,11 @@ class CreateUser(UserCall):
 
 
 class DeleteUser(UserCall):
-    def call(self, process: Process, found: Collection) -> Told:
-        process.users.delete(found, self.user, self.once)
+    def call(self, process: Process, found: Collection) -> Outcome:
+        process.users.delete(found, self.user, self.idempotency_token)
         return DONE
 
-    def effect(self, model: Model) -> Told:
+    def effect(self, model: Model) -> Outcome:
         if self.user not in model.users:
             return NO_USER
         del model.users[self.user]
@@ -100,43 +100,45 @@ class DeleteUser(UserCall):
 
 
 class Associate(UserCall):
-    def call(self, process: Process, found: Collection) -> Told:
-        return process.users.associate(found, self.user, self.face_ids, lowest_cosine=-1.0, once=self.once)
+    def call(self, process: Process, found: Collection) -> Outcome:
+        return process.users.associate(
+            found, self.user, self.face_ids, lowest_cosine=-1.0, idempotency_token=self.idempotency_token
+        )
 
-    def effect(self, model: Model) -> Told:
+    def effect(self, model: Model) -> Outcome:
         if self.user not in model.users:
             return NO_USER
         changed = tuple(face_id for face_id in self.face_ids if model.owners.get(face_id, self) is None)
-        left = _strangers(model, self.user, self.face_ids)
+        skipped = _strangers(model, self.user, self.face_ids)
         model.users[self.user] |= set(changed)
-        return Association(changed, left, User(self.user, len(model.users[self.user])))
+        return Association(changed, skipped, User(self.user, len(model.users[self.user])))
 
 
 class Disassociate(UserCall):
-    def call(self, process: Process, found: Collection) -> Told:
-        return process.users.disassociate(found, self.user, self.face_ids, self.once)
+    def call(self, process: Process, found: Collection) -> Outcome:
+        return process.users.disassociate(found, self.user, self.face_ids, self.idempotency_token)
 
-    def effect(self, model: Model) -> Told:
+    def effect(self, model: Model) -> Outcome:
         if self.user not in model.users:
             return NO_USER
         changed = tuple(face_id for face_id in self.face_ids if face_id in model.users[self.user])
-        left = _strangers(model, self.user, self.face_ids)
+        skipped = _strangers(model, self.user, self.face_ids)
         model.users[self.user] -= set(changed)
-        return Association(changed, left, User(self.user, len(model.users[self.user])))
+        return Association(changed, skipped, User(self.user, len(model.users[self.user])))
 
 
 def _strangers(model: Model, user: str, face_ids: Sequence[UUID]) -> tuple[FaceNotChanged, ...]:
-    left: list[FaceNotChanged] = []
+    skipped: list[FaceNotChanged] = []
     for face_id in face_ids:
         owner = model.owner(face_id)
         if face_id not in model.faces.values():
-            left.append(FaceNotChanged(face_id, "FACE_NOT_FOUND"))
+            skipped.append(FaceNotChanged(face_id, "FACE_NOT_FOUND"))
         elif owner not in (None, user):
-            left.append(FaceNotChanged(face_id, "ASSOCIATED_TO_A_DIFFERENT_USER", owner))
-    return tuple(left)
+            skipped.append(FaceNotChanged(face_id, "ASSOCIATED_TO_A_DIFFERENT_USER", owner))
+    return tuple(skipped)
 
 
-class Erase(Operation):
+class Erase(ClientCall):
     """Not atomic: it is never suspended, and what it did when its end is not seen is found out by looking."""
 
     in_pieces = repeated = True
@@ -154,37 +156,37 @@ class Erase(Operation):
         except ResourceNotFound as missing:
             return NO_USER if str(missing).startswith("The user id") else None
 
-    def events(self, answer: Any) -> list[Event]:
-        if answer is None:
+    def events(self, result: Any) -> list[Event]:
+        if result is None:
             return self._gone()
-        if answer == UNKNOWN:
+        if result == UNKNOWN:
             return [unfinished(self.collection, self.whom)]
 
         def apply(models: dict[str, Model]) -> None:
             model = models[self.collection]
             require(model.uid is not None, "erased from what is gone")
-            if answer == NO_USER:
+            if result == NO_USER:
                 require(self.whom[1] not in model.users, "a user not found")
                 return
-            self._check(model, answer)
+            self._check(model, result)
 
-        return [Event(f"{self} -> {answer}", apply)]
+        return [Event(f"{self} -> {result}", apply)]
 
-    def _check(self, model: Model, answer: Erased) -> None:
+    def _check(self, model: Model, result: Erased) -> None:
         before = model.erasures.pop(self.whom, Erasing(set()))
         least = doomed(model, self.whom)
         most = least | before.faces | before.gone_faces
-        require(least <= set(answer.face_ids) <= most, "other faces erased")
-        touched = {owner for face_id in answer.face_ids if (owner := model.owner(face_id)) is not None}
-        for face_id in answer.face_ids:
+        require(least <= set(result.face_ids) <= most, "other faces erased")
+        touched = {owner for face_id in result.face_ids if (owner := model.owner(face_id)) is not None}
+        for face_id in result.face_ids:
             model.drop(face_id)
         candidates = {self.whom[1]} if self.whom[0] == "user" else touched
         gone = {user for user in candidates if not model.users.get(user, {1})}
-        require(gone <= set(answer.user_ids) <= gone | before.gone_users, "other users erased")
+        require(gone <= set(result.user_ids) <= gone | before.gone_users, "other users erased")
         for user in gone:
             del model.users[user]
         for token, kept in list(model.tokens.items()):
-            if names_any(kept, set(answer.face_ids), set(answer.user_ids)):
+            if names_any(kept, set(result.face_ids), set(result.user_ids)):
                 del model.tokens[token]
 
 
@@ -207,7 +209,7 @@ def unfinished(collection: str, whom: Whom) -> Event:
     return Event(f"unfinished {whom}", apply, optional=True)
 
 
-class LookAtUsers(Operation):
+class LookAtUsers(ClientCall):
     """Every way of reading users; each is one event."""
 
     def __init__(self, collection: str, how: str, user: str, probe: Place) -> None:
@@ -229,33 +231,33 @@ class LookAtUsers(Operation):
         except ResourceNotFound as missing:
             return NO_USER if str(missing).startswith("The user id") else None
 
-    def events(self, answer: Any) -> list[Event]:
-        if answer is None:
+    def events(self, result: Any) -> list[Event]:
+        if result is None:
             return self._gone()
-        if answer == UNKNOWN:
+        if result == UNKNOWN:
             return []
 
         def apply(models: dict[str, Model]) -> None:
             model = models[self.collection]
             require(model.uid is not None, "seen although it is gone")
             users = [User(user, len(members)) for user, members in sorted(model.users.items())]
-            if answer == NO_USER:
+            if result == NO_USER:
                 require(self.user not in model.users, "a user not found")
             elif self.how == "users":
-                require(answer == users, "users", answer, "not", users)
+                require(result == users, "users", result, "not", users)
             elif self.how == "of user":
-                require(answer == model.users.get(self.user, set()), "other faces of a user")
+                require(result == model.users.get(self.user, set()), "other faces of a user")
             else:
-                self._check_matches(model, answer, users)
+                self._check_matches(model, result, users)
 
         def user_found(models: dict[str, Model]) -> None:
             require(self.user in models[self.collection].users, "found by a user that is not there")
 
-        by_user = self.how == "search by user" and answer != NO_USER
+        by_user = self.how == "search by user" and result != NO_USER
         return [*([Event(f"{self} finds its user", user_found)] if by_user else []), Event(f"{self}", apply)]
 
-    def _check_matches(self, model: Model, answer: Any, users: list[User]) -> None:
-        found = [match.user for match in answer]
+    def _check_matches(self, model: Model, result: Any, users: list[User]) -> None:
+        found = [match.user for match in result]
         expected = [user for user in users if user.face_count]
         if self.how == "search by user":
             if not model.users.get(self.user, {1}):
@@ -263,4 +265,4 @@ class LookAtUsers(Operation):
                 return
             expected = [user for user in expected if user.user_id != self.user]
         require(sorted(found, key=lambda user: user.user_id) == expected, self.how, found, "not", expected)
-        require(sorted((match.cosine for match in answer), reverse=True) == [match.cosine for match in answer])
+        require(sorted((match.cosine for match in result), reverse=True) == [match.cosine for match in result])

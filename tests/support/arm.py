@@ -1,4 +1,4 @@
-"""Runs the search kernel's code for arm64 on this machine, in an emulator of that processor."""
+"""The search kernel's code for arm64 on this machine, in an emulator of that processor."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from unicorn.arm64_const import (
     UC_CPU_ARM64_MAX,
 )
 
-from openrek.store.search.row_scan import Block, Float32Matrix, Int8Matrix, terms_of
+from openrek.store.search.row_scan import Float32Matrix, Int8Matrix, RowBlock, terms_of
 
 CODE, MEMORY, BEYOND = 0x100_0000, 0x1000_0000, 0x10_0000
 SIZE = 1 << 24
@@ -24,7 +24,7 @@ REGISTERS_IN_USE = 0x300000
 
 
 class ArmScan:
-    """Scan, as the library for arm64 does it. Memory outside the arrays' pages is not there."""
+    """A Scan by the library for arm64. Memory outside the arrays' pages is not there."""
 
     def __init__(self, library: Path, path: int) -> None:
         self._path = path
@@ -42,7 +42,7 @@ class ArmScan:
         self._next = MEMORY
 
     def __call__(
-        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+        self, queries: Int8Matrix, block: RowBlock, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         self._next = MEMORY
         stored = block.vectors if block.sketch is None else block.sketch.nibbles

@@ -55,7 +55,7 @@ class LocalAws:
         return self._carry_out(environ, start) if fault is None else fault(self._carry_out, environ, start)
 
     def meddle(self, name: str, *faults: Fault) -> None:
-        """The next requests of that name meet these faults, one each. A name is DynamoDB's or an HTTP method."""
+        """Let the next requests of that name meet these faults, one each. A name is DynamoDB's or an HTTP method."""
         self._faults += [(name, fault) for fault in faults]
 
     def items(self, table: str | None = None) -> DynamoItems:
@@ -115,18 +115,18 @@ def _named(environ: Environ) -> str:
 
 
 def swallowed(app: App, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
-    """Nothing is done, and the connection closes."""
+    """Do nothing, and close the connection."""
     raise _closed(environ)
 
 
 def unsaid(app: App, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
-    """It is done, and the connection closes."""
+    """Carry the request out, and close the connection."""
     app(environ, lambda *_: None)
     raise _closed(environ)
 
 
 def silent(until: threading.Event) -> Fault:
-    """It is done, but no answer comes for long."""
+    """Carry the request out, but send no response for long."""
 
     def wait(app: App, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         app(environ, lambda *_: None)
@@ -137,7 +137,7 @@ def silent(until: threading.Event) -> Fault:
 
 
 def answered(status: int, body: bytes, *, done: bool = False) -> Fault:
-    """The service says this, whether or not the request is `done`."""
+    """Send this response; carry the request out only if `done`."""
 
     def answer(app: App, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         if done:
@@ -149,14 +149,14 @@ def answered(status: int, body: bytes, *, done: bool = False) -> Fault:
 
 
 def cut_short(app: App, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
-    """The right headers, and half of the body."""
+    """Send the right headers, and half of the body."""
     whole = b"".join(app(environ, start))
     yield whole[: len(whole) // 2]
     raise _closed(environ)
 
 
 def _closed(environ: Environ) -> ConnectionError:
-    """werkzeug lets the connection be, so it is closed here."""
+    """Close the connection here, since werkzeug does not."""
     environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
     return ConnectionAbortedError()
 

@@ -1,6 +1,6 @@
-"""What a store asks of AWS: requests, and the capacity units that DynamoDB bills for them.
+"""The load that a store puts on AWS: requests, and the capacity units that DynamoDB bills for them.
 
-The stand-in reports no units, so they are computed here from what is sent and answered, by the rules of the Developer
+The stand-in reports no units, so they are computed here from requests and responses, by the rules of the Developer
 Guide ("DynamoDB read and write operations", "DynamoDB item sizes and formats").
 """
 
@@ -49,7 +49,9 @@ class Usage:
 
 
 class Meter:
-    """Counts what the watched botocore clients send, each attempt as a request, and what DynamoDB would bill."""
+    """A count of the requests of the watched botocore clients, each attempt as one, and of the units that DynamoDB
+    would bill.
+    """
 
     def __init__(self) -> None:
         self.total = Usage()
@@ -66,7 +68,7 @@ class Meter:
 
     @contextmanager
     def measured(self) -> Iterator[Usage]:
-        """The usage inside the block; complete when the block ends."""
+        """Yield the usage inside the block; complete when the block ends."""
         before, inside = self.total.copy(), Usage()
         yield inside
         vars(inside).update(vars(self.total - before))
@@ -91,7 +93,7 @@ class Meter:
         self.total.read_units += _read_units(item_bytes(parsed.get("Item", {})))
 
     def _TransactGetItems(self, asked: Any, parsed: Any) -> None:  # noqa: N802
-        sizes = [item_bytes(answer.get("Item", {})) for answer in parsed["Responses"]]
+        sizes = [item_bytes(response.get("Item", {})) for response in parsed["Responses"]]
         self.total.read_units += TRANSACTIONAL * sum(map(_read_units, sizes))
 
     def _Query(self, asked: Any, parsed: Any) -> None:  # noqa: N802
@@ -132,7 +134,7 @@ class Meter:
 
 
 def item_bytes(item: Typed) -> int:
-    """DynamoDB's size of an item; 0 for one that is not there."""
+    """Return DynamoDB's size of an item; 0 for one that is not there."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
 
@@ -153,5 +155,5 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
 
 
 def _read_units(size: int) -> int:
-    """Of one consistent read."""
+    """Return the units of one consistent read."""
     return max(1, ceil(size / READ_UNIT_BYTES))

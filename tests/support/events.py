@@ -1,4 +1,4 @@
-"""The events of `events/`, signed: what API Gateway hands to a function when an SDK sends that request now.
+"""The events of `events/`, signed: the event that API Gateway sends a function when an SDK makes that request now.
 
     python -m tests.support.events events/list_faces.json
 
@@ -26,14 +26,14 @@ ACCOUNT = "123456789012"
 
 
 def event_of(name: str, key: AccessKey, image_bucket: str) -> dict[str, Any]:
-    """The event of an operation, by its name in snake case."""
+    """Return the event of an operation, by its name in snake case."""
     event: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
     event["body"] = event["body"].replace(BUCKET, f'"{image_bucket}"').replace(NO_ACCOUNT, ACCOUNT)
     return signed_event(event, Credentials(key.key_id, key.secret))
 
 
 def signed_event(event: dict[str, Any], key: Credentials) -> dict[str, Any]:
-    """The event with a signature over the body and headers that it has."""
+    """Return the event with a signature over the body and headers that it has."""
     sent = event["headers"]
     headers = {name: sent[name] for name in ("Content-Type", "X-Amz-Target")}
     url = f"https://{sent['Host']}{event['path']}"

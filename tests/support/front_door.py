@@ -1,7 +1,7 @@
 """API Gateway's HTTP API on this machine, in front of packaged functions: the routes of the CDK application.
 
-It does to requests what the real one does, as far as that is known: headers arrive as they were sent, the path has no
-stage in it, and bodies of a type that it does not know for text arrive as base64. What it says by itself is its own.
+It treats requests as the real one does, as far as that is known: headers arrive as they were sent, the path has no
+stage in it, and bodies of a type that it does not know for text arrive as base64. The texts of its own errors are ours.
 """
 
 import json
@@ -35,8 +35,8 @@ class FrontDoor:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Status, headers and body."""
+    def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Return status, headers and body."""
         if len(body) > GATEWAY_BYTES:
             return _own(413, "Request Entity Too Large")
         operation = path.partition("?")[0][1:]
@@ -46,12 +46,12 @@ class FrontDoor:
         if len(payload) > PAYLOAD_BYTES:
             return _own(413, "Request Entity Too Large")
         try:
-            answer = self._service.invoke(operation if direct else ROUTER.name, payload)
+            response = self._service.invoke(operation if direct else ROUTER.name, payload)
         except FunctionDied:
             return _own(500, "Internal Server Error")
-        if answer.error:
+        if response.error:
             return _own(500, "Internal Server Error")
-        said = answer.json
+        said = response.json
         return said["statusCode"], {"Apigw-Requestid": str(uuid4()), **said["headers"]}, said["body"].encode()
 
 
@@ -68,7 +68,7 @@ def _handler(door: FrontDoor) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers, said = door.answer("POST", self.path, dict(self.headers.items()), body)
+            status, headers, said = door.respond("POST", self.path, dict(self.headers.items()), body)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function
-from tests.support.runtime_api import Answer, FunctionDied, FunctionProcess, QuietServer
+from tests.support.runtime_api import FunctionDied, FunctionProcess, FunctionResponse, QuietServer
 
 PAYLOAD_BYTES: Final = 6_291_556
 INVOKE: Final = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/invocations")
@@ -21,7 +21,7 @@ ROWS: Final = {row.name: row for row in (*OPERATIONS, ROUTER, UPKEEP)}
 
 @dataclass(frozen=True, slots=True)
 class Refused(Exception):
-    """Lambda itself refuses the call."""
+    """A refusal of the call by Lambda itself."""
 
     status: int
     code: str
@@ -54,8 +54,8 @@ class LambdaService:
     def row(self, folder: str) -> Function:
         return next(row for row in ROWS.values() if row.folder == folder)
 
-    def invoke(self, name: str, event: object) -> Answer:
-        """Calls the function by its row's name. Raises FunctionDied."""
+    def invoke(self, name: str, event: object) -> FunctionResponse:
+        """Call the function by its row's name. Raises FunctionDied."""
         payload = event if isinstance(event, bytes) else json.dumps(event).encode()
         with self._locks[name]:
             if name not in self._processes:
@@ -71,7 +71,7 @@ class LambdaService:
         without: str = "",
         **more: str,
     ) -> FunctionProcess:
-        """One more execution environment of the function, or of what stands in `folder` with these `layers`.
+        """Start one more execution environment of the function, or of the package in `folder` with these `layers`.
 
         Its variables are those of the function, `without` one and with `more`.
         """
@@ -83,17 +83,17 @@ class LambdaService:
         return FunctionProcess(folder or packaged, own if layers is None else layers, self.runtime, log, environ)
 
     def forget(self, name: str) -> None:
-        """The next call starts the function anew."""
+        """Make the next call start the function anew."""
         if name in self._processes:
             self._processes.pop(name).stop()
 
     def log(self, name: str) -> str:
-        """What the function has written so far."""
+        """Return the function's log so far."""
         file = self.logs / f"{ROWS[name].folder}.log"
         return file.read_text("utf-8") if file.is_file() else ""
 
     def settle(self) -> None:
-        """Returns when what was handed over without waiting is done."""
+        """Return when every call that nobody waits for has ended."""
         self._later.submit(lambda: None).result()
 
     def close(self) -> None:
@@ -105,7 +105,7 @@ class LambdaService:
         self._thread.join()
 
     def environment(self, row: Function) -> dict[str, str]:
-        """The function's variables, as the CDK application sets them."""
+        """Return the function's variables, as the CDK application sets them."""
         environ = {**self.environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(row.memory_mb)}
         environ |= {"AWS_ENDPOINT_URL_LAMBDA": self.url}
         if row.weights:
@@ -116,8 +116,8 @@ class LambdaService:
             environ["OPENREK_FUNCTIONS"] = "openrek-{operation}:live"
         return environ
 
-    def _called(self, function: str, kind: str, payload: bytes) -> Answer | None:
-        """None for a call that is only taken. Raises Refused."""
+    def _called(self, function: str, kind: str, payload: bytes) -> FunctionResponse | None:
+        """Call the function; return None for a call that nobody waits for. Raises Refused."""
         self.calls.append((function, kind))
         if self.refusals:
             raise self.refusals.pop(0)
@@ -132,10 +132,10 @@ class LambdaService:
         try:
             return self.invoke(name, payload)
         except FunctionDied as died:
-            return Answer(json.dumps({"errorMessage": str(died)}).encode(), "Runtime.ExitError")
+            return FunctionResponse(json.dumps({"errorMessage": str(died)}).encode(), "Runtime.ExitError")
 
 
-def _handler(called: Callable[[str, str, bytes], Answer | None]) -> type[BaseHTTPRequestHandler]:
+def _handler(called: Callable[[str, str, bytes], FunctionResponse | None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -147,15 +147,15 @@ def _handler(called: Callable[[str, str, bytes], Answer | None]) -> type[BaseHTT
             found = INVOKE.fullmatch(unquote(self.path))
             assert found is not None, self.path
             try:
-                answer = called(found["name"], self.headers["X-Amz-Invocation-Type"], payload)
+                response = called(found["name"], self.headers["X-Amz-Invocation-Type"], payload)
             except Refused as refused:
                 self._say(refused.status, b"{}", {"x-amzn-ErrorType": refused.code})
                 return
-            if answer is None:
+            if response is None:
                 self._say(202, b"", {})
             else:
-                error = {"X-Amz-Function-Error": "Unhandled"} if answer.error else {}
-                self._say(200, answer.payload, error)
+                error = {"X-Amz-Function-Error": "Unhandled"} if response.error else {}
+                self._say(200, response.payload, error)
 
         def _say(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(status)

@@ -12,7 +12,7 @@ FOLDER = Path(sys.prefix) / "share/openrek/originals"
 
 
 def originals(folder: Path = FOLDER) -> Path:
-    """The folder with the untouched graphs, under the names of the manifest; downloads them when they are not there."""
+    """Return the folder with the untouched graphs, under the names of the manifest; download missing ones."""
     manifest = zoo.manifest()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".downloading"):

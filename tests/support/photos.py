@@ -17,13 +17,13 @@ PORTRAIT_BOXES = {
     "astronaut.png": BoundingBox(0.348, 0.117, 0.179, 0.226),
     "obama3.jpg": BoundingBox(0.452, 0.112, 0.183, 0.151),
 }
-"""Where the face of a photo is, as somebody saw it."""
+"""The place of the face in a photo, as somebody saw it."""
 
 FOLDER = Path(sys.prefix) / "share/openrek/photos"
 
 
 def load(folder: Path = FOLDER) -> dict[str, bytes]:
-    """File name -> bytes of every photo of photos.toml; downloads what is not in `folder` yet."""
+    """Return file name -> bytes of every photo of photos.toml; download photos that are not in `folder` yet."""
     packages = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["package"]
     folder.mkdir(parents=True, exist_ok=True)
     photos: dict[str, bytes] = {}

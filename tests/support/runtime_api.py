@@ -1,7 +1,7 @@
-"""A packaged function as Lambda runs it: under awslambdaric, in a process that sees its own folder, its layers and what
-Lambda's runtime brings, and nothing of the source tree or of the tests' environment.
+"""A packaged function as Lambda runs it: under awslambdaric, in a process that sees its own folder, its layers and the
+contents of Lambda's runtime, and nothing of the source tree or of the tests' environment.
 
-The Runtime API is AWS's (2018-06-01): the process asks for the next event and posts its answer.
+The Runtime API is AWS's (2018-06-01): the process asks for the next event and posts its response.
 """
 
 import importlib.util
@@ -25,8 +25,11 @@ ROOT = "/2018-06-01/runtime"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """`error` is the type of an exception that the handler raised, and `payload` then describes it."""
+class FunctionResponse:
+    """The response of a function.
+
+    `error` is the type of an exception that the handler raised, and `payload` then describes it.
+    """
 
     payload: bytes
     error: str | None = None
@@ -37,11 +40,11 @@ class Answer:
 
 
 class FunctionDied(Exception):
-    """The process ended, or could not start; the text is what it wrote."""
+    """The process ended, or could not start; the text is its output."""
 
 
 class QuietServer(ThreadingHTTPServer):
-    """A process that is stopped while it waits for an event hangs up; that is no error."""
+    """A server that prints no error when a process that waits for an event is stopped and so hangs up."""
 
     daemon_threads = True
 
@@ -50,26 +53,53 @@ class QuietServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+class ApiHandler(BaseHTTPRequestHandler):
+    """The HTTP side of the Runtime API: bodies in, chunked or not, and responses out."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_: object) -> None: ...
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def _say(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class RuntimeApi:
-    """One process's side of Lambda: `invoke` hands it an event and waits for the answer."""
+    """One process's side of Lambda: `invoke` sends it an event and waits for the response."""
 
     def __init__(self) -> None:
         self._events: queue.Queue[tuple[str, bytes, int]] = queue.Queue()
-        self._answers: dict[str, queue.Queue[Answer]] = {}
+        self._responses: dict[str, queue.Queue[FunctionResponse]] = {}
         self.snapshot = threading.Event()
         self.restored = threading.Event()
-        self.failed_start: queue.Queue[Answer] = queue.Queue()
+        self.failed_start: queue.Queue[FunctionResponse] = queue.Queue()
         self._server = QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.address = f"127.0.0.1:{self._server.server_port}"
 
-    def ask(self, event: bytes, timeout_s: float) -> "queue.Queue[Answer]":
+    def ask(self, event: bytes, timeout_s: float) -> "queue.Queue[FunctionResponse]":
         request_id = str(uuid4())
-        answer: queue.Queue[Answer] = queue.Queue()
-        self._answers[request_id] = answer
+        response: queue.Queue[FunctionResponse] = queue.Queue()
+        self._responses[request_id] = response
         self._events.put((request_id, event, int((time.time() + timeout_s) * 1000)))
-        return answer
+        return response
 
     def close(self) -> None:
         self._server.shutdown()
@@ -79,12 +109,7 @@ class RuntimeApi:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         api = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def log_message(self, *_: object) -> None: ...
-
+        class Handler(ApiHandler):
             def do_GET(self) -> None:
                 if self.path == f"{ROOT}/restore/next":
                     api.snapshot.set()
@@ -107,30 +132,12 @@ class RuntimeApi:
                 payload = self._body()
                 error = self.headers.get("Lambda-Runtime-Function-Error-Type")
                 if self.path == f"{ROOT}/init/error":
-                    api.failed_start.put(Answer(payload, error))
+                    api.failed_start.put(FunctionResponse(payload, error))
                 else:
                     *_, request_id, kind = self.path.split("/")
-                    said = Answer(payload, None if kind == "response" else json.loads(payload)["errorType"])
-                    api._answers.pop(request_id).put(said)
+                    said = FunctionResponse(payload, None if kind == "response" else json.loads(payload)["errorType"])
+                    api._responses.pop(request_id).put(said)
                 self._say(202, b"{}")
-
-            def _body(self) -> bytes:
-                if self.headers.get("Transfer-Encoding") != "chunked":
-                    return self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                chunks = []
-                while size := int(self.rfile.readline(), 16):
-                    chunks.append(self.rfile.read(size))
-                    self.rfile.readline()
-                self.rfile.readline()
-                return b"".join(chunks)
-
-            def _say(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-                self.send_response(status)
-                for name, value in (headers or {}).items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
 
         return Handler
 
@@ -141,7 +148,10 @@ class FunctionProcess:
     def __init__(
         self, folder: Path, layers: Sequence[Path], runtime: Path, log: Path, environ: Mapping[str, str]
     ) -> None:
-        """`runtime` holds what Lambda's runtime brings; `log` is written to. Nothing is waited for."""
+        """Start the process and wait for nothing.
+
+        `runtime` holds the contents of Lambda's runtime; `log` is written to.
+        """
         self._api = RuntimeApi()
         self._log = log
         path = [folder, *(layer / "python" for layer in layers), runtime]
@@ -162,31 +172,31 @@ class FunctionProcess:
                 stderr=subprocess.STDOUT,
             )
 
-    def invoke(self, event: bytes, timeout_s: float = 60.0) -> Answer:
-        """`timeout_s` is what the function is told that it has. Raises FunctionDied."""
+    def invoke(self, event: bytes, timeout_s: float = 60.0) -> FunctionResponse:
+        """Send an event and return the response; the function sees `timeout_s` as its time. Raises FunctionDied."""
         self._api.restored.set()
-        answer = self._api.ask(event, timeout_s)
+        response = self._api.ask(event, timeout_s)
         while True:
             try:
-                return answer.get(timeout=0.2)
+                return response.get(timeout=0.2)
             except queue.Empty:
                 if self.process.poll() is not None:
                     raise FunctionDied(self._log.read_text("utf-8")) from None
 
     def await_snapshot(self, timeout_s: float = 60.0) -> None:
-        """Returns when the function is ready for a snapshot; it goes on at `invoke`."""
+        """Return when the function is ready for a snapshot; it goes on at `invoke`."""
         assert self._api.snapshot.wait(timeout_s)
 
     def connections(self) -> int:
-        """TCP connections of the process, but for the one to the Runtime API."""
+        """Return the TCP connections of the process, but for the one to the Runtime API."""
         own = {os.readlink(link) for link in Path(f"/proc/{self.process.pid}/fd").iterdir()}
         inodes = {name.removeprefix("socket:[").removesuffix("]") for name in own if name.startswith("socket:")}
         port = f":{int(self._api.address.rpartition(':')[2]):04X}"
         lines = [line.split() for line in Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]]
         return sum(line[9] in inodes and not line[2].endswith(port) for line in lines)
 
-    def failure_to_start(self, timeout_s: float = 60.0) -> Answer:
-        """What the process posts when its module cannot be imported."""
+    def failure_to_start(self, timeout_s: float = 60.0) -> FunctionResponse:
+        """Return the error that the process posts when its module cannot be imported."""
         return self._api.failed_start.get(timeout=timeout_s)
 
     def stop(self) -> None:
@@ -196,14 +206,14 @@ class FunctionProcess:
 
 
 def base_python() -> str:
-    """The interpreter without this environment's packages."""
+    """Return the interpreter without this environment's packages."""
     found: str = getattr(sys, "_base_executable", sys.executable)
     return found
 
 
 @contextmanager
 def runtime_folder(folder: Path, brought: Path) -> Iterator[Path]:
-    """A folder with the runtime client and the packages in `brought`, which Lambda has beside it."""
+    """Yield a folder with the runtime client and the packages in `brought`, which Lambda has beside it."""
     folder.mkdir()
     for package in brought.iterdir():
         (folder / package.name).symlink_to(package)

@@ -16,12 +16,12 @@ import pytest
 from botocore.config import Config
 
 from openrek.domain.access_keys import AccessKey
-from openrek.runtime.parts.adapters import Bound
 from openrek.runtime.server.app import LocalApp
 from openrek.runtime.server.connection import BoundedConnection
 from openrek.runtime.server.health import Health
 from openrek.runtime.server.open_files import room_for_connections
 from openrek.runtime.server.socket_server import LocalServer, listener, url_of
+from openrek.wire.door import BoundOperation
 from openrek.wire.sigv4 import SigV4
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ HEALTHY = Health(ok=True, store="reachable", search="fast", models="loaded", ver
 def client(
     url: str, key: AccessKey | None = None, session: boto3.Session | None = None, **options: Any
 ) -> "RekognitionClient":
-    """A stock boto3 client of the server at `url`, which does not retry unless `options` say so.
+    """Return a stock boto3 client of the server at `url`, which does not retry unless `options` say so.
 
     Without a `key` its signature is worth nothing.
     """
@@ -76,7 +76,7 @@ class ServerProcess:
         self.url = first_line[first_line.index("http://") :].split()[0]
 
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 40) -> tuple[int, str]:
-        """Exit code and what was written to stderr."""
+        """Stop the process; return the exit code and its stderr."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=timeout_s)
@@ -85,7 +85,7 @@ class ServerProcess:
 
 @pytest.fixture(scope="session")
 def live_server(weights_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the real server over an empty data folder, shared by all tests of the run."""
+    """Yield the URL of the real server over an empty data folder, shared by all tests of the run."""
     server = ServerProcess(tmp_path_factory.mktemp("data"), weights_folder)
     yield server.url
     code, errors = server.stop()
@@ -99,7 +99,7 @@ def rekognition(live_server: str) -> "RekognitionClient":
 
 @contextmanager
 def stub_server(
-    operations: Mapping[str, Bound],
+    operations: Mapping[str, BoundOperation],
     heavy: Collection[str] = (),
     *,
     examine: Callable[[], Health] = lambda: HEALTHY,
@@ -110,7 +110,7 @@ def stub_server(
     signatures: SigV4 | None = None,
     **more: Any,
 ) -> Iterator[tuple[str, int]]:
-    """Host and port of the real HTTP server over stub operations; `more` is for LocalApp."""
+    """Yield host and port of the real HTTP server over stub operations; `more` is for LocalApp."""
     app = LocalApp(operations, heavy, examine=examine, workers=workers, queue=queue, signatures=signatures, **more)
     with app_server(app, connection, room) as address:
         yield address
@@ -139,7 +139,7 @@ def app_server(
 
 
 def soon(happens: Callable[[], bool]) -> bool:
-    """Whether it does within 10 s."""
+    """Return True as soon as `happens` does; False after 10 s."""
     deadline_s = time.monotonic() + 10
     while not happens():
         if time.monotonic() > deadline_s:

@@ -17,7 +17,7 @@ TARGET = "RekognitionService.ListCollections"
 
 
 class KeysInMemory:
-    """Counts how often it is asked."""
+    """Keys that count the look-ups."""
 
     def __init__(self, *keys: AccessKey) -> None:
         self.keys = {key.key_id: key for key in keys}
@@ -48,7 +48,10 @@ def signed(
     service: str = "rekognition",
     token: str | None = None,
 ) -> HttpRequest:
-    """What arrives when botocore has signed this now; `headers` None stands for those of ListCollections by target."""
+    """Return the request that arrives when botocore signs this now.
+
+    `headers` None stands for those of ListCollections by target.
+    """
     sent = {"x-amz-target": TARGET, "content-type": "application/x-amz-json-1.1"} if headers is None else dict(headers)
     request = AWSRequest(method, f"https://{HOST}{path}", headers=sent, data=body)
     SigV4Auth(Credentials(key.key_id, key.secret, token), service, region).add_auth(request)
@@ -59,14 +62,14 @@ def signed(
 
 
 def changed(request: HttpRequest, *, without: str = "", **headers: str) -> HttpRequest:
-    """The same with other headers (underscores stand for hyphens), and `without` one."""
+    """Return the same request with other headers (underscores stand for hyphens), and `without` one."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     kept = {name: value for name, value in {**request.headers, **named}.items() if name != without}
     return HttpRequest(request.method, request.path, kept, request.body)
 
 
 def when(request: HttpRequest) -> float:
-    """The time at which it was signed, in epoch seconds."""
+    """Return the time at which it was signed, in epoch seconds."""
     return datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""Photographs made from photographs: what a wrong pipeline would trip over."""
+"""Photographs made from photographs: cases that a wrong pipeline would fail."""
 
 import io
 import struct
@@ -42,7 +42,7 @@ def blurred(image: bytes, radius_px: float) -> bytes:
 
 
 def cropped(image: bytes, box: tuple[float, float, float, float]) -> bytes:
-    """`box`: left, top, right, bottom as ratios."""
+    """Return the part in `box`: left, top, right, bottom as ratios."""
     picture = opened(image)
     left, top, right, bottom = box
     edges = (left * picture.width, top * picture.height, right * picture.width, bottom * picture.height)
@@ -50,7 +50,7 @@ def cropped(image: bytes, box: tuple[float, float, float, float]) -> bytes:
 
 
 def oriented(image: bytes, orientation: int) -> bytes:
-    """The same photo as a camera held otherwise would store it: turned pixels and the EXIF tag that undoes it."""
+    """Return the photo as a camera held otherwise would store it: turned pixels and the EXIF tag that undoes it."""
     picture = opened(image)
     if orientation in UNDO:
         picture = picture.transpose(Image.Transpose(UNDO[orientation]))
@@ -62,8 +62,10 @@ def oriented(image: bytes, orientation: int) -> bytes:
 def collage(
     size: tuple[int, int], pasted: Mapping[str, tuple[bytes, tuple[int, int], int]]
 ) -> tuple[bytes, dict[str, tuple[float, float, float, float]]]:
-    """`pasted`: name -> (photo, left-top in px, width in px). Returns the picture and, for each name, the place of the
-    photo in it: left, top, width, height as ratios."""
+    """Paste photos into one picture; `pasted`: name -> (photo, left-top in px, width in px).
+
+    Return the picture and, for each name, the place of the photo in it: left, top, width, height as ratios.
+    """
     canvas = Image.new("RGB", size, (96, 110, 120))
     places = {}
     for name, (image, (left, top), width) in pasted.items():
@@ -110,12 +112,12 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def tiff_entry(tag: int, kind: int, count: int, value: bytes, order: str = "<") -> bytes:
-    """One entry of a TIFF directory, as EXIF has them; `value` are its last four bytes."""
+    """Return one entry of a TIFF directory, as EXIF has them; `value` are its last four bytes."""
     return struct.pack(f"{order}HHI", tag, kind, count) + value
 
 
 def with_exif(image: bytes, *entries: bytes, order: str = "<") -> bytes:
-    """The JPEG with an EXIF block of these entries, written byte by byte: no library makes damaged ones."""
+    """Return the JPEG with an EXIF block of these entries, written byte by byte: no library makes damaged ones."""
     start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}IH", 8, len(entries))
     block = b"Exif\0\0" + start + b"".join(entries) + b"\0\0\0\0"
     return image[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + image[2:]

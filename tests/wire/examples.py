@@ -37,7 +37,7 @@ def text(shape: Shape) -> str:
 
 
 def smallest(model: Model, name: str) -> Any:
-    """As JSON: blobs as base64."""
+    """Return the value as JSON: blobs as base64."""
     shape = model.shapes[name]
     if shape.kind == "structure":
         return {member: smallest(model, shape.members[member]) for member in shape.required}
@@ -53,7 +53,7 @@ def smallest(model: Model, name: str) -> Any:
 
 
 def valid(name: str) -> st.SearchStrategy[Any]:
-    """Any valid value of a shape, in the types that boto3 takes: blobs as bytes."""
+    """Return a strategy for any valid value of a shape, in the types that boto3 takes: blobs as bytes."""
     shape = MODEL.shapes[name]
     low = shape.minimum if shape.minimum is not None else 0
     if shape.kind == "structure":

@@ -44,7 +44,7 @@ def ask(
         headers["x-amz-target"] = f"RekognitionService.{operation}"
     if content_type is not None:
         headers["content-type"] = content_type
-    return door.answer(HttpRequest(method, path, headers, body.encode() if isinstance(body, str) else body))
+    return door.respond(HttpRequest(method, path, headers, body.encode() if isinstance(body, str) else body))
 
 
 def raising(error: BaseException) -> Door:

@@ -1,4 +1,4 @@
-"""All operations, the 75 of the model and ours: what boto3 would send is taken, each broken constraint is found."""
+"""All operations, the 75 of the model and ours: the requests of boto3 are accepted, each broken constraint is found."""
 
 import base64
 import json
@@ -35,11 +35,11 @@ DOOR = Door(dict.fromkeys(OPERATIONS, echo))
 def ask(operation: str, body: bytes, path: str = "/") -> HttpReply:
     target = f"RekognitionService.{operation}"
     headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.1"}
-    return DOOR.answer(HttpRequest("POST", path, headers, body))
+    return DOOR.respond(HttpRequest("POST", path, headers, body))
 
 
 def as_json(value: Any) -> Any:
-    """What the echoing door makes of a request: blobs as base64."""
+    """Return the request as the echoing door returns it: blobs as base64."""
     return json.loads(json.dumps(value, default=lambda blob: base64.b64encode(blob).decode()))
 
 
@@ -55,7 +55,7 @@ def test_what_botocore_accepts_and_serialises_is_taken(operation: str, data: st.
         assert not ParamValidator().validate(request, described.input_shape).has_errors()
     sent = SERIALIZER.serialize_to_request(request, described)
     headers = {name.lower(): value for name, value in sent["headers"].items()}
-    reply = DOOR.answer(HttpRequest(sent["method"], sent["url_path"], headers, sent["body"]))
+    reply = DOOR.respond(HttpRequest(sent["method"], sent["url_path"], headers, sent["body"]))
     assert reply.status == 200, reply.body
     assert json.loads(reply.body) == as_json(request)
 
@@ -82,7 +82,7 @@ def test_every_member_of_a_wrong_type_is_refused(operation: str) -> None:
 
 
 def places(name: str, path: Path) -> Iterator[tuple[Path, Shape]]:
-    """Every place in a request below the top, with its shape; 0 stands for the first element of a list."""
+    """Yield every place in a request below the top, with its shape; 0 stands for the first element of a list."""
     shape = MODEL.shapes[name]
     parts: list[tuple[str | int, str]] = list(shape.members.items())
     if shape.kind == "list":
@@ -93,7 +93,7 @@ def places(name: str, path: Path) -> Iterator[tuple[Path, Shape]]:
 
 
 def holding(operation: str, path: Path, value: Any) -> dict[str, Any]:
-    """The smallest valid request that has `value` at the place."""
+    """Return the smallest valid request that has `value` at the place."""
     name = MODEL.operations[operation]
     request = smallest(MODEL, name)
     here: Any = request
@@ -112,7 +112,7 @@ def holding(operation: str, path: Path, value: Any) -> dict[str, Any]:
 
 
 def mutants(operation: str) -> Iterator[tuple[dict[str, Any], Path, str]]:
-    """Requests with one thing wrong, where it is, and how the text ends."""
+    """Yield requests with one thing wrong, its place, and the end of the text."""
     name = MODEL.operations[operation]
     for member in MODEL.shapes[name].required:
         lacking = {key: value for key, value in smallest(MODEL, name).items() if key != member}
@@ -156,6 +156,6 @@ def wrongs(shape: Shape) -> Iterator[tuple[Any, str]]:
 
 
 def aws_path(path: Path) -> str:
-    """As AWS names the place: elements of lists of plain values go by the list's name."""
+    """Return AWS's name of the place: elements of lists of plain values go by the list's name."""
     steps = [str(step + 1) + ".member" if isinstance(step, int) else step[:1].lower() + step[1:] for step in path]
     return ".".join(steps if not isinstance(path[-1], int) else steps[:-1])

@@ -26,7 +26,7 @@ DOOR = Door(dict.fromkeys(OURS, echo))
 
 def ask(operation: str, request: dict[str, Any], path: str = "/", **headers: str) -> HttpReply:
     sent = {"content-type": "application/x-amz-json-1.1", **headers}
-    return DOOR.answer(HttpRequest("POST", path, sent, json.dumps(request).encode()))
+    return DOOR.respond(HttpRequest("POST", path, sent, json.dumps(request).encode()))
 
 
 def test_the_services_own_operations_and_shapes_stay_as_they_are() -> None:

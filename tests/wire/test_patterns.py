@@ -48,7 +48,7 @@ MOST_STEPS = 100_000
 
 
 class Backtracking:
-    """Matches as `re` does, slowly, and counts the steps."""
+    """A matcher that matches as `re` does, slowly, and counts the steps."""
 
     def __init__(self, pattern: str, value: str) -> None:
         self._value = value

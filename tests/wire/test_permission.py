@@ -31,7 +31,7 @@ def ask(permissions: Permissions, operation: str, request: dict[str, Any]) -> Ht
     caller = Caller("eu-west-1", "123456789012", "OREKAAAAAAAAAAAAAAAA", permissions)
     door = Door(dict.fromkeys(MODEL.operations, lambda *_: {}), authenticate=lambda _: caller)
     headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"RekognitionService.{operation}"}
-    return door.answer(HttpRequest("POST", "/", headers, json.dumps(request).encode()))
+    return door.respond(HttpRequest("POST", "/", headers, json.dumps(request).encode()))
 
 
 def allowed(permissions: Permissions, operation: str, request: dict[str, Any]) -> bool:
@@ -42,7 +42,7 @@ def allowed(permissions: Permissions, operation: str, request: dict[str, Any]) -
 
 
 def naming(operation: str, collection: str) -> dict[str, Any] | None:
-    """The smallest request that names the collection, or None where there is no place for one."""
+    """Return the smallest request that names the collection, or None where there is no place for one."""
     return _put(MODEL.operations[operation], collection)
 
 
@@ -145,7 +145,7 @@ def test_objects_are_found_in_every_place_that_the_model_has_for_one() -> None:
 
 
 def parts(name: str, seen: set[str]) -> set[str]:
-    """The shapes that a shape is made of."""
+    """Return the shapes that a shape is made of, and itself."""
     if name in MODEL.shapes and name not in seen:
         seen.add(name)
         shape = MODEL.shapes[name]

@@ -1,4 +1,4 @@
-"""Whatever comes through the door: an answer in AWS's form, never a server error, never a stack trace."""
+"""Arbitrary requests through the door: each reply has AWS's form, never a server error, never a stack trace."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def assert_well_formed(reply: HttpReply) -> None:
 
 def ask(operation: str, body: bytes) -> HttpReply:
     headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"RekognitionService.{operation}"}
-    return DOOR.answer(HttpRequest("POST", "/", headers, body))
+    return DOOR.respond(HttpRequest("POST", "/", headers, body))
 
 
 @given(body=st.binary(), operation=operations)
@@ -85,4 +85,4 @@ def test_any_json_under_the_names_of_the_model(data: st.DataObject, operation: s
 )
 @settings(deadline=None, max_examples=300)
 def test_any_request(method: str, path: str, headers: dict[str, str], body: bytes) -> None:
-    assert_well_formed(DOOR.answer(HttpRequest(method, path, headers, body)))
+    assert_well_formed(DOOR.respond(HttpRequest(method, path, headers, body)))

@@ -1,4 +1,4 @@
-"""Signatures: whatever botocore signs is accepted, and nothing else; every refusal in AWS's words."""
+"""Signatures: those of botocore are accepted, and no others; every refusal is in AWS's words."""
 
 import base64
 import hashlib
@@ -388,7 +388,7 @@ twisted = st.tuples(st.integers(0, len(RIGHT.headers["authorization"])), arbitra
 def test_no_header_however_made_is_a_server_error(authorization: str, date: str, target: str, path: str) -> None:
     headers = {**RIGHT.headers, "authorization": authorization, "x-amz-date": date, "x-amz-target": target}
     door = Door({"ListCollections": lambda *_: {}}, authenticate=verifier(RIGHT))
-    reply = door.answer(HttpRequest("POST", path, headers, b"{}"))
+    reply = door.respond(HttpRequest("POST", path, headers, b"{}"))
     body = json.loads(reply.body)
     if (authorization, date, target, path) == (
         RIGHT.headers["authorization"],

@@ -135,9 +135,9 @@ def test_the_whole_text_reads_as_awss() -> None:
 def test_a_broken_constraint_is_told_in_awss_words(
     operation: str, request_: dict[str, Any], broken: list[tuple[str, str, str]]
 ) -> None:
-    told = [f"Value {value} at '{path}' failed to satisfy constraint: {ending}" for value, path, ending in broken]
-    count = "1 validation error" if len(told) == 1 else f"{len(told)} validation errors"
-    assert str(refused(operation, request_)) == f"{count} detected: {'; '.join(told)}"
+    texts = [f"Value {value} at '{path}' failed to satisfy constraint: {ending}" for value, path, ending in broken]
+    count = "1 validation error" if len(texts) == 1 else f"{len(texts)} validation errors"
+    assert str(refused(operation, request_)) == f"{count} detected: {'; '.join(texts)}"
 
 
 def test_a_list_of_structures_names_the_element() -> None:
@@ -230,7 +230,7 @@ def test_the_reason_of_a_wrong_type_gives_its_place(operation: str, request_: di
 
 
 def test_what_lies_behind_the_end_of_a_full_list_is_not_looked_at() -> None:
-    """A number would be a wrong type, and what a list of the right length holds would have to be an id."""
+    """Put a value of a wrong type behind the end: a list of the right length would be refused for it."""
     refusal = refused("DeleteFaces", {"CollectionId": "c", "FaceIds": ["no id"] * 4097 + [7] * 1000})
     assert str(refusal).startswith("1 validation error detected: ")
     assert str(refusal).endswith("Member must have length less than or equal to 4096")

@@ -1,6 +1,6 @@
 """ListFaces as tutorials write a function: boto3's resource, Powertools' resolver and parser, all imported first.
 
-The same answer from the same table as openrek's own; the baseline of benchmarks/lambda.py. It checks no signature, no
+The same response from the same table as openrek's own; the baseline of benchmarks/lambda.py. It checks no signature, no
 page token and no limit but the model's.
 """
 
@@ -63,8 +63,8 @@ def _face(item: dict[str, Any], model: str) -> dict[str, Any]:
     }
 
 
-def _json(answer: dict[str, Any]) -> str:
-    return json.dumps(answer, default=lambda value: base64.b64encode(value).decode())
+def _json(response: dict[str, Any]) -> str:
+    return json.dumps(response, default=lambda value: base64.b64encode(value).decode())
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST)

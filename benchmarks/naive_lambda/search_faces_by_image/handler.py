@@ -1,7 +1,7 @@
 """SearchFacesByImage as tutorials write a function: boto3's resource, Powertools' resolver and parser, every import and
 both models before the first event, and all faces read from the table for each search.
 
-The models and the face pipeline are openrek's own, so that the answer is the same. The baseline of
+The models and the face pipeline are openrek's own, so that the response is the same. The baseline of
 benchmarks/lambda.py.
 """
 
@@ -77,13 +77,13 @@ def search_faces_by_image() -> Response[str]:
         if similarity >= request.threshold_pct
     ]
     box = probe.box
-    answer = {
+    response = {
         "SearchedFaceBoundingBox": {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top},
         "SearchedFaceConfidence": probe.confidence,
         "FaceMatches": matches,
         "FaceModelVersion": head["model"],
     }
-    return Response(200, JSON, json.dumps(answer, default=lambda value: base64.b64encode(value).decode()))
+    return Response(200, JSON, json.dumps(response, default=lambda value: base64.b64encode(value).decode()))
 
 
 def _content(image: Image) -> bytes:

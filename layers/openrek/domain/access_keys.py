@@ -20,7 +20,8 @@ ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """Times in epoch seconds; without `expires_s` it is good until it is revoked. The secret is never shown."""
+    """An access key. Times are epoch seconds; without `expires_s` it is valid until it is revoked. `repr` hides the
+    secret."""
 
     key_id: str
     secret: str = field(repr=False)
@@ -30,7 +31,7 @@ class AccessKey:
     note: str = ""
 
     def __post_init__(self) -> None:
-        """Raises ValueError, which never holds the secret."""
+        """Check the form of each field. Raises ValueError, whose text never holds the secret."""
         if not KEY_ID.fullmatch(self.key_id):
             raise ValueError("The id of an access key is OREK and 16 of A-Z, 2-7.")
         if not SECRET.fullmatch(self.secret):
@@ -47,6 +48,9 @@ class AccessKey:
 def new_access_key(
     permissions: Permissions, *, now_s: float, expires_s: float | None = None, note: str = ""
 ) -> AccessKey:
-    """A key that nobody has had before: 80 random bits of id, 240 of secret. Raises ValueError for a bad note."""
+    """Return a key that nobody has had before: 80 random bits of id, 240 of secret.
+
+    Raises ValueError for a bad note.
+    """
     key_id = "OREK" + "".join(secrets.choice(ID_ALPHABET) for _ in range(16))
     return AccessKey(key_id, secrets.token_urlsafe(30), permissions, now_s, expires_s, note)

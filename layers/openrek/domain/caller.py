@@ -1,4 +1,4 @@
-"""Who asks: what an operation may know of the caller."""
+"""The caller of an operation: region, account, access key and permissions."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ NO_ACCOUNT = "000000000000"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Region and account for ARNs. The region is the one that the caller signed for.
+    """The caller of an operation. Region and account are for ARNs; the region is the one that the caller signed for.
 
-    Without access keys there is no `key_id`, and everything is allowed.
+    Without access keys `key_id` is empty, and everything is allowed.
     """
 
     region: str = "us-east-1"

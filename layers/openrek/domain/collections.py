@@ -1,4 +1,4 @@
-"""A collection as its callers see it, and how collections are ordered in a listing."""
+"""Collections as their callers see them, their ARNs, and their order in a listing."""
 
 import hashlib
 import re
@@ -19,8 +19,11 @@ OTHER_ARN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`uid` is new at each creation, so that a re-created collection is never taken for the old one. `seq` counts the
-    changes that it had seen when it was read: whoever searches it later must see at least these."""
+    """A collection as it was when it was read.
+
+    `uid` is new at each creation, so that a re-created collection is never taken for the old one. `seq` counts the
+    changes made until then: a later search must see at least these.
+    """
 
     collection_id: str
     uid: UUID
@@ -41,7 +44,7 @@ class CollectionEntry:
 
 
 def collection_cursor(collection_id: str) -> str:
-    """Orders collections by id in at most 129 ASCII characters, so that a NextToken fits the model's 255.
+    """Return a sort key of the collection id, at most 129 ASCII characters: a NextToken must fit the model's 255.
 
     Ids of up to 128 characters are their own cursor. Longer ones keep 96 characters and end in a hash; `~` is not
     allowed in an id, so the two never meet.
@@ -56,19 +59,20 @@ def collection_arn(collection_id: str, *, region: str, account: str) -> str:
 
 
 def collection_in_arn(arn: str) -> str | None:
-    """The collection that an ARN names, with or without the leading `arn:` (CreateCollection answers without).
+    """Return the collection that an ARN names, with or without the leading `arn:` (CreateCollection returns it
+    without); None for anything else.
 
-    None for anything else. Who is allowed is decided by this, so whoever acts on an ARN must read it with this too.
+    Permissions are checked with this function, so code that acts on an ARN must read it with this function too.
     """
     found = COLLECTION_ARN.fullmatch(arn)
     return found[1] if found else None
 
 
 def collection_of_arn(arn: str, caller: Caller) -> str:
-    """The id in an ARN of the caller's region and account.
+    """Return the collection id in an ARN of the caller's region and account.
 
-    Raises InvalidParameter for what is no ARN of Rekognition's, ResourceNotFound for one of another region, account
-    or kind of resource.
+    Raises InvalidParameter for a text that is no ARN of Rekognition's, ResourceNotFound for an ARN of another region,
+    account or kind of resource.
     """
     collection_id = collection_in_arn(arn)
     if collection_id is None and not OTHER_ARN.fullmatch(arn):

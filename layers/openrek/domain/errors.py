@@ -1,11 +1,11 @@
-"""Every refusal openrek can give, as values that know nothing of HTTP.
+"""The errors that openrek returns to its callers, as exceptions that know nothing of HTTP.
 
     Refusal
     ├── ValidationError               a member of the request breaks the service model
     ├── SerializationError            the body is not the JSON that the model describes
     ├── UnknownOperation              no such operation, or one that openrek does not offer
     ├── MissingAuthenticationToken    the request is not signed
-    ├── IncompleteSignature           what says how it is signed cannot be read
+    ├── IncompleteSignature           the signature is incomplete or cannot be parsed
     ├── UnrecognizedClient            no such access key
     ├── InvalidSignature              signed with another secret, for something else, or at another time
     ├── ExpiredToken                  the access key is past its last day
@@ -29,7 +29,7 @@ exactly was wrong; it travels in the header `x-openrek-reason`. Neither ever hol
 
 
 class Refusal(Exception):
-    """The request was refused and nothing was changed, unless `reason` says that a part was."""
+    """An error returned to the caller. Nothing was changed, unless `reason` says that a part was."""
 
     text = "Request has invalid parameters"
 

@@ -1,4 +1,4 @@
-"""Faces as values: where one is in a photo, how good it looks, and what a collection remembers of it."""
+"""Faces as values: the place of a face in a photo, its quality, and what a collection stores of it."""
 
 import struct
 from array import array
@@ -14,13 +14,16 @@ IMAGE_NAMESPACE = UUID("6f0c2b0e-3f5d-5a7e-9d53-0a8f5d0f6c11")
 
 
 def float32(value: float) -> float:
-    """The nearest float32, as the double that JSON prints: every number of Rekognition's model is a float32."""
+    """Return the nearest float32, as the double that JSON prints: every number of Rekognition's model is a float32."""
     return float(struct.unpack("<f", struct.pack("<f", value))[0])
 
 
 @dataclass(frozen=True, slots=True)
 class BoundingBox:
-    """Ratios of the upright image's width and height, float32. A face cut by the frame reaches beyond 0..1."""
+    """A box, as ratios of the upright image's width and height, float32.
+
+    A face cut by the frame reaches beyond 0..1.
+    """
 
     left: float
     top: float
@@ -29,11 +32,11 @@ class BoundingBox:
 
     @property
     def area(self) -> float:
-        """Share of the image, unclipped."""
+        """The box's share of the image, not clipped to the frame."""
         return self.width * self.height
 
     def iou(self, other: "BoundingBox") -> float:
-        """Intersection over union, 0..1."""
+        """Return intersection over union with the other box, 0..1."""
         across = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         down = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         if across <= 0 or down <= 0:
@@ -53,7 +56,10 @@ class Landmark:
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Degrees, -180..180. Roll > 0: clockwise in the image; yaw > 0: nose to image right; pitch > 0: looking up."""
+    """The pose of a head in degrees, -180..180.
+
+    Roll > 0: clockwise in the image; yaw > 0: nose to image right; pitch > 0: looking up.
+    """
 
     roll: float
     yaw: float
@@ -62,7 +68,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """0..100 each; openrek.vision.faces.quality says what is measured."""
+    """The quality of a face's picture, 0..100 each; openrek.vision.faces.quality measures it."""
 
     brightness: float
     sharpness: float
@@ -83,20 +89,22 @@ class DetectedFace:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What identifies a photo within a collection: its bytes, and the caller's id for it."""
+    """The identity of a photo within a collection: the hash of its bytes, and the caller's id for it."""
 
     sha256: bytes
     external_image_id: str | None
 
     @property
     def image_id(self) -> UUID:
-        """The same bytes always get the same ImageId: a name-based UUID (RFC 9562, version 5) of their SHA-256."""
+        """The ImageId; the same bytes always have the same one, a name-based UUID (RFC 9562, version 5) of their
+        SHA-256.
+        """
         return uuid5(IMAGE_NAMESPACE, self.sha256.hex())
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face that a collection holds; what Rekognition calls Face, without the vector."""
+    """A face that a collection holds: Rekognition's Face, without the vector."""
 
     face_id: UUID
     image_id: UUID
@@ -116,7 +124,7 @@ class FaceMatch:
 
 @dataclass(frozen=True, slots=True)
 class FaceNotDeleted:
-    """A face that DeleteFaces left where it is; `reason` is Rekognition's enum value."""
+    """A face that DeleteFaces skipped; `reason` is Rekognition's enum value."""
 
     face_id: UUID
     reason: str
@@ -125,17 +133,17 @@ class FaceNotDeleted:
 
 @dataclass(frozen=True, slots=True)
 class FaceDeletion:
-    """What one DeleteFaces call did, in the caller's order."""
+    """The result of one DeleteFaces call, in the caller's order."""
 
     deleted: tuple[UUID, ...]
-    left: tuple[FaceNotDeleted, ...]
+    skipped: tuple[FaceNotDeleted, ...]
 
 
 def largest(faces: Sequence[DetectedFace]) -> DetectedFace:
-    """The face with the largest box. Raises ValueError when there is none."""
+    """Return the face with the largest box. Raises ValueError when there is none."""
     return max(faces, key=lambda face: face.box.area)
 
 
 def cosine(first: Embedding, second: Embedding) -> float:
-    """Cosine of two unit vectors, float64 sums, clipped to -1..1."""
+    """Return the cosine of two unit vectors, float64 sums, clipped to -1..1."""
     return max(-1.0, min(1.0, sum(a * b for a, b in zip(first, second, strict=True))))

@@ -12,7 +12,10 @@ from openrek.domain.faces import float32
 
 @dataclass(frozen=True, slots=True)
 class FaceModel:
-    """`version` is the FaceModelVersion on the wire; Similarity = 100 / (1 + exp(-slope (cosine - midpoint)))."""
+    """A face model.
+
+    `version` is the FaceModelVersion on the wire; Similarity = 100 / (1 + exp(-slope (cosine - midpoint))).
+    """
 
     version: str
     name: str
@@ -21,11 +24,11 @@ class FaceModel:
     midpoint: float
 
     def similarity_pct(self, cosine: float) -> float:
-        """0..100, float32, never falling as the cosine rises."""
+        """Return the similarity of a cosine: 0..100, float32, never falling as the cosine rises."""
         return float32(100.0 / (1.0 + math.exp(-self.slope * (cosine - self.midpoint))))
 
     def lowest_cosine(self, similarity_pct: float) -> float:
-        """The least cosine whose similarity reaches `similarity_pct`, both as float32; infinity when none does.
+        """Return the least cosine whose similarity reaches `similarity_pct`, both as float32; infinity when none does.
 
         Found by bisection, so that rounding decides nothing: 53 halvings, some 50 microseconds.
         """
@@ -50,7 +53,7 @@ FACE_MODELS = {model.version: model for model in (SFACE,)}
 
 
 def face_model(version: str) -> FaceModel:
-    """Raises InvalidParameter for a version that this build does not carry."""
+    """Return the model of a version. Raises InvalidParameter for a version that this build does not carry."""
     try:
         return FACE_MODELS[version]
     except KeyError:

@@ -1,5 +1,5 @@
-"""What a caller may do: which operations, on which collections, with which S3 objects, as patterns in which `*` stands
-for any characters.
+"""Permissions of an access key: operations, collections and S3 objects, as patterns in which `*` stands for any
+characters.
 """
 
 import re
@@ -30,8 +30,8 @@ ListCollections does, and needs the collection pattern `*`: like AWS, which auth
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Patterns of operations (`Search*`), of collection ids (`staff-*`) and of S3 objects as `bucket/key` (`photos/*`);
-    whatever matches none is refused.
+    """The permissions of a caller: patterns of operations (`Search*`), of collection ids (`staff-*`) and of S3 objects
+    as `bucket/key` (`photos/*`). Anything that matches no pattern is refused.
     """
 
     operations: tuple[str, ...]
@@ -39,23 +39,26 @@ class Permissions:
     objects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raises ValueError."""
+        """Check the form of every pattern. Raises ValueError."""
         _require_patterns("operation", self.operations, OPERATION_PATTERN)
         _require_patterns("collection", self.collections, COLLECTION_PATTERN)
         _require_patterns("object", self.objects, OBJECT_PATTERN)
 
     def allow(self, operation: str) -> bool:
+        """Return whether the operation is allowed."""
         return any(fnmatchcase(operation, pattern) for pattern in self.operations)
 
     def reach(self, collection_id: str) -> bool:
+        """Return whether the collection may be used."""
         return any(fnmatchcase(collection_id, pattern) for pattern in self.collections)
 
     def read(self, bucket: str, key: str) -> bool:
+        """Return whether the S3 object may be read."""
         return any(fnmatchcase(f"{bucket}/{key}", pattern) for pattern in self.objects)
 
     @property
     def reach_all(self) -> bool:
-        """Every collection, those of the future included."""
+        """True when every collection may be used, those of the future included."""
         return any(not pattern.strip("*") for pattern in self.collections)
 
 

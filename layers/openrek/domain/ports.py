@@ -1,4 +1,4 @@
-"""What an operation may ask of the other rooms. Adapters live in store, vision and runtime."""
+"""The ports: interfaces through which operations use the other packages. Adapters live in store, vision and runtime."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """`more` is true when rows remain after the last one of `rows`."""
+    """A page of a listing. `more` is true when rows remain after the last one of `rows`."""
 
     rows: tuple[Row, ...]
     more: bool
@@ -35,11 +35,11 @@ class Photo(Protocol):
 
     @property
     def faces(self) -> Sequence[DetectedFace]:
-        """At most 100, largest box first."""
+        """The faces found, at most 100, largest box first."""
         ...
 
     def embed(self, face: DetectedFace) -> Embedding:
-        """The embedding of one of `faces`."""
+        """Return the embedding of one of `faces`."""
         ...
 
 
@@ -50,33 +50,41 @@ class Reader(Protocol):
     def model(self) -> FaceModel: ...
 
     def read(self, image: bytes) -> Photo:
-        """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small)."""
+        """Decode an image and detect its faces.
+
+        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
+        """
         ...
 
 
 class Buckets(Protocol):
-    """Where `Image.S3Object` is read from."""
+    """The buckets from which `Image.S3Object` is read."""
 
     def read(self, bucket: str, name: str, version: str | None) -> bytes:
-        """Raises InvalidS3Object, or ImageTooLarge above 15 MB (checked before the bytes are read)."""
+        """Return an object.
+
+        Raises InvalidS3Object, or ImageTooLarge above 15 MB (checked before the bytes are read).
+        """
         ...
 
 
 class Collections(Protocol):
+    """The collections of a deployment."""
+
     def create(self, collection_id: str, model: FaceModel, tags: Mapping[str, str]) -> Collection:
-        """Raises ResourceAlreadyExists."""
+        """Create an empty collection. Raises ResourceAlreadyExists."""
         ...
 
     def require(self, collection_id: str) -> Collection:
-        """The collection as of now. Raises ResourceNotFound."""
+        """Return the collection as of now. Raises ResourceNotFound."""
         ...
 
     def page(self, after: str | None, limit: int) -> Page[CollectionEntry]:
-        """Entries in the order of their cursors, strictly after the cursor `after`."""
+        """Return entries in the order of their cursors, strictly after the cursor `after`."""
         ...
 
     def delete(self, collection_id: str) -> None:
-        """At once for every later call in every process. Raises ResourceNotFound."""
+        """Delete the collection, at once for every later call in every process. Raises ResourceNotFound."""
         ...
 
 
@@ -90,45 +98,45 @@ class Faces(Protocol):
         found: Sequence[DetectedFace],
         embed: Callable[[DetectedFace], Embedding],
     ) -> Sequence[Face]:
-        """Remember `found`, all or nothing; returns them in the same order.
+        """Add the faces `found` in a picture, all or none; return them in the same order.
 
-        A face that the same picture already gave this collection keeps its id; only missing ones are embedded and
-        added. Raises ServiceQuotaExceeded.
+        A face that was already added from the same picture keeps its id; only missing ones are embedded and added.
+        Raises ServiceQuotaExceeded.
         """
         ...
 
     def page(self, collection: Collection, after: UUID | None, limit: int) -> Page[Face]:
-        """Faces in ascending FaceId order, strictly after `after`."""
+        """Return faces in ascending FaceId order, strictly after `after`."""
         ...
 
     def named(self, collection: Collection, face_ids: Sequence[UUID]) -> Sequence[Face]:
-        """Those of `face_ids` that exist, in ascending FaceId order, each once."""
+        """Return the faces of `face_ids` that exist, in ascending FaceId order, each once."""
         ...
 
     def of_user(self, collection: Collection, user_id: str) -> Sequence[Face]:
-        """The user's faces in ascending FaceId order; none for a user that does not exist."""
+        """Return the user's faces in ascending FaceId order; none for a user that does not exist."""
         ...
 
     def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
-        """A face that belongs to a user stays."""
+        """Delete faces, but skip those that belong to a user."""
         ...
 
 
 class Users(Protocol):
     """The users of one collection. Every method raises ResourceNotFound if that very collection is gone, and every
     change ServiceQuotaExceeded, Conflict (lost to concurrent changes; nothing was written) or
-    IdempotentParameterMismatch; `once` makes it happen once."""
+    IdempotentParameterMismatch. A repeated call with the same `idempotency_token` changes nothing."""
 
-    def create(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
-        """Raises Conflict for a user that exists."""
+    def create(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
+        """Create a user without faces. Raises Conflict for a user that exists."""
         ...
 
-    def delete(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
-        """The user's faces stay, nobody's. Raises ResourceNotFound."""
+    def delete(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
+        """Delete the user; its faces stay and belong to nobody. Raises ResourceNotFound."""
         ...
 
     def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:
-        """Users in the order of their cursors, strictly after the cursor `after`."""
+        """Return users in the order of their cursors, strictly after the cursor `after`."""
         ...
 
     def associate(
@@ -138,42 +146,47 @@ class Users(Protocol):
         face_ids: Sequence[UUID],
         *,
         lowest_cosine: float,
-        once: RequestToken | None,
+        idempotency_token: RequestToken | None,
     ) -> Association:
-        """Faces less like a user that has faces already than `lowest_cosine` are left out. Raises ResourceNotFound,
-        and ServiceQuotaExceeded when the user is full."""
+        """Associate faces with the user.
+
+        If the user has faces already, those whose cosine with its vector is below `lowest_cosine` are skipped. Raises
+        ResourceNotFound, and ServiceQuotaExceeded when the user is full.
+        """
         ...
 
     def disassociate(
-        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], once: RequestToken | None
+        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], idempotency_token: RequestToken | None
     ) -> Association:
-        """Raises ResourceNotFound."""
+        """Take faces from the user; they stay in the collection. Raises ResourceNotFound."""
         ...
 
 
 class Erasure(Protocol):
-    """Everything that a collection knows of a person, removed; a repeated call goes on where the last one stopped."""
+    """The erasure of everything that a collection stores about a person. A repeated call resumes an interrupted one."""
 
     def erase_user(self, collection: Collection, user_id: str) -> Erased:
-        """The user and its faces. Raises ResourceNotFound."""
+        """Erase the user and its faces. Raises ResourceNotFound."""
         ...
 
     def erase_external_image_id(self, collection: Collection, external_image_id: str) -> Erased:
-        """Every face of that ExternalImageId, and the users that have no other face."""
+        """Erase every face of that ExternalImageId, and the users that have no other face."""
         ...
 
 
 class Tags(Protocol):
     """The tags of a collection. Every method raises ResourceNotFound if that very collection is gone."""
 
-    def read(self, collection: Collection) -> Mapping[str, str]: ...
+    def read(self, collection: Collection) -> Mapping[str, str]:
+        """Return all tags."""
+        ...
 
     def put(self, collection: Collection, tags: Mapping[str, str]) -> None:
-        """Adds and overwrites. Raises ServiceQuotaExceeded."""
+        """Add tags and overwrite existing ones. Raises ServiceQuotaExceeded."""
         ...
 
     def remove(self, collection: Collection, keys: Sequence[str]) -> None:
-        """Keys that are not there are passed over."""
+        """Remove the tags with these keys; unknown keys are ignored."""
         ...
 
 
@@ -183,36 +196,41 @@ class Search(Protocol):
 
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
-    ) -> Sequence[FaceMatch]: ...
+    ) -> Sequence[FaceMatch]:
+        """Return the nearest faces: at most `limit`, cosine at least `lowest_cosine`."""
+        ...
 
     def nearest_to_face(
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
     ) -> Sequence[FaceMatch]:
-        """The face itself is left out. Raises InvalidParameter for a face that the collection does not hold."""
+        """Return the nearest faces, without the face itself.
+
+        Raises InvalidParameter if the collection lacks that face.
+        """
         ...
 
     def nearest_each(
         self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
     ) -> Sequence[Sequence[FaceMatch]]:
-        """The same for each probe, all from one state of the collection."""
+        """Return the nearest faces of each probe, all from one state of the collection."""
         ...
 
     def nearest_users(
         self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
     ) -> Sequence[Sequence[UserMatch]]:
-        """For each probe, all from one state of the collection."""
+        """Return the nearest users of each probe, all from one state of the collection."""
         ...
 
     def nearest_users_to_face(
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
     ) -> Sequence[UserMatch]:
-        """The face's own user may be among them. Raises InvalidParameter as `nearest_to_face`."""
+        """Return the nearest users, which may include the face's own. Raises InvalidParameter as `nearest_to_face`."""
         ...
 
     def nearest_users_to_user(
         self, collection: Collection, user_id: str, *, limit: int, lowest_cosine: float
     ) -> Sequence[UserMatch]:
-        """The user itself is left out; nobody is like a user without faces. Raises ResourceNotFound."""
+        """Return the nearest users, without the user itself; none if it has no faces. Raises ResourceNotFound."""
         ...
 
 
@@ -220,11 +238,14 @@ class PageTokens(Protocol):
     """Opaque, signed NextTokens of at most 255 characters."""
 
     def seal(self, place: str, cursor: str) -> str:
-        """`place` names the operation, collection uid and filter that the token is good for."""
+        """Return a token that is valid for one `place`: operation, collection uid and filter."""
         ...
 
     def open(self, place: str, token: str) -> str:
-        """The cursor. Raises InvalidPaginationToken unless this deployment sealed it for the same place."""
+        """Return the cursor in a token.
+
+        Raises InvalidPaginationToken unless this deployment sealed it for this place.
+        """
         ...
 
 
@@ -232,7 +253,7 @@ class Keys(Protocol):
     """The access keys that this deployment has issued."""
 
     def find(self, key_id: str) -> AccessKey | None:
-        """None for a key that does not exist, or no longer. `key_id` has the form of one."""
+        """Return the key, or None if it does not exist or was revoked. `key_id` must have the form of a key's id."""
         ...
 
 
@@ -245,14 +266,16 @@ class ListedKeys(Keys, Protocol):
 
 
 class KeyStore(Keys, Protocol):
-    """The same for whoever issues and revokes them."""
+    """The access keys, for commands that issue and revoke them."""
 
     def listed(self) -> Sequence[AccessKey]:
-        """All keys, oldest first."""
+        """Return all keys, oldest first."""
         ...
 
-    def add(self, key: AccessKey) -> None: ...
+    def add(self, key: AccessKey) -> None:
+        """Store a new key."""
+        ...
 
     def remove(self, key_id: str) -> bool:
-        """Whether there was such a key."""
+        """Revoke a key; return whether it existed."""
         ...

@@ -1,4 +1,4 @@
-"""Which faces the QualityFilter lets through, and why not the others.
+"""The QualityFilter: limits that a face must meet, and the reasons why one is dropped.
 
 A face is dropped when it misses any limit of its level; the reasons are Rekognition's. Roll does not count: faces are
 turned upright before they are embedded, upside down as they may be.
@@ -44,7 +44,7 @@ LIMITS = {"LOW": _LOW, "MEDIUM": _MEDIUM, "HIGH": _HIGH, "AUTO": _LOW}
 
 
 def quality_reasons(face: DetectedFace, level: str) -> tuple[str, ...]:
-    """Why `level` (NONE, LOW, MEDIUM, HIGH or AUTO) drops `face`; empty when it keeps it."""
+    """Return the reasons why `level` (NONE, LOW, MEDIUM, HIGH or AUTO) drops `face`; empty when it keeps it."""
     if level == "NONE":
         return ()
     limits = LIMITS[level]
@@ -62,9 +62,9 @@ def quality_reasons(face: DetectedFace, level: str) -> tuple[str, ...]:
 def select(
     faces: Sequence[DetectedFace], level: str, max_faces: int
 ) -> tuple[tuple[DetectedFace, ...], tuple[tuple[DetectedFace, tuple[str, ...]], ...]]:
-    """What `level` and then `max_faces` keep, and the rest with reasons, both largest box first.
+    """Return the faces to keep, and the others with their reasons, both largest box first.
 
-    Quality comes first; then the smallest boxes go, with EXCEEDS_MAX_FACES.
+    `level` is applied first; of the faces that it keeps, the smallest beyond `max_faces` get EXCEEDS_MAX_FACES.
     """
     kept: list[DetectedFace] = []
     dropped: list[tuple[DetectedFace, tuple[str, ...]]] = []

@@ -1,4 +1,4 @@
-"""Users as values: one identity with up to 100 faces, and what happened to each face that was to join or leave it."""
+"""Users as values: a user is one person with up to 100 faces of a collection. Also the results of calls on users."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -8,7 +8,7 @@ MOST_FACES_OF_USER = 100
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """`face_count` faces are associated; a user without any has no vector and is found by no search."""
+    """A user with `face_count` associated faces. Without any it has no vector and is found by no search."""
 
     user_id: str
     face_count: int
@@ -29,10 +29,10 @@ class UserMatch:
 
 @dataclass(frozen=True, slots=True)
 class FaceNotChanged:
-    """A face that AssociateFaces or DisassociateFaces left as it was; `reason` is Rekognition's enum value.
+    """A face that AssociateFaces or DisassociateFaces skipped; `reason` is Rekognition's enum value.
 
-    `user_id` owns the face, where that is the reason; `cosine` is that of the face with the user's vector, where it
-    was too low. A face beyond the user's 100 has no reason: the service model has no word for it.
+    `user_id` is the user that has the face, where that is the reason; `cosine` compares the face with the user's
+    vector, where it was too low. A face beyond the user's 100 has no reason: the service model has no word for it.
     """
 
     face_id: UUID
@@ -43,19 +43,19 @@ class FaceNotChanged:
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """What one AssociateFaces or DisassociateFaces call did, in the caller's order, and the user after it.
+    """The result of one AssociateFaces or DisassociateFaces call, in the caller's order, and the user after it.
 
-    A face that already was as asked is in neither list.
+    A face that already was in the requested state is in neither list.
     """
 
     changed: tuple[UUID, ...]
-    left: tuple[FaceNotChanged, ...]
+    skipped: tuple[FaceNotChanged, ...]
     user: User
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What ErasePerson removed: faces in ascending FaceId order, users in the order of their ids."""
+    """The result of ErasePerson: removed faces in ascending FaceId order, removed users in the order of their ids."""
 
     face_ids: tuple[UUID, ...]
     user_ids: tuple[str, ...]
@@ -63,9 +63,10 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class RequestToken:
-    """A ClientRequestToken and the SHA-256 of operation and input that it came with.
+    """A ClientRequestToken and the SHA-256 of the operation and input that it came with.
 
-    Valid for 24 hours after its first use: the same token and input get the first answer again and change nothing.
+    It is valid for 24 hours after its first use: the same token and input get the first result again and change
+    nothing.
     """
 
     value: str

@@ -11,7 +11,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def associate_faces(request: Request, *, collections: Collections, users: Users) -> Response:
-    """Says of each face, once, whether it joined the user, and if not, why; its own are passed over."""
+    """Associate faces with a user. The response lists each face that joined, and each skipped one with the reason."""
     collection = collections.require(request["CollectionId"])
     model = face_model(collection.model_version)
     done = users.associate(
@@ -19,17 +19,20 @@ def associate_faces(request: Request, *, collections: Collections, users: Users)
         request["UserId"],
         [UUID(face_id) for face_id in dict.fromkeys(request["FaceIds"])],
         lowest_cosine=model.lowest_cosine(request.get("UserMatchThreshold", ASSOCIATION_THRESHOLD_PCT)),
-        once=request_token("AssociateFaces", request),
+        idempotency_token=request_token("AssociateFaces", request),
     )
     return {
         "AssociatedFaces": [{"FaceId": str(face_id)} for face_id in done.changed],
-        "UnsuccessfulFaceAssociations": [_left(face, model) for face in done.left],
+        "UnsuccessfulFaceAssociations": [_skipped(face, model) for face in done.skipped],
         "UserStatus": done.user.status,
     }
 
 
-def _left(face: FaceNotChanged, model: FaceModel) -> Response:
-    """The model has no word for a user that is full: such a face has an empty list of reasons."""
+def _skipped(face: FaceNotChanged, model: FaceModel) -> Response:
+    """Return an UnsuccessfulFaceAssociation.
+
+    The service model has no reason for a user that is full: the list is empty.
+    """
     shape: Response = {"FaceId": str(face.face_id)}
     if face.user_id is not None:
         shape["UserId"] = face.user_id

@@ -12,7 +12,7 @@ from openrek.operations.translation.shapes import Request, Response, box_shape, 
 
 
 def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Response:
-    """The source's largest face against each of the target's: the likest first; those below the threshold apart."""
+    """Compare the source's largest face with each of the target's: matches, most similar first, and the others."""
     require_one_source(request["SourceImage"])
     require_one_source(request["TargetImage"])
     source_image = image_bytes(request["SourceImage"], buckets)
@@ -40,7 +40,7 @@ def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Resp
 
 
 def _faces(photo: Photo, level: str, name: str) -> Sequence[DetectedFace]:
-    """The faces that the quality filter keeps. Raises InvalidParameter when there is none."""
+    """Return the faces that the quality filter keeps. Raises InvalidParameter when there is none."""
     kept, dropped = select(photo.faces, level, MOST_FACES_IN_PHOTO)
     if not kept:
         why = f"the quality filter dropped all {len(dropped)} of its faces" if dropped else "it shows no face"

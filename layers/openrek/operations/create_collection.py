@@ -8,7 +8,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def create_collection(request: Request, *, collections: Collections, caller: Caller) -> Response:
-    """The ARN comes without its `arn:`, as Rekognition sends it here and nowhere else."""
+    """Create a collection. The ARN is returned without its `arn:`, as Rekognition does here and nowhere else."""
     collection = collections.create(request["CollectionId"], SFACE, request.get("Tags", {}))
     arn = collection_arn(collection.collection_id, region=caller.region, account=caller.account)
     return {

@@ -6,7 +6,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def create_user(request: Request, *, collections: Collections, users: Users) -> Response:
-    """A user without faces, which no search finds yet."""
+    """Create a user without faces, which no search finds yet."""
     collection = collections.require(request["CollectionId"])
     users.create(collection, request["UserId"], request_token("CreateUser", request))
     return {}

@@ -6,7 +6,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def delete_user(request: Request, *, collections: Collections, users: Users) -> Response:
-    """The user's faces stay in the collection."""
+    """Delete a user; its faces stay in the collection."""
     collection = collections.require(request["CollectionId"])
     users.delete(collection, request["UserId"], request_token("DeleteUser", request))
     return {}

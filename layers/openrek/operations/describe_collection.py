@@ -7,6 +7,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def describe_collection(request: Request, *, collections: Collections, caller: Caller) -> Response:
+    """Return the counts, model version, ARN and creation time of a collection."""
     collection = collections.require(request["CollectionId"])
     return {
         "FaceCount": collection.face_count,

@@ -6,6 +6,6 @@ from openrek.operations.translation.shapes import Request, Response, detected_fa
 
 
 def detect_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Response:
-    """The faces of a photo, largest first, with the default attributes whichever are asked for."""
+    """Return the faces of a photo, largest first, with the default attributes whichever are requested."""
     photo = reader.read(image_bytes(request["Image"], buckets))
     return {"FaceDetails": [detected_face_shape(face) for face in photo.faces]}

@@ -9,7 +9,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def disassociate_faces(request: Request, *, collections: Collections, users: Users) -> Response:
-    """Says of each face, once, whether it left the user, and if not, why; nobody's are passed over."""
+    """Take faces from a user. The response lists each face that left, and each skipped one with the reason."""
     collection = collections.require(request["CollectionId"])
     done = users.disassociate(
         collection,
@@ -19,11 +19,11 @@ def disassociate_faces(request: Request, *, collections: Collections, users: Use
     )
     return {
         "DisassociatedFaces": [{"FaceId": str(face_id)} for face_id in done.changed],
-        "UnsuccessfulFaceDisassociations": [_left(face) for face in done.left],
+        "UnsuccessfulFaceDisassociations": [_skipped(face) for face in done.skipped],
         "UserStatus": done.user.status,
     }
 
 
-def _left(face: FaceNotChanged) -> Response:
+def _skipped(face: FaceNotChanged) -> Response:
     user = {} if face.user_id is None else {"UserId": face.user_id}
     return {"FaceId": str(face.face_id), **user, "Reasons": [] if face.reason is None else [face.reason]}

@@ -6,7 +6,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def erase_person(request: Request, *, collections: Collections, erasure: Erasure) -> Response:
-    """Everything that the collection knows of a user, or of an ExternalImageId; safe to ask again."""
+    """Erase everything that the collection stores about a user, or about an ExternalImageId; safe to repeat."""
     if ("UserId" in request) == ("ExternalImageId" in request):
         raise InvalidParameter(reason="ErasePerson needs either UserId or ExternalImageId, and not both.")
     collection = collections.require(request["CollectionId"])

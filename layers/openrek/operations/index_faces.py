@@ -13,7 +13,7 @@ from openrek.operations.translation.shapes import Request, Response, detected_fa
 def index_faces(
     request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, faces: Faces
 ) -> Response:
-    """Remembers the faces of a photo. A photo without faces is no error; a repeated one returns the same FaceIds."""
+    """Add the faces of a photo. A photo without faces is no error; a repeated one returns the same FaceIds."""
     collection = collections.require(request["CollectionId"])
     require_pinned_model(collection, reader.model)
     image = image_bytes(request["Image"], buckets)

@@ -8,7 +8,7 @@ PLACE = "ListCollections"
 
 
 def list_collections(request: Request, *, collections: Collections, tokens: PageTokens) -> Response:
-    """Ids and model versions in two lists of the same order: by id."""
+    """Return ids and model versions in two lists of the same order: by id."""
     page = collections.page(page_start(request, tokens, PLACE), page_rows(request))
     return {
         "CollectionIds": [entry.collection_id for entry in page.rows],

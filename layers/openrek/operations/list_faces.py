@@ -10,8 +10,10 @@ from openrek.operations.translation.shapes import Request, Response, stored_face
 
 
 def list_faces(request: Request, *, collections: Collections, faces: Faces, tokens: PageTokens) -> Response:
-    """The faces of a collection in ascending FaceId order; with FaceIds those of them that exist, with UserId those of
-    the user, with both those that are in both."""
+    """Return the faces of a collection in ascending FaceId order.
+
+    FaceIds and UserId are filters: ids that do not exist are left out, and with both a face must meet both.
+    """
     collection = collections.require(request["CollectionId"])
     place = _place(request, collection)
     start = page_start(request, tokens, place)
@@ -24,7 +26,7 @@ def list_faces(request: Request, *, collections: Collections, faces: Faces, toke
 
 
 def _place(request: Request, collection: Collection) -> str:
-    """No UserId and no hash holds a space or a slash."""
+    """Return the place of a page token. No UserId and no hash contains a space or a slash."""
     wanted = filter_name(request["FaceIds"]) if "FaceIds" in request else ""
     return f"ListFaces {collection.uid} {wanted}/{request.get('UserId', '')}"
 

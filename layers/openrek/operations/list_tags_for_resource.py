@@ -7,5 +7,6 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def list_tags_for_resource(request: Request, *, collections: Collections, tags: Tags, caller: Caller) -> Response:
+    """Return the tags of a collection."""
     collection = collections.require(collection_of_arn(request["ResourceArn"], caller))
     return {"Tags": dict(tags.read(collection))}

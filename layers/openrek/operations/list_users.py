@@ -7,7 +7,7 @@ from openrek.operations.translation.shapes import Request, Response, user_shape
 
 
 def list_users(request: Request, *, collections: Collections, users: Users, tokens: PageTokens) -> Response:
-    """The users of a collection, those without faces too, in an order of ours."""
+    """Return the users of a collection, those without faces too, in an order of ours."""
     collection = collections.require(request["CollectionId"])
     place = f"ListUsers {collection.uid}"
     start = page_start(request, tokens, place)

@@ -28,7 +28,7 @@ from openrek.operations.translation.shapes import (
 def search_all_faces_by_image(
     request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
 ) -> Response:
-    """For each face that the quality filter keeps, largest first: the faces, the users, or both that are like it."""
+    """Return the most similar faces, users, or both, of each face that the quality filter keeps, largest first."""
     collection = collections.require(request["CollectionId"])
     require_pinned_model(collection, reader.model)
     image = image_bytes(request["Image"], buckets)

@@ -9,7 +9,7 @@ from openrek.operations.translation.shapes import Request, Response, face_match_
 
 
 def search_faces(request: Request, *, collections: Collections, search: Search) -> Response:
-    """The faces most like one of the collection; that face itself is never among them."""
+    """Return the faces most similar to one of the collection, without that face itself."""
     collection = collections.require(request["CollectionId"])
     model = face_model(collection.model_version)
     threshold_pct = request.get("FaceMatchThreshold", DEFAULT_THRESHOLD_PCT)

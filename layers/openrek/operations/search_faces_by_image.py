@@ -17,7 +17,7 @@ from openrek.operations.translation.shapes import Request, Response, box_shape, 
 def search_faces_by_image(
     request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
 ) -> Response:
-    """The faces most like the largest one in the photo that the quality filter keeps."""
+    """Return the faces most similar to the largest one in the photo that the quality filter keeps."""
     collection = collections.require(request["CollectionId"])
     require_pinned_model(collection, reader.model)
     image = image_bytes(request["Image"], buckets)

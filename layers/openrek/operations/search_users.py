@@ -13,7 +13,7 @@ from openrek.operations.translation.shapes import Request, Response, user_match_
 
 
 def search_users(request: Request, *, collections: Collections, search: Search) -> Response:
-    """The users most like a face or another user. A face may find its own user; a user never finds itself."""
+    """Return the users most similar to a face or another user. A face may find its own user; a user never itself."""
     if ("UserId" in request) == ("FaceId" in request):
         raise InvalidParameter(reason="SearchUsers needs either UserId or FaceId, and not both.")
     collection = collections.require(request["CollectionId"])

@@ -23,7 +23,10 @@ FACE_NOT_LARGEST = "FACE_NOT_LARGEST"
 def search_users_by_image(
     request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
 ) -> Response:
-    """The users most like the largest face that the quality filter keeps; a photo without such a face is no error."""
+    """Return the users most similar to the largest face that the quality filter keeps.
+
+    A photo without such a face is no error.
+    """
     collection = collections.require(request["CollectionId"])
     require_pinned_model(collection, reader.model)
     image = image_bytes(request["Image"], buckets)
@@ -31,7 +34,7 @@ def search_users_by_image(
     photo = reader.read(image)
     kept, dropped = select(photo.faces, request.get("QualityFilter", "NONE"), MOST_FACES_IN_PHOTO)
     unsearched = [(face, (FACE_NOT_LARGEST,)) for face in kept[1:]]
-    answer: Response = {
+    response: Response = {
         "UserMatches": [],
         "FaceModelVersion": collection.model_version,
         "UnsearchedFaces": unsearched_face_shapes([*unsearched, *dropped]),
@@ -44,6 +47,6 @@ def search_users_by_image(
             limit=request.get("MaxUsers", MOST_USERS),
             lowest_cosine=reader.model.lowest_cosine(threshold_pct),
         )
-        answer["UserMatches"] = user_match_shapes(found, reader.model)
-        answer["SearchedFace"] = {"FaceDetail": detected_face_shape(kept[0])}
-    return answer
+        response["UserMatches"] = user_match_shapes(found, reader.model)
+        response["SearchedFace"] = {"FaceDetail": detected_face_shape(kept[0])}
+    return response

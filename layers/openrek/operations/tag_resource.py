@@ -7,6 +7,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def tag_resource(request: Request, *, collections: Collections, tags: Tags, caller: Caller) -> Response:
+    """Add tags to a collection."""
     collection = collections.require(collection_of_arn(request["ResourceArn"], caller))
     tags.put(collection, request["Tags"])
     return {}

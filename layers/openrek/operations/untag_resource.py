@@ -7,6 +7,7 @@ from openrek.operations.translation.shapes import Request, Response
 
 
 def untag_resource(request: Request, *, collections: Collections, tags: Tags, caller: Caller) -> Response:
+    """Remove tags from a collection."""
     collection = collections.require(collection_of_arn(request["ResourceArn"], caller))
     tags.remove(collection, request["TagKeys"])
     return {}

@@ -40,15 +40,16 @@ BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 class SettingsError(Exception):
-    """What is wrong with the settings or the machine, as one sentence for the person who starts openrek."""
+    """An error in the settings or of the machine, as one sentence for the person who starts openrek."""
 
 
 def default_weights() -> Path:
+    """Return the folder where `openrek weights` builds the models."""
     return Path(sys.prefix) / "share" / "openrek" / "weights"
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -71,7 +72,7 @@ class AwsSettings:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "AwsSettings | None":
-        """None without a table and a bucket. Raises SettingsError."""
+        """Read the environment; return None without a table and a bucket. Raises SettingsError."""
         table, bucket = environ.get("OPENREK_TABLE"), environ.get("OPENREK_BUCKET")
         if not (table or bucket):
             return None
@@ -91,8 +92,10 @@ class AwsSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`workers` inferences run at once with `threads` each; `queue` bounds what may wait for each kind of work.
-    `search_bytes` of collections stay in memory for searches, or what the store thinks right.
+    """The settings of one process.
+
+    `workers` inferences run at once with `threads` each; `queue` bounds the waiting requests of each kind of work.
+    `search_bytes` of collections stay in memory for searches; None leaves the bound to the store.
     """
 
     data: Path | None
@@ -105,7 +108,7 @@ class Settings:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
-        """Raises SettingsError."""
+        """Read the environment. Raises SettingsError."""
         data = environ.get("OPENREK_DATA")
         weights = environ.get("OPENREK_WEIGHTS")
         return cls(
@@ -120,7 +123,7 @@ class Settings:
 
 
 def functions_of(environ: Mapping[str, str]) -> str:
-    """The pattern of the functions' names. Raises SettingsError."""
+    """Return the pattern of the functions' names. Raises SettingsError."""
     pattern = _like(environ, "OPENREK_FUNCTIONS", FUNCTIONS, f"openrek-{OPERATION}:live")
     if pattern is None:
         raise SettingsError(f"OPENREK_FUNCTIONS is missing: the functions' names, like openrek-{OPERATION}:live.")
@@ -128,7 +131,7 @@ def functions_of(environ: Mapping[str, str]) -> str:
 
 
 def _like(environ: Mapping[str, str], name: str, pattern: re.Pattern[str], example: str) -> str | None:
-    """None where it is not set. Raises SettingsError for what is set otherwise."""
+    """Return the variable, or None if it is not set. Raises SettingsError unless it matches the pattern."""
     text = environ.get(name)
     if text and not pattern.fullmatch(text):
         raise SettingsError(f"{name} must be like {example}, not {text!r}.")
@@ -144,19 +147,19 @@ def _buckets(environ: Mapping[str, str]) -> frozenset[str]:
 
 
 def _threads(environ: Mapping[str, str]) -> int:
-    """One per inference where many run at once; on Lambda, where one runs, the function's share of cores."""
+    """Return the threads of one inference: one where many run at once; on Lambda the function's share of cores."""
     memory_mb = _memory_mb(environ)
     return 1 if memory_mb is None else max(1, round(memory_mb / LAMBDA_MB_PER_CORE))
 
 
 def _search_bytes(environ: Mapping[str, str]) -> int | None:
-    """On Lambda a third of the function's memory: one that is being opened comes on top, and all the rest."""
+    """Return a third of the function's memory on Lambda: a collection being opened, and all the rest, come on top."""
     memory_mb = _memory_mb(environ)
     return None if memory_mb is None else (memory_mb << 20) // 3
 
 
 def _memory_mb(environ: Mapping[str, str]) -> int | None:
-    """Of the Lambda function that this is; None elsewhere."""
+    """Return the memory of this Lambda function in MB; None elsewhere."""
     memory_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     return int(memory_mb) if memory_mb.isdecimal() else None
 

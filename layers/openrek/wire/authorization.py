@@ -1,6 +1,6 @@
-"""The header `Authorization: AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...`, taken apart.
+"""Parser of the header `Authorization: AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...`.
 
-Texts are AWS's, in AWS's order, as the authors of dynalite and kinesalite measured them. Everything is bounded before
+Texts are AWS's, in AWS's order, as the authors of dynalite and kinesalite measured them. Every part is bounded before
 work is spent on it.
 """
 
@@ -21,7 +21,7 @@ QUOTED_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What the client claims. `signed_headers` are sorted, lower-case and each there once."""
+    """The client's claim, not yet proved. `signed_headers` are sorted, lower-case and each there once."""
 
     key_id: str
     date: str
@@ -37,7 +37,10 @@ class Authorization:
 
 
 def parse_authorization(header: str, *, dated: bool) -> Authorization:
-    """Raises MissingAuthenticationToken or IncompleteSignature. `dated` says whether x-amz-date was sent."""
+    """Parse the header; `dated` says that x-amz-date was sent.
+
+    Raises MissingAuthenticationToken or IncompleteSignature.
+    """
     if len(header) > HEADER_CHARACTERS:
         raise IncompleteSignature(
             "Authorization header is too long", reason=f"At most {HEADER_CHARACTERS} characters are read."
@@ -103,5 +106,5 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _hashed(header: str) -> str:
-    """As AWS shows it: whoever sees the error does not see the header."""
+    """Return the header's hash as AWS shows it, so that whoever sees the error does not see the header."""
     return base64.b64encode(hashlib.sha256(header.encode(errors="replace")).digest()).decode()

@@ -1,4 +1,4 @@
-"""What the service model demands of one value, and which demands a value breaks, in AWS's words."""
+"""The service model's constraints on one value, and the constraints that a value breaks, in AWS's words."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ MEASURED_KINDS = frozenset({"string", "blob", "list", "map"})
 
 
 def demands(shape: Shape) -> Iterator[str]:
-    """All endings that a value of this shape can earn."""
+    """Yield the endings of all error texts that a value of this shape can get."""
     measure = "length" if shape.kind in MEASURED_KINDS else "value"
     if shape.maximum is not None:
         yield f"Member must have {measure} less than or equal to {shape.maximum}"
@@ -23,7 +23,10 @@ def demands(shape: Shape) -> Iterator[str]:
 
 
 def broken(shape: Shape, value: Any) -> Iterator[str]:
-    """The endings that this value has earned. Lengths are in code points, bytes or elements."""
+    """Yield the ending of the error text for each constraint that `value` breaks.
+
+    Lengths are in code points, bytes or elements.
+    """
     size = len(value) if shape.kind in MEASURED_KINDS else value
     measure = "length" if shape.kind in MEASURED_KINDS else "value"
     too_large = shape.maximum is not None and size > shape.maximum
@@ -39,4 +42,5 @@ def broken(shape: Shape, value: Any) -> Iterator[str]:
 
 
 def length_broken(shape: Shape, value: Any) -> bool:
+    """Return True if `value` is longer than its shape allows."""
     return shape.maximum is not None and len(value) > shape.maximum

@@ -1,7 +1,7 @@
-"""The door: one HTTP request in, one HTTP reply out, whatever comes.
+"""The door: takes one HTTP request and returns one HTTP reply, and never raises.
 
-Knows HTTP, AWS JSON 1.1 and the service model; knows operations only as functions from dict to dict. Operations raise
-refusals of the domain; only here and in `reply` do they become HTTP.
+It knows HTTP, AWS JSON 1.1 and the service model; it knows operations only as functions from dict to dict. Operations
+raise the domain's refusals; only here and in `reply` do these become HTTP.
 """
 
 import logging
@@ -20,10 +20,11 @@ from openrek.wire.permission import require_permission
 from openrek.wire.scope import caller_by_scope
 from openrek.wire.validate import validated
 
-Operation: TypeAlias = Callable[[dict[str, Any], Caller], dict[str, Any]]
+BoundOperation: TypeAlias = Callable[[dict[str, Any], Caller], dict[str, Any]]
+"""`bound(request, caller)`: an operation with its needs filled in, which returns the response."""
 
 Authenticate: TypeAlias = Callable[[HttpRequest], Caller]
-"""Who asks; raises a Refusal for whoever may not."""
+"""Returns the caller, or raises a Refusal."""
 
 TARGET_PREFIX = "RekognitionService."
 HOW_TO_ASK = (
@@ -36,15 +37,15 @@ log = logging.getLogger(__name__)
 
 
 class Door:
-    """`operations` maps API names (`SearchFacesByImage`) to what carries them out.
+    """The entry to the operations. `operations` maps API names (`SearchFacesByImage`) to their functions.
 
-    `authenticate` tells who asks, or raises a Refusal; the default believes the credential scope. `elsewhere`
-    tells whether another door answers an operation that this one does not.
+    `authenticate` returns the caller or raises a Refusal; the default believes the credential scope. `elsewhere`
+    returns True for an operation that another door offers.
     """
 
     def __init__(
         self,
-        operations: Mapping[str, Operation],
+        operations: Mapping[str, BoundOperation],
         *,
         authenticate: Authenticate = caller_by_scope,
         elsewhere: Callable[[str], bool] = lambda _: False,
@@ -54,21 +55,24 @@ class Door:
         self._authenticate = authenticate
         self._elsewhere = elsewhere
 
-    def answer(self, request: HttpRequest) -> HttpReply:
-        """Never raises."""
+    def respond(self, request: HttpRequest) -> HttpReply:
+        """Carry out the request and return the reply, also to a request that fails. Never raises."""
         request_id = reply.new_request_id()
         try:
             return self._carry_out(request, request_id)
         except Refusal as refusal:
             return reply.refuse(refusal, request_id)
-        except Exception as error:  # noqa: BLE001 - the one place where an unforeseen error becomes an answer
+        except Exception as error:  # noqa: BLE001 - the one place where an unforeseen error becomes a reply
             # Neither the message nor the values: they may hold an image or a vector.
             frames = "".join(traceback.format_tb(error.__traceback__))
             log.error("request %s failed with %s\n%s", request_id, type(error).__qualname__, frames)
             return reply.refuse(InternalServerError(), request_id)
 
     def target(self, request: HttpRequest) -> str:
-        """The operation that is asked for. Needs no body. Raises UnknownOperation unless this door offers it."""
+        """Return the name of the operation that the request asks for; its body is not needed.
+
+        Raises UnknownOperation unless this door offers it.
+        """
         name = _named(request)
         if name in self._operations:
             return name
@@ -98,7 +102,7 @@ class Door:
 
 
 def _named(request: HttpRequest) -> str:
-    """The operation's name as the request gives it, or the empty string."""
+    """Return the operation's name as the request gives it, or the empty string."""
     path = request.path.partition("?")[0].removeprefix("/")
     target = request.headers.get("x-amz-target", "")
     by_target = target.removeprefix(TARGET_PREFIX) if target.startswith(TARGET_PREFIX) else ""
@@ -108,12 +112,18 @@ def _named(request: HttpRequest) -> str:
 
 
 def _require_content_type(request: HttpRequest) -> None:
-    """A web page cannot send these types without asking first, and it is never allowed to."""
+    """Raise UnknownOperation for another type.
+
+    A web page cannot send these types without asking first, and it is never allowed to.
+    """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in CONTENT_TYPES:
         raise UnknownOperation(reason=f"The Content-Type must be {CONTENT_TYPES[0]}.")
 
 
 def _ignored(unknown: list[str]) -> str | None:
-    """AWS ignores members that the model does not know. So do we, but we say so."""
+    """Return the reason that names ignored members.
+
+    AWS ignores members that the model does not know, too, but does not say so.
+    """
     return f"Ignored, not in the service model: {', '.join(unknown)}." if unknown else None

@@ -1,4 +1,4 @@
-"""The operations that openrek has and Rekognition has not, described as the service model describes its own.
+"""The operations that openrek adds to Rekognition's, described as the service model describes its own.
 
 `extensions.json` holds `operations` and `shapes` in botocore's format and may use the model's shapes. A stock SDK that
 reads the same model files learns the two operations from `sdk_extras`.
@@ -17,15 +17,16 @@ EXTRAS_FILE: Final = Path("rekognition", "2016-06-27", "service-2.sdk-extras.jso
 
 @lru_cache(maxsize=1)
 def extensions() -> Mapping[str, Any]:
+    """Return the contents of `extensions.json`."""
     loaded: dict[str, Any] = json.loads(EXTENSIONS_FILE.read_text("utf-8"))
     return loaded
 
 
 def extended(service: Mapping[str, Any]) -> dict[str, Any]:
-    """A service description with ours added; where a name is taken, the service's own stays."""
+    """Return a service description with openrek's operations added; where a name is taken, the service's own stays."""
     return {**service, **{part: {**added, **service[part]} for part, added in extensions().items()}}
 
 
 def sdk_extras() -> str:
-    """What botocore merges into its own model of the service."""
+    """Return the JSON that botocore merges into its own model of the service."""
     return json.dumps({"version": 1.0, "merge": extensions()}, indent=1) + "\n"

@@ -18,7 +18,9 @@ class HttpRequest:
 
 
 def headers_of(sent: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """By their lower-case names; what was sent twice is joined by a comma, as it is signed (canonical.py)."""
+    """Return headers by their lower-case names; values of a repeated name are joined by a comma, as they are signed
+    (canonical.py).
+    """
     headers: dict[str, str] = {}
     for each, value in sent:
         name = each.lower()

@@ -1,7 +1,7 @@
-"""How large a request body may be. The server asks before it reads; the door asks again.
+"""Limits of the request body's size. The server checks them before it reads; the door checks them again.
 
-An inline image may have 5 MiB (the service model checks that), which is 7.0 MB as base64; CompareFaces takes two. What
-else a request holds is at most 200 tags of 384 characters, of which JSON can make 0.9 MB.
+An inline image may have 5 MiB (the service model checks that), which is 7.0 MB as base64; CompareFaces takes two. Apart
+from images, a request holds at most 200 tags of 384 characters, of which JSON can make 0.9 MB.
 """
 
 from openrek.domain.errors import ImageTooLarge, Refusal, SerializationError
@@ -14,12 +14,12 @@ IMAGE = "Image"
 
 
 def max_body_bytes(model: Model, operation: str) -> int:
-    """The limit for an operation; an unknown one may be about an image."""
+    """Return the limit for an operation in bytes; for an unknown one, that of an operation with one image."""
     return BODY_BYTES[_images(model, operation)]
 
 
 def body_too_large(model: Model, operation: str) -> Refusal:
-    """What a body above `max_body_bytes` is refused with."""
+    """Return the refusal of a body above `max_body_bytes`."""
     larger = f"The request body is larger than {max_body_bytes(model, operation) / MIB:g} MiB"
     if not _images(model, operation):
         return SerializationError("The request body is too large", reason=f"{larger}.")

@@ -1,4 +1,4 @@
-"""The service model as a compact table: what each operation takes, and what is allowed in it.
+"""The service model as a compact table: the request of each operation, and the constraints on its members.
 
 Compiled from the model that botocore carries as data; nothing of it is typed here, nor is botocore imported. A
 deployment may put the compiled table beside this file, so that a cold start need not read the whole model.
@@ -21,7 +21,7 @@ COMPILED_FILE = Path(__file__).with_name("service-model.json")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """`kind` is the model's type; `members`, `member`, `key` and `value` name other shapes."""
+    """A type of the model. `kind` is its name there; `members`, `member`, `key` and `value` name other shapes."""
 
     kind: str
     members: Mapping[str, str] = field(default_factory=dict)
@@ -38,14 +38,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`operations` maps each operation to the shape of its request; `shapes` holds all that requests are made of."""
+    """The compiled model. `operations` maps each operation to the shape of its request; `shapes` holds every shape that
+    requests are made of.
+    """
 
     operations: Mapping[str, str]
     shapes: Mapping[str, Shape]
 
 
 def compile_model(service: Mapping[str, Any]) -> Model:
-    """A service description in botocore's format -> the table; shapes that no request uses are left out."""
+    """Compile a service description in botocore's format; shapes that no request uses are dropped."""
     operations = {name: operation["input"]["shape"] for name, operation in service["operations"].items()}
     shapes: dict[str, Shape] = {}
     wanted = sorted(set(operations.values()))
@@ -58,7 +60,7 @@ def compile_model(service: Mapping[str, Any]) -> Model:
 
 
 def dump_model(model: Model) -> str:
-    """JSON for `load_model`, without what is empty."""
+    """Return the model as JSON for `load_model`, without empty fields."""
     blank = asdict(Shape(""))
     shapes = {
         name: {key: value for key, value in asdict(shape).items() if value != blank[key]}
@@ -68,6 +70,7 @@ def dump_model(model: Model) -> str:
 
 
 def load_model(text: str) -> Model:
+    """Return the model that `dump_model` wrote."""
     table = json.loads(text)
     shapes = {name: _restored(shape) for name, shape in table["shapes"].items()}
     return Model(table["operations"], shapes)
@@ -75,7 +78,9 @@ def load_model(text: str) -> Model:
 
 @lru_cache(maxsize=1)
 def service_model() -> Model:
-    """The compiled table if there is one, else the model of the botocore that is installed; with our extensions."""
+    """Return the compiled table if there is one, else compile the model of the installed botocore; openrek's extensions
+    are in both.
+    """
     if COMPILED_FILE.is_file():
         return load_model(COMPILED_FILE.read_text("utf-8"))
     return compile_model(extended(json.loads(gzip.decompress(_service_path().read_bytes()))))

@@ -1,4 +1,4 @@
-"""Body bytes -> one JSON object, as RFC 8259 has it: no NaN, no byte order mark, UTF-8 only."""
+"""JSON parser of request bodies, as RFC 8259 has it: one object, no NaN, no byte order mark, UTF-8 only."""
 
 import json
 from typing import Any, NoReturn
@@ -7,7 +7,10 @@ from openrek.domain.errors import SerializationError
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """Raises SerializationError. Numbers too long for a double come out infinite; whoever takes them refuses them."""
+    """Parse the body. Numbers too long for a double become infinite, and the type check refuses them.
+
+    Raises SerializationError.
+    """
     try:
         value = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except RecursionError:
@@ -22,7 +25,10 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def _not_understood(sentence: str) -> SerializationError:
-    """AWS sends no text with these; ours does no harm and SDKs show it."""
+    """Return the error for a body that is no JSON object.
+
+    AWS sends no text with these; ours does no harm and SDKs show it.
+    """
     return SerializationError(sentence, reason=sentence)
 
 

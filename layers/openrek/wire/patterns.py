@@ -16,7 +16,7 @@ TOKEN = re.compile(r"\\p\{[A-Z]\}|\\.|[\[\].]", re.DOTALL)
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Whether the whole of `value` matches the Java pattern."""
+    """Return True if the whole of `value` matches the Java pattern."""
     compiled, by_category = _compiled(pattern)
     return compiled.fullmatch(_stand_ins(value) if by_category else value) is not None
 

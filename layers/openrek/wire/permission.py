@@ -1,8 +1,8 @@
-"""Whether the caller may do what it asks: decided from the validated request alone, before any operation runs.
+"""Permission check of the validated request, before any operation runs.
 
-Whatever the service model calls a CollectionId, a ResourceArn or an S3Object is found, wherever in the request it
-stands, so that no operation has to remember to ask. A request that names no collection may concern every one, unless
-its operation is known to touch none.
+Every member that the service model calls a CollectionId, a ResourceArn or an S3Object is found, wherever it stands in
+the request, so that no operation has to remember to check it. A request that names no collection may concern every one,
+unless its operation is known to touch none.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,10 @@ SERVICE = "rekognition"
 
 
 def require_permission(model: Model, operation: str, arguments: dict[str, Any], caller: Caller) -> None:
-    """Raises AccessDenied, or InvalidS3Object for an object, as if there were none. `arguments` are validated."""
+    """Raise AccessDenied unless the caller may do this with these validated `arguments`.
+
+    An S3 object that the caller may not read raises InvalidS3Object, as if there were none.
+    """
     found = list(_found(model, model.operations[operation], arguments))
     resources = [each for each in found if each[0] in RESOURCES]
     needed = [operation]
@@ -46,7 +49,7 @@ def require_permission(model: Model, operation: str, arguments: dict[str, Any], 
 
 
 def _found(model: Model, name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """(one of KINDS, value) for each member or shape of that name, going only where the model says one can be."""
+    """Yield (one of KINDS, value) for each member or shape of that name, going only where the model says one can be."""
     shape = model.shapes[name]
     parts: list[tuple[str, str, Any]] = []
     if shape.kind == "structure":

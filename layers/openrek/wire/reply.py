@@ -1,4 +1,4 @@
-"""Values -> HTTP replies; the only place where a refusal becomes a status and a body.
+"""HTTP replies to requests; the only place where a refusal becomes a status and a body.
 
 Errors of the service model carry `__type`, `Code`, `Logref` and `Message`; those of AWS's framework carry `__type` and
 `message`, a SerializationException (as measured on Kinesis and Athena) `__type` and `Message`. SDKs take the code from
@@ -22,7 +22,7 @@ REASON_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How a kind of refusal looks on the wire; `modelled` when the service model declares it."""
+    """The form of a kind of refusal on the wire; `modelled` if the service model declares it."""
 
     code: str
     status: int = 400
@@ -57,17 +57,18 @@ FAULTS: Mapping[type[errors.Refusal], Fault] = {
 
 
 def new_request_id() -> str:
+    """Return a random UUID as text."""
     return str(uuid4())
 
 
 def accept(response: Mapping[str, Any], request_id: str, *, reason: str | None = None) -> HttpReply:
-    """The reply to a request that was carried out. Raises ValueError for a float that is not finite."""
+    """Return the reply to a request that was carried out. Raises ValueError for a float that is not finite."""
     body = json.dumps(response, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return HttpReply(200, _headers(request_id, reason), body.encode())
 
 
 def refuse(refusal: errors.Refusal, request_id: str | None = None) -> HttpReply:
-    """The reply to a request that was refused."""
+    """Return the reply to a request that was refused."""
     request_id = request_id or new_request_id()
     fault = next((FAULTS[kind] for kind in type(refusal).__mro__ if kind in FAULTS), FAULTS[errors.InternalServerError])
     service = {"Code": fault.code, "Logref": request_id} if fault.modelled else {}
@@ -83,13 +84,13 @@ def _headers(request_id: str, reason: str | None) -> dict[str, str]:
 
 
 def _header_text(text: str) -> str:
-    """Printable ASCII on one line, bounded: part of it may be the caller's own words."""
+    """Return printable ASCII on one line, bounded: part of it may be the caller's own words."""
     printable = "".join(character if " " <= character <= "~" else "?" for character in text[: REASON_CHARACTERS + 1])
     return printable if len(printable) <= REASON_CHARACTERS else printable[: REASON_CHARACTERS - 3] + "..."
 
 
 def _plain(value: object) -> object:
-    """AWS JSON for what JSON has no type for: base64 for bytes, epoch seconds for times."""
+    """Convert values that JSON has no type for as AWS JSON does: bytes to base64, times to epoch seconds."""
     if isinstance(value, bytes):
         return b64encode(value).decode("ascii")
     if isinstance(value, datetime):

@@ -1,6 +1,6 @@
-"""Who asks, as far as an unverified signature tells: the region of its credential scope.
+"""The caller by an unverified signature: only the region of its credential scope is read.
 
-`sigv4` is the step that stands here when there are access keys.
+With access keys, `sigv4` takes the place of this step.
 """
 
 import re
@@ -13,6 +13,6 @@ SCOPE = re.compile(rf"Credential=[^/,\s]{{1,256}}/[0-9]{{8}}/(?P<region>{REGION}
 
 
 def caller_by_scope(request: HttpRequest) -> Caller:
-    """The caller in the region that it signed for; without a readable scope, the default region."""
+    """Return the caller in the region that it signed for; without a readable scope, in the default region."""
     found = SCOPE.search(request.headers.get("authorization", "")[:HEADER_CHARACTERS])
     return Caller(region=found["region"]) if found else Caller()

@@ -1,10 +1,10 @@
-"""Who asks, proved by an AWS Signature Version 4 over the whole request.
+"""The caller proved by an AWS Signature Version 4 over the whole request.
 
-What is checked, in AWS's order; each step refuses with AWS's code and text:
+The checks, in AWS's order; each refuses with AWS's code and text:
 
     the Authorization header      MissingAuthenticationToken, IncompleteSignature
     x-amz-date, within 5 minutes  IncompleteSignature, InvalidSignature
-    what must be signed           InvalidSignature: host, x-amz-date, and x-amz-target where it is sent
+    the signed headers            InvalidSignature: host, x-amz-date, and x-amz-target where it is sent
     the credential scope          InvalidSignature: date, region, service `rekognition`, `aws4_request`
     no session token              UnrecognizedClient: openrek's keys have none, so any token is of somewhere else
     the access key                UnrecognizedClient
@@ -13,7 +13,7 @@ What is checked, in AWS's order; each step refuses with AWS's code and text:
     the key's last day            ExpiredToken
 
 All but the last three need no body, so `examine` can refuse before one is read. A request that somebody has seen can be
-sent again for five minutes, as with AWS: that is what TLS is for.
+sent again for five minutes, as with AWS: TLS is the protection against that.
 """
 
 import hmac
@@ -47,7 +47,7 @@ QUERY_SIGNATURE = re.compile(r"(?:^|&)x-amz-(?:algorithm|credential|signature)(?
 class SigV4:
     """An `authenticate` step for the door, over the keys that were issued.
 
-    `regions` are those that may be signed for; None stands for any. `clock` tells epoch seconds.
+    `regions` may be signed for; None stands for any. `clock` returns epoch seconds.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SigV4:
         self._clock = clock
 
     def __call__(self, request: HttpRequest) -> Caller:
-        """The caller. Raises a Refusal."""
+        """Verify the request and return its caller. Raises a Refusal."""
         claim, key = self.examine(request)
         payload = sha256(request.body)
         declared = request.headers.get("x-amz-content-sha256", payload)
@@ -77,7 +77,7 @@ class SigV4:
         return Caller(claim.region, self._account, key.key_id, key.permissions)
 
     def examine(self, request: HttpRequest) -> tuple[Authorization, AccessKey]:
-        """What the head alone tells: the client's claim and the key that it names. Raises a Refusal."""
+        """Check the head alone; return the client's claim and the key that it names. Raises a Refusal."""
         claim = plausible(request, self._clock(), self._regions)
         key = self._keys.find(claim.key_id)
         if key is None:
@@ -86,7 +86,7 @@ class SigV4:
 
 
 def plausible(request: HttpRequest, now_s: float, regions: Collection[str] | None = None) -> Authorization:
-    """Who signed it, as the request says, if nothing is wrong that shows without a key. Raises a Refusal."""
+    """Return the request's claim if it passes every check that needs no key. Raises a Refusal."""
     claim = claimed(request)
     _require_time(request.headers["x-amz-date"], now_s)
     _require_signed(claim, request)
@@ -99,7 +99,7 @@ def plausible(request: HttpRequest, now_s: float, regions: Collection[str] | Non
 
 
 def claimed(request: HttpRequest) -> Authorization:
-    """Who signed it, as the request says without any proof.
+    """Return the request's claim without any proof.
 
     Raises MissingAuthenticationToken, IncompleteSignature or InvalidSignature.
     """
@@ -162,7 +162,7 @@ def _require_signed(claim: Authorization, request: HttpRequest) -> None:
 
 
 def _signed(request: HttpRequest, claim: Authorization, secret: str, payload: str) -> bool:
-    """Whether the secret and the request give the signature that came."""
+    """Return True if the secret and the request give the signature that was sent."""
     path, _, query = request.path.partition("?")
     headers = [(name, _value(request, name)) for name in claim.signed_headers]
     canonical = canonical_request(request.method, path, query, headers, payload)
@@ -172,7 +172,7 @@ def _signed(request: HttpRequest, claim: Authorization, secret: str, payload: st
 
 
 def _value(request: HttpRequest, name: str) -> str:
-    """A header as it was signed: gateways take the content's length out, which the body tells as well."""
+    """Return a header as it was signed. Gateways drop the content's length, so that is taken from the body."""
     return request.headers.get(name, str(len(request.body)) if name == "content-length" else "")
 
 

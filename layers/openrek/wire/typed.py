@@ -1,8 +1,8 @@
-"""JSON values -> values of the model's types, or a SerializationError.
+"""Conversion of JSON values to the model's types, or a SerializationError.
 
 Texts and rules are those measured on other AWS JSON 1.1 services (Kinesis, DynamoDB, Athena) by the authors of open
-emulators: null is the same as absent, a member that the model does not know is left out, a fraction given for an
-integer is cut off, an integer of any size is left to the range check. The texts name no member, so the reason does.
+emulators: null is the same as absent, a member that the model does not know is ignored, a fraction given for an integer
+is cut off, the range check alone bounds an integer's size. The texts name no member, so the reason does.
 """
 
 import math
@@ -19,7 +19,10 @@ UNKNOWN_NAMED = 5
 
 
 class Mistyped(Exception):
-    """`sentence` goes on after the member's path, which is gathered on the way up, innermost first."""
+    """A value of the wrong type.
+
+    `sentence` goes on after the member's path, which is collected on the way up, innermost first.
+    """
 
     def __init__(self, text: str | None, sentence: str) -> None:
         super().__init__(text)
@@ -33,7 +36,7 @@ class Mistyped(Exception):
 
 
 class Typing:
-    """One request being read. `unknown` names members that the model does not know, a few at most."""
+    """The conversion of one request. `unknown` names members that the model does not know, a few at most."""
 
     def __init__(self, model: Model) -> None:
         self._shapes = model.shapes
@@ -52,7 +55,7 @@ class Typing:
         }
 
     def request(self, shape_name: str, sent: dict[str, Any]) -> dict[str, Any]:
-        """Raises SerializationError."""
+        """Return the request with values of the model's types. Raises SerializationError."""
         try:
             return self._structure(self._shapes[shape_name], sent)
         except Mistyped as wrong:
@@ -70,19 +73,19 @@ class Typing:
         return typed
 
     def _list(self, shape: Shape, value: Any) -> list[Any]:
-        """Of a list that is too long only so much is read as shows that it is."""
+        """Convert a list; one that is too long is read only as far as shows that it is."""
         if not isinstance(value, list):
             raise _unexpected(value, "Expected list or null")
-        return [self._inside(place, shape.member, item) for place, item in enumerate(value[: _enough(shape)])]
+        return [self._inside(place, shape.member, item) for place, item in enumerate(value[: _most_read(shape)])]
 
     def _map(self, shape: Shape, value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _unexpected(value, "Expected map or null")
-        pairs = islice(value.items(), _enough(shape))
+        pairs = islice(value.items(), _most_read(shape))
         return {_encodable(key): self._inside(".*", shape.value, item) for key, item in pairs}
 
     def _inside(self, step: str | int, shape_name: str, value: Any) -> Any:
-        """A value within another; null stays null."""
+        """Convert a value within another; null stays null."""
         if value is None:
             return None
         shape = self._shapes[shape_name]
@@ -96,7 +99,7 @@ class Typing:
         self.unknown.extend(name[:64] for name in sorted(names)[: UNKNOWN_NAMED - len(self.unknown)])
 
 
-def _enough(shape: Shape) -> int | None:
+def _most_read(shape: Shape) -> int | None:
     return None if shape.maximum is None else int(shape.maximum) + 1
 
 
@@ -138,7 +141,7 @@ def _number(shape: Shape, value: Any) -> float:
 
 
 def _encodable(text: str) -> str:
-    """JSON can spell half a surrogate pair, which no encoding can carry further."""
+    """Return the text; raise Mistyped for half a surrogate pair, which JSON can spell and no encoding can carry."""
     if not text.isascii():
         try:
             text.encode()

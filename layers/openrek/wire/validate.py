@@ -1,7 +1,8 @@
-"""A parsed request against the service model: types first, then constraints, as AWS does.
+"""Validation of a parsed request against the service model: types first, then constraints, as AWS does.
 
 A broken constraint gives AWS's text: `Value '<v>' at '<camelCase.path>' failed to satisfy constraint: <ending>`. For a
-list or a map of plain values AWS names the list and all that it asks of an element; the reason says which one it was.
+list or a map of plain values AWS names the list and all constraints on an element; the reason says which element it
+was.
 """
 
 from collections.abc import Iterator
@@ -21,14 +22,14 @@ PLAIN_KINDS = frozenset({"string", "integer", "long", "float", "double", "boolea
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """`text` is AWS's; `reason` says the same of the very element, in API spelling."""
+    """A broken constraint. `text` is AWS's; `reason` says the same of the very element, in API spelling."""
 
     text: str
     reason: str
 
 
 def validated(model: Model, operation: str, sent: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The request with typed values (blobs as bytes), and the names of members that were ignored.
+    """Return the request with typed values (blobs as bytes), and the names of members that were ignored.
 
     Raises SerializationError for a wrong type, ValidationError for a broken constraint.
     """
@@ -43,7 +44,7 @@ def validated(model: Model, operation: str, sent: dict[str, Any]) -> tuple[dict[
 
 
 class _Check:
-    """Walks a typed request. Paths are tuples of names as the API spells them."""
+    """A walk through a typed request. Paths are tuples of names as the API spells them."""
 
     def __init__(self, model: Model) -> None:
         self._shapes = model.shapes
@@ -82,9 +83,10 @@ class _Check:
     def _of_each(
         self, shape: Shape, value: Any, path: tuple[str, ...], what: str, part: str, items: list[Any]
     ) -> Iterator[Violation]:
-        """One violation for the whole of a list or map whose plain elements break a constraint.
+        """Yield one violation for the whole of a list or map whose plain elements break a constraint.
 
-        Nothing if it is too long already: that was said, and looking at each of a million elements helps nobody.
+        A list that is too long yields nothing here: its length is a violation already, and a check of each of a million
+        elements helps nobody.
         """
         if length_broken(shape, value):
             return
@@ -109,7 +111,7 @@ def _violation(shape: Shape, value: Any, path: tuple[str, ...], ending: str) -> 
 
 
 def _quoted(value: Any) -> str:
-    """As Java prints it; long values are cut, blobs show their size only."""
+    """Return the value as Java prints it; long values are cut, blobs show their size only."""
     if isinstance(value, bytes):
         return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
     if isinstance(value, bool):

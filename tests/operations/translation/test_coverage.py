@@ -42,13 +42,13 @@ def test_the_page_is_what_the_code_says(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_the_limits_are_those_that_the_code_has() -> None:
     section = PAGE.read_text("utf-8").partition("## Limits")[2]
-    told = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", section, re.MULTILINE))
-    assert told["faces of a collection"] == f"{MAX_FACES:,}" == "5,000,000"
-    assert told["users of a collection"] == f"{MAX_USERS:,}" == "1,000,000"
-    assert told["tags of a collection"] == f"{MAX_TAGS}" == "200"
-    assert told["faces of a user"] == told["faces of a photo"] == "100"
-    assert (told["inline image"], told["`S3Object`"]) == ("5 MiB", "15 MiB")
-    assert (told["key and value of a tag"], told["UserId"]) == ("128 and 256 characters", "128 characters")
+    rows = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| [^|]+ \|$", section, re.MULTILINE))
+    assert rows["faces of a collection"] == f"{MAX_FACES:,}" == "5,000,000"
+    assert rows["users of a collection"] == f"{MAX_USERS:,}" == "1,000,000"
+    assert rows["tags of a collection"] == f"{MAX_TAGS}" == "200"
+    assert rows["faces of a user"] == rows["faces of a photo"] == "100"
+    assert (rows["inline image"], rows["`S3Object`"]) == ("5 MiB", "15 MiB")
+    assert (rows["key and value of a tag"], rows["UserId"]) == ("128 and 256 characters", "128 characters")
     readme = " ".join((PAGE.parents[1] / "README.md").read_text("utf-8").split())
     assert f"{MAX_FACES:,} faces, {MAX_USERS:,} users of {MOST_FACES_OF_USER} faces each, and {MAX_TAGS} tags" in readme
 

@@ -1,4 +1,4 @@
-"""S3Buckets over real connections: which buckets, which versions, how large, and what is told when S3 says no."""
+"""S3Buckets over real connections: allowed buckets, versions, sizes, and the refusals of S3's errors."""
 
 import io
 import threading

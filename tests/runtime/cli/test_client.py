@@ -1,4 +1,4 @@
-"""Which server is asked, with which credentials, and how its errors read."""
+"""The client of the commands: endpoint, credentials, and sentences for errors."""
 
 import socket
 from pathlib import Path

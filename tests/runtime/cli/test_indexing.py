@@ -1,4 +1,4 @@
-"""`openrek index` over hostile folders, and over stand-in servers that wait: it never stops, and it stops when told."""
+"""`openrek index` over hostile folders, and over stand-in servers that wait: only an interrupt stops it."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ Indexing = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 @contextmanager
 def collection_server(index_faces: Indexing) -> Iterator[str]:
-    """The URL of a server with one collection, whose IndexFaces is the given one."""
+    """Yield the URL of a server with one collection, whose IndexFaces is the given one."""
     described = {
         "FaceCount": 0,
         "FaceModelVersion": "7.0",
@@ -36,14 +36,14 @@ def collection_server(index_faces: Indexing) -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Four photos."""
+    """Return a folder of four photos."""
     (tmp_path / "photos").mkdir()
     for number in range(4):
         Image.new("RGB", (90, 90), (number, 0, 0)).save(tmp_path / "photos" / f"{number}.png")
     return tmp_path / "photos"
 
 
-def answer(faces: int = 0) -> dict[str, Any]:
+def response(faces: int = 0) -> dict[str, Any]:
     return {"FaceRecords": [{}] * faces, "UnindexedFaces": [], "FaceModelVersion": "7.0"}
 
 
@@ -60,7 +60,7 @@ def test_whatever_a_folder_holds_every_good_photo_is_indexed(run, folder: Path, 
         sparse.truncate(256 * 1024**2 + 1)
     (folder / "empty.jpg").write_bytes(b"")
 
-    with collection_server(lambda _: answer(1)) as url:
+    with collection_server(lambda _: response(1)) as url:
         result = run("index", folder, "-c", "people", "--endpoint-url", url)
 
     good = 4 + len(DAMAGED_EXIF)
@@ -82,7 +82,7 @@ def test_photos_are_sent_at_the_same_time_and_the_bar_reaches_the_end(run, folde
 
     def wait_for_another(request: Mapping[str, Any]) -> dict[str, Any]:
         both.wait(30)
-        return answer(1)
+        return response(1)
 
     with collection_server(wait_for_another) as url:
         result = run("index", folder, "-c", "people", "--endpoint-url", url, "--jobs", "2")
@@ -103,7 +103,7 @@ def test_no_more_photos_are_sent_at_once_than_was_asked_for(run, folder: Path) -
         time.sleep(0.05)
         with lock:
             running -= 1
-        return answer()
+        return response()
 
     with collection_server(count) as url:
         assert run("index", folder, "-c", "people", "--endpoint-url", url, "--jobs", "1").exit_code == 0
@@ -116,7 +116,7 @@ def test_an_interrupt_ends_it_though_the_server_never_answers(folder: Path, tmp_
     def hang(request: Mapping[str, Any]) -> dict[str, Any]:
         asked.set()
         go.wait(60)
-        return answer()
+        return response()
 
     environment = {
         **os.environ,

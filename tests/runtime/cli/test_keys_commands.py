@@ -1,4 +1,4 @@
-"""`openrek keys`, over a file and over the Parameter Store as moto has it; and how `serve` takes the file."""
+"""`openrek keys`, over a file and over the Parameter Store as moto has it; and the file with `openrek serve`."""
 
 import os
 import re
@@ -64,7 +64,7 @@ def test_a_key_may_end_by_itself_and_may_reach_no_collection(run: Run, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("--allow", "Serach*"), "Rekognition has no operation Serach*."),
         (("--allow", "Search*", "--collection", "a b"), "'a b' is no collection pattern"),
@@ -72,10 +72,10 @@ def test_a_key_may_end_by_itself_and_may_reach_no_collection(run: Run, tmp_path:
         (("--allow", "Search*", "--note", "a\nb"), "A note is one line"),
     ],
 )
-def test_what_makes_no_sense_makes_no_key(run: Run, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+def test_what_makes_no_sense_makes_no_key(run: Run, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     result = run("create", *arguments)
     assert result.exit_code == 1
-    assert result.output.startswith(f"Error: {told}")
+    assert result.output.startswith(f"Error: {message}")
     assert not (tmp_path / "data").exists()
 
 

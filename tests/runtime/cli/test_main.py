@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def folder(tmp_path: Path, photos: Mapping[str, bytes]) -> Path:
-    """Two people, a cat, and a file that is no photo."""
+    """Return a folder with two people, a cat, and a file that is no photo."""
     home = tmp_path / "photos"
     (home / "the president").mkdir(parents=True)
     (home / "the president" / "1.jpg").write_bytes(photos["obama.jpg"])
@@ -52,9 +52,9 @@ def test_index_then_search(
     with Image.open(picture) as drawn, Image.open(probe) as plain:
         assert drawn.size == plain.size
 
-    answer = json.loads(run("search", probe, "-c", collection, "--json").stdout)
-    assert [match["Face"]["ExternalImageId"] for match in answer["FaceMatches"]] == ["the:20president:2f1.jpg"]
-    assert answer["FaceMatches"][0]["Similarity"] > 95
+    response = json.loads(run("search", probe, "-c", collection, "--json").stdout)
+    assert [match["Face"]["ExternalImageId"] for match in response["FaceMatches"]] == ["the:20president:2f1.jpg"]
+    assert response["FaceMatches"][0]["Similarity"] > 95
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(

@@ -32,7 +32,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder with two collections, one of them in segments."""
+    """Return a data folder with two collections, one of them in segments."""
     folder = tmp_path / "data"
     items, blobs = SqliteItems(folder / "items.sqlite3"), FolderBlobs(folder / "blobs")
     for name in ("people", "others"):
@@ -99,7 +99,7 @@ def test_a_purge_of_a_damaged_store_says_what_to_do(run: Run, data: Path) -> Non
 
 
 def test_what_is_not_there_is_told_in_a_sentence(run: Run, data: Path, tmp_path: Path) -> None:
-    for command, told in {
+    for command, message in {
         ("verify", "-c", "nobody"): "The collection id: nobody does not exist",
         ("export", tmp_path / "x.npz", "-c", "nobody"): "The collection id: nobody does not exist",
         ("export", tmp_path / "none" / "x.npz", "-c", "people"): "No such file or directory",
@@ -107,7 +107,7 @@ def test_what_is_not_there_is_told_in_a_sentence(run: Run, data: Path, tmp_path:
         ("purge", "--data", tmp_path / "none"): "There is no store in the folder",
     }.items():
         result = run(*command)
-        assert (result.exit_code, told in result.output) == (1, True), result.output
+        assert (result.exit_code, message in result.output) == (1, True), result.output
     assert not (tmp_path / "none").exists()
     assert run("export", tmp_path / "x.npz", "-c", "../people").exit_code == 2
 
@@ -169,8 +169,8 @@ def test_export_and_import(run: Run, tmp_path: Path) -> None:
 
 
 def test_paths_are_shown_as_they_are(run: Run, tmp_path: Path) -> None:
-    told = run("export", tmp_path / "[bold]\x1b[1m:smile:.npz", "-c", "people").output
-    assert told.splitlines()[-1] == f"15 faces of people are in {tmp_path}/[bold]\\x1b[1m:smile:.npz."
+    output = run("export", tmp_path / "[bold]\x1b[1m:smile:.npz", "-c", "people").output
+    assert output.splitlines()[-1] == f"15 faces of people are in {tmp_path}/[bold]\\x1b[1m:smile:.npz."
     unwritten = run("export", tmp_path / "\x1b[1m" / "x.npz", "-c", "people").output.splitlines()[-1]
     assert unwritten.startswith(f"Error: {tmp_path}/\\x1b[1m/")
     assert unwritten.endswith(": No such file or directory")
@@ -179,7 +179,7 @@ def test_paths_are_shown_as_they_are(run: Run, tmp_path: Path) -> None:
 
 
 def many(count: int, tmp_path: Path) -> Archive:
-    """An archive of as many faces of as many pictures."""
+    """Return an archive of as many faces of as many pictures."""
     items = SqliteItems(tmp_path / "one" / "items.sqlite3")
     made = new_collection(items)
     StoredFaces(items).index(made, picture(0), slots(1), Embedder(picture(0)))

@@ -87,7 +87,7 @@ def test_a_large_damaged_photo_is_refused() -> None:
 
 
 def test_a_large_png_without_its_palette_is_refused() -> None:
-    """Pillow asserts that there is one."""
+    """Check a PNG for which Pillow fails with an AssertionError."""
     content = saved(Image.effect_noise((12_000, 100), 80).convert("P"), "PNG", transparency=0)
     at = content.index(b"PLTE") - 4
     length = int.from_bytes(content[at : at + 4], "big") + 12
@@ -118,7 +118,7 @@ SAMPLES = [
 @given(st.data())
 @settings(max_examples=200)
 def test_whatever_the_bytes_only_one_error_is_raised(data: st.DataObject) -> None:
-    """The photo's sides are made larger than the API takes, so that it has to be made smaller."""
+    """Make the photo's sides larger than the API takes, so that it has to be made smaller."""
     image = bytearray(data.draw(st.sampled_from(SAMPLES)))
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(image) - 1))

@@ -1,4 +1,4 @@
-"""What `--picture` draws, pixel by pixel, and what `--json` prints."""
+"""The picture of `--picture`, pixel by pixel, and the JSON of `--json`."""
 
 import io
 import json
@@ -24,7 +24,7 @@ PHOTO = saved(Image.new("RGB", (800, 600), GREY), "PNG")
 
 
 def changed(picture: Image.Image, box: tuple[int, int, int, int]) -> bool:
-    """Whether anything is drawn within the box."""
+    """Return True if anything is drawn within the box."""
     return picture.crop(box).getcolors() != [((box[2] - box[0]) * (box[3] - box[1]), GREY)]
 
 
@@ -70,7 +70,7 @@ def test_marks_are_on_the_upright_photo_whatever_its_exif_says() -> None:
 
 @pytest.fixture
 def indexed(rekognition: "RekognitionClient", collection: str, photos: Mapping[str, bytes]) -> Iterator[str]:
-    """A collection with one photo."""
+    """Yield a collection with one photo."""
     rekognition.create_collection(CollectionId=collection)
     image = {"Bytes": photos["obama.jpg"]}
     rekognition.index_faces(CollectionId=collection, Image=image, ExternalImageId="obama.jpg")
@@ -80,7 +80,7 @@ def indexed(rekognition: "RekognitionClient", collection: str, photos: Mapping[s
 
 @pytest.fixture
 def party(tmp_path: Path, photos: Mapping[str, bytes]) -> Path:
-    """One who is in the collection, the larger, and one who is not."""
+    """Return a photo of two: the larger is in the collection, the other is not."""
     people = {"barack": (photos["obama2.jpg"], (40, 60), 620), "sally": (photos["astronaut.png"], (750, 60), 420)}
     path = tmp_path / "party.jpg"
     path.write_bytes(collage((1200, 1000), people)[0])
@@ -121,13 +121,13 @@ def test_json_is_the_services_answer_and_no_more(
     run, rekognition: "RekognitionClient", indexed: str, party: Path
 ) -> None:
     asked = {"CollectionId": indexed, "Image": {"Bytes": party.read_bytes()}}
-    for arguments, answer in (
+    for arguments, response in (
         (("search", party), rekognition.search_faces_by_image(**asked, FaceMatchThreshold=80)),
         (("users", "search", party), rekognition.search_users_by_image(**asked, UserMatchThreshold=80)),
         (("users", "list"), rekognition.list_users(CollectionId=indexed)),
     ):
         printed = json.loads(run(*arguments, "-c", indexed, "--json").stdout)
-        assert printed == {name: value for name, value in answer.items() if name != "ResponseMetadata"}
+        assert printed == {name: value for name, value in response.items() if name != "ResponseMetadata"}
     everybody = json.loads(run("search-all", party, "-c", indexed, "--json").stdout)
     assert everybody.keys() == {"SearchedFaces", "UnsearchedFaces", "FaceModelVersion"}
 
@@ -155,7 +155,7 @@ def test_a_picture_that_cannot_be_written_is_told_before_anything_is_asked(
 def test_a_photo_with_damaged_exif_is_searched_and_drawn(
     run, indexed: str, tmp_path: Path, photos: Mapping[str, bytes]
 ) -> None:
-    """Above the limits, so that it is made smaller first, and stored on its side."""
+    """Use a photo above the limits, so that it is made smaller first, and stored on its side."""
     with Image.open(io.BytesIO(photos["obama2.jpg"])) as photo:
         turned = jpeg(photo.convert("RGB").resize((2400, 3000)).transpose(Image.Transpose.ROTATE_90), quality=100)
     for name, entry in DAMAGED_EXIF.items():

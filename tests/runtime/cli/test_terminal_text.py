@@ -29,7 +29,7 @@ def match(external_image_id: str) -> dict[str, Any]:
     return {"Similarity": 98.0, "Face": {"FaceId": FACE_ID, "ExternalImageId": external_image_id}}
 
 
-ANSWERS: dict[str, dict[str, Any]] = {
+RESPONSES: dict[str, dict[str, Any]] = {
     "SearchFacesByImage": {
         "SearchedFaceBoundingBox": BOX,
         "FaceMatches": [match(HOSTILE), match(external_id("[holiday] \x1b anna.jpg"))],
@@ -54,7 +54,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    with stub_server({name: lambda *_, name=name: ANSWERS[name] for name in ANSWERS}) as (host, port):
+    with stub_server({name: lambda *_, name=name: RESPONSES[name] for name in RESPONSES}) as (host, port):
         yield f"http://{host}:{port}"
 
 
@@ -66,7 +66,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def printed(result: Result) -> str:
-    """What was printed, all of it fit for a terminal."""
+    """Return the output, all of it fit for a terminal."""
     assert all(each.isprintable() or each == "\n" for each in result.output), result.output
     return result.output
 
@@ -74,18 +74,18 @@ def printed(result: Result) -> str:
 def test_every_command_shows_names_as_they_are(run, url: str, photo: Path) -> None:
     at = ("-c", "people", "--endpoint-url", url)
     picture = photo.with_name("[bold]\x1b[1m:smile:.png")
-    told = f"Picture: {photo.parent}" + r"/[bold]\x1b[1m:smile:.png"
+    last_line = f"Picture: {photo.parent}" + r"/[bold]\x1b[1m:smile:.png"
     searched = printed(run("search", photo, *at, "--picture", picture))
     assert SHOWN in searched
     assert r"[holiday] \x1b anna.jpg" in searched
-    assert searched.endswith(f"{told}\n")
+    assert searched.endswith(f"{last_line}\n")
     with Image.open(picture) as drawn:
         expected = Mark(tuple(BOX.values()), text=f"{SHOWN}  98.0 %", matched=True)
         assert drawn.tobytes() == annotate(photo.read_bytes(), [expected]).tobytes()
     everybody = printed(run("search-all", photo, *at, "--users", "--picture", picture))
     assert f"user {SHOWN}" in everybody
     assert everybody.count(SHOWN) == 2
-    assert everybody.endswith(f"{told}\n")
+    assert everybody.endswith(f"{last_line}\n")
     assert printed(run("users", "list", *at)).count(SHOWN) == 2
     assert printed(run("users", "search", "--face", FACE_ID, *at)).count(SHOWN) == 2
     left = printed(run("users", "associate", "anna", FACE_ID, *at))
@@ -148,6 +148,6 @@ def test_patterns_of_keys_are_shown_too(run, tmp_path: Path) -> None:
 
 @given(st.text())
 def test_printable_text_is_left_alone_and_all_other_is_escaped(text: str) -> None:
-    told = shown(text)
-    assert told.isprintable()
-    assert told == text or not text.isprintable()
+    escaped = shown(text)
+    assert escaped.isprintable()
+    assert escaped == text or not text.isprintable()

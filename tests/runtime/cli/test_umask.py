@@ -1,4 +1,6 @@
-"""What commands leave on disk: nobody else can read it, even where the folder was there before and is open to all."""
+"""Files that commands leave on disk: no other user can read them, even in a folder that was there before and is open to
+all.
+"""
 
 import os
 import stat

@@ -20,7 +20,7 @@ UNKNOWN = "11111111-2222-4333-8444-555555555555"
 
 @pytest.fixture
 def photo(tmp_path: Path, photos: Mapping[str, bytes]):
-    """The path of a photo of the packages, outside of the folder that is indexed."""
+    """Return the path of a photo of the packages, outside of the folder that is indexed."""
 
     def path(name: str) -> Path:
         (tmp_path / name).write_bytes(photos[name])
@@ -31,7 +31,7 @@ def photo(tmp_path: Path, photos: Mapping[str, bytes]):
 
 @pytest.fixture
 def faces(run, rekognition: "RekognitionClient", collection: str, tmp_path: Path, photos: Mapping[str, bytes]):
-    """Photo name -> FaceId, indexed from a folder."""
+    """Index a folder; return photo name -> FaceId."""
     (tmp_path / "indexed").mkdir()
     for name in ("obama.jpg", "obama3.jpg", "biden.jpg"):
         (tmp_path / "indexed" / name).write_bytes(photos[name])
@@ -42,7 +42,7 @@ def faces(run, rekognition: "RekognitionClient", collection: str, tmp_path: Path
 
 
 def words(output: str) -> list[str]:
-    """Lines with single blanks."""
+    """Return the lines with single blanks."""
     return [re.sub(r" +", " ", line).strip() for line in output.splitlines()]
 
 
@@ -126,9 +126,9 @@ def test_everybody_on_a_photo(run, collection: str, faces: dict[str, str], tmp_p
     with Image.open(drawn) as shown, Image.open(party) as plain:
         assert shown.size == plain.size
         assert shown.tobytes() != plain.tobytes()
-    answer = json.loads(run("search-all", party, *at, "--json").stdout)
-    assert [len(face["FaceMatches"]) for face in answer["SearchedFaces"]] == [2, 1, 0]
-    assert not any("UserMatches" in face for face in answer["SearchedFaces"])
+    response = json.loads(run("search-all", party, *at, "--json").stdout)
+    assert [len(face["FaceMatches"]) for face in response["SearchedFaces"]] == [2, 1, 0]
+    assert not any("UserMatches" in face for face in response["SearchedFaces"])
 
 
 def test_a_photo_without_a_face(run, collection: str, faces: dict[str, str], photo) -> None:

@@ -1,4 +1,4 @@
-"""What is made while a function starts, and what a snapshot waits for."""
+"""The parts that are made while a function starts, and the wait before a snapshot."""
 
 import random
 import threading
@@ -13,7 +13,7 @@ from openrek.runtime.functions.cold_start import start
 
 
 class Parts:
-    """Notes what is made; models load when they are told to."""
+    """A stand-in for the adapters that notes the parts that are made; models load at a signal."""
 
     def __init__(self) -> None:
         self.made: list[str] = []
@@ -84,7 +84,7 @@ def test_models_that_cannot_be_loaded_fail_the_snapshot() -> None:
 
 
 def test_retries_of_restored_copies_are_not_all_at_the_same_time() -> None:
-    """A snapshot holds the state of `random`; each copy seeds it anew."""
+    """Check that each copy seeds `random`, whose state a snapshot holds, anew."""
     start(looks, Parts())  # type: ignore[arg-type]
     again, arguments, options = get_after_restore()[-1]
     random.seed(1)

@@ -1,4 +1,4 @@
-"""What is noted of an invocation: counts and names only."""
+"""The notes on an invocation: counts and names only."""
 
 from typing import Any
 
@@ -23,9 +23,9 @@ COUNTED = {
 """Operation -> the member of its answer whose length is told as `faces`."""
 
 
-def notes_of(answer: dict[str, Any]) -> Notes:
+def notes_of(response: dict[str, Any]) -> Notes:
     notes = Notes()
-    noted(lambda *_: answer, notes)({"CollectionId": "staff"}, Caller())
+    noted(lambda *_: response, notes)({"CollectionId": "staff"}, Caller())
     return notes
 
 

@@ -144,7 +144,7 @@ def test_what_nobody_can_have_signed_now_is_refused_as_its_function_would(header
     together = {**sent["headers"], **headers}
     sent = {**sent, "headers": {name: value for name, value in together.items() if value is not None}}
     door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory(), clock=lambda: NOW_S))
-    theirs = response_of(door.answer(request_of(sent)))
+    theirs = response_of(door.respond(request_of(sent)))
     client = Lambda()
     ours = routed(client, sent)
     assert client.calls == []

@@ -1,4 +1,4 @@
-"""The upkeep function over DynamoDB and S3: what it does for which event, and when it stops."""
+"""The upkeep function over DynamoDB and S3: its work for each event, and the time when it stops."""
 
 import random
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class Deployed:
         return self.handler(event, Context(left_ms))
 
     def filled(self, name: str) -> Collection:
-        """A collection whose log is due."""
+        """Make a collection whose log is due."""
         made = StoredCollections(self.items).create(name, SFACE, {})
         StoredFaces(self.items).index(made, picture(1), slots(3), Embedder(picture(1)))
         self.items.transact([Put(self.head(made).key, {**self.head(made).attributes(), "log_bytes": FOLD_BYTES})])

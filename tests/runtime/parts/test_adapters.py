@@ -19,7 +19,7 @@ from openrek.runtime.buckets.s3 import S3Buckets
 from openrek.runtime.keys.ssm_keys import SsmKeys
 from openrek.runtime.parts.adapters import Adapters, bind, needs
 from openrek.runtime.parts.aws import AwsParts
-from openrek.runtime.parts.once import Once
+from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.settings import AwsSettings, Settings, SettingsError
 from openrek.store.blobs.folder import ASIDE
 from openrek.store.blobs.port import BlobMissing
@@ -73,10 +73,10 @@ def test_a_part_is_made_once_whoever_asks_at_the_same_time() -> None:
         made.append(threading.get_ident())
         return len(made)
 
-    part = Once(slowly)
+    part = Lazy(slowly)
     assert not part.made
     with ThreadPoolExecutor(8) as pool:
-        assert {answer.result() for answer in [pool.submit(part) for _ in range(8)]} == {1}
+        assert {future.result() for future in [pool.submit(part) for _ in range(8)]} == {1}
     assert len(made) == 1
 
 
@@ -89,7 +89,7 @@ def test_a_part_that_could_not_be_made_is_tried_again() -> None:
             raise outcome
         return outcome
 
-    part = Once(sometimes)
+    part = Lazy(sometimes)
     with pytest.raises(OSError, match="full"):
         part()
     assert part() == 7
@@ -213,7 +213,7 @@ def open_collections() -> int:
 
 
 def test_a_damaged_collection_does_not_keep_deleted_vectors_in_the_files(tmp_path: Path) -> None:
-    """It holds up neither the wiping of the database nor what clears the folder of the blobs."""
+    """Check that it holds up neither the vacuum of the database nor the clearing of the blobs' folder."""
     adapters = Adapters(settings(tmp_path))
     items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
     StoredFaces(items).index(new_collection(items), picture(1), slots(2), Embedder(picture(1)))

@@ -1,4 +1,4 @@
-"""A write asks for upkeep: whom, how often, and what becomes of it when nobody answers."""
+"""The call that asks for upkeep after a write: its target, its rate, and a function that does not answer."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ class Lambda:
             raise self._errors.pop(0)
 
     @property
-    def told(self) -> list[str]:
+    def collections(self) -> list[str]:
         return [json.loads(call["Payload"])["collection"] for call in self.calls]
 
 
@@ -37,18 +37,18 @@ def test_the_function_is_started_and_not_waited_for() -> None:
     ]
 
 
-def test_each_collection_is_told_of_once_in_a_while() -> None:
+def test_upkeep_of_each_collection_is_asked_for_once_in_a_while() -> None:
     client, now_s = Lambda(), [0.0]
     call = UpkeepCall("f", lambda: client, clock=lambda: now_s[0])
     for name in ("a", "b", "a", "a"):
         call(name)
-    assert client.told == ["a", "b"]
+    assert client.collections == ["a", "b"]
     now_s[0] = AGAIN_AFTER_S - 0.1
     call("a")
-    assert client.told == ["a", "b"]
+    assert client.collections == ["a", "b"]
     now_s[0] = AGAIN_AFTER_S
     call("a")
-    assert client.told == ["a", "b", "a"]
+    assert client.collections == ["a", "b", "a"]
 
 
 def test_no_client_is_made_for_nothing() -> None:

@@ -28,8 +28,8 @@ def test_searches_are_fast_once_the_kernel_is_built(run, row_scan: None, tmp_pat
 
     built = library_path(*this_machine())
     assert run("kernel").stdout == f"The search kernel is {built.name}.\n"
-    (layers / "openrek" / "store" / "built").mkdir()
-    shutil.copy(built, layers / "openrek" / "store" / "built")
+    (layers / "openrek" / "store" / "search" / "built").mkdir()
+    shutil.copy(built, layers / "openrek" / "store" / "search" / "built")
     assert searches(layers, data) == "fast"
 
 

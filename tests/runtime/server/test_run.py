@@ -1,4 +1,4 @@
-"""`openrek serve` as a process: what stops the start, how it stops, and what several of them share."""
+"""`openrek serve` as a process: errors at the start, the stop, and several of them over one folder."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ from tests.support.server import ServerProcess, client
 
 
 def serve(*arguments: str, timeout_s: float = 30, **environ: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of an `openrek serve` that ends by itself."""
+    """Run an `openrek serve` that ends by itself; return exit code, stdout and stderr."""
     command = [sys.executable, "-m", "openrek.runtime.cli.main", "serve", *arguments]
     done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True, timeout=timeout_s)
     return done.returncode, done.stdout, done.stderr
@@ -47,10 +47,10 @@ def test_another_address_needs_keys(host: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["yunet-2023mar.onnx", "sface-2021dec.onnx"])
 @pytest.mark.parametrize(
-    ("damaged", "told"), [(True, "does not have the sha256 that the manifest gives"), (False, "is missing")]
+    ("damaged", "message"), [(True, "does not have the sha256 that the manifest gives"), (False, "is missing")]
 )
 def test_missing_and_wrong_weights_stop_the_start(
-    tmp_path: Path, weights_folder: Path, name: str, damaged: bool, told: str
+    tmp_path: Path, weights_folder: Path, name: str, damaged: bool, message: str
 ) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(weights_folder, weights)
@@ -63,7 +63,7 @@ def test_missing_and_wrong_weights_stop_the_start(
     code, out, errors = serve("--port", "0", "--data", str(tmp_path / "d"), OPENREK_WEIGHTS=str(weights))
 
     assert (code, out) == (1, "")
-    assert errors.startswith(f"Error: The model file {weights / name} {told}")
+    assert errors.startswith(f"Error: The model file {weights / name} {message}")
     assert errors.count("\n") == 1
 
 

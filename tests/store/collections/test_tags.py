@@ -10,7 +10,7 @@ from openrek.domain.errors import InternalServerError, ResourceNotFound, Service
 from openrek.domain.models import SFACE
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.collections.tags import StoredTags
-from openrek.store.upkeep.orphan_sweep import Eraser
+from openrek.store.upkeep.orphan_sweep import OrphanSweep
 from tests.store.faults import Fault, FaultyItems, Wire, always, at
 from tests.store.invariants import owned_items
 from tests.store.people import NOW_S, People
@@ -81,7 +81,7 @@ def test_a_collection_deleted_while_its_tags_are_written_gets_none(local: People
     with pytest.raises(ResourceNotFound):
         tags.put(local.collection, {"a": "1"})
 
-    Eraser(local.items, local.blobs, clock=lambda: NOW_S, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=lambda: NOW_S, pause=no_pause).sweep()
     assert owned_items(local.items, local.collection) == 0
 
 
@@ -126,7 +126,7 @@ def test_a_change_that_landed_unsaid_is_not_made_again_over_a_newer_one(local: P
     tags = StoredTags(local.items)
 
     def newer(step: int) -> None:
-        if step == 2:  # the second attempt, after one whose outcome nobody told
+        if step == 2:  # the second attempt, after one of unknown outcome
             tags.put(local.collection, {"a": "newer"})
 
     unsure = StoredTags(FaultyItems(local.items, at(1, Fault.UNSAID), before=newer), pause=no_pause)

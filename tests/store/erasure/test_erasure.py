@@ -1,4 +1,4 @@
-"""Erasing a person: everything of theirs goes and nothing else, whoever interrupts it; the answer tells all of it."""
+"""Erasing a person: everything of theirs goes and nothing else, whoever interrupts it; the result lists all of it."""
 
 import contextlib
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from openrek.store.faces.faces import StoredFaces
 from openrek.store.integrity.verify import verify
 from openrek.store.items.port import Delete, Item
 from openrek.store.log.keys import face_key, owned
-from openrek.store.upkeep.orphan_sweep import ABANDONED_AFTER_S, Eraser
+from openrek.store.upkeep.orphan_sweep import ABANDONED_AFTER_S, OrphanSweep
 from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
-from tests.store.invariants import everything, plan_items
+from tests.store.invariants import all_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.people import NOW_S, People, likeness, once, sound
+from tests.store.people import NOW_S, People, likeness, request_token, sound
 from tests.store.synthetic import Embedder, new_collection, no_pause, open_items, picture, slots
 from tests.store.tables import open_fast
 
@@ -46,9 +46,9 @@ def test_a_user_goes_with_all_its_faces(people: People) -> None:
     people.user("ada", ada[:4])
     people.user("bob", bob)
 
-    answer = people.erasure.erase_user(people.collection, "ada")
+    result = people.erasure.erase_user(people.collection, "ada")
 
-    assert answer == Erased(ids(*ada[:4]), ("ada",))
+    assert result == Erased(ids(*ada[:4]), ("ada",))
     assert set(people.owners()) == {ada[4].face_id, *ids(*bob)}
     assert (people.head.face_count, people.head.user_count) == (3, 1)
     assert people.nearest(likeness("ada", 0)) == [("bob", 2)]
@@ -75,9 +75,9 @@ def test_all_faces_of_an_external_image_id_go_and_users_that_have_no_other(peopl
     people.user("bob", [mixed[0], *bob])
     people.user("empty")
 
-    answer = people.erasure.erase_external_image_id(people.collection, "Ada:1")
+    result = people.erasure.erase_external_image_id(people.collection, "Ada:1")
 
-    assert answer == Erased(ids(*ada, *mixed), ("ada",))
+    assert result == Erased(ids(*ada, *mixed), ("ada",))
     assert set(people.owners()) == set(ids(*bob, *none))
     assert people.members("bob") == set(ids(*bob))
     assert [entry.cursor for entry in people.users.page(people.collection, None, 9).rows] == ["bob", "empty"]
@@ -114,10 +114,10 @@ def test_faces_of_many_users_go(local: People) -> None:
         local.user(f"p{number}", [*faces[number], marked[number]] if number % 2 else [marked[number]])
 
     before = local.head.seq
-    answer = local.erasure.erase_external_image_id(local.collection, "x")
+    result = local.erasure.erase_external_image_id(local.collection, "x")
 
     assert local.head.seq - before > len(marked) // 8, "a commit reads the faces of a few users only"
-    assert answer == Erased(ids(*marked), tuple(sorted(f"p{number}" for number in range(0, 20, 2))))
+    assert result == Erased(ids(*marked), tuple(sorted(f"p{number}" for number in range(0, 20, 2))))
     assert local.head.user_count == 10
     erased(local)
 
@@ -134,21 +134,21 @@ def test_an_erasure_remembers_more_than_one_item_holds(local: People, monkeypatc
     erased(local)
 
 
-def test_answers_that_tell_of_the_person_are_forgotten_and_no_others(people: People) -> None:
+def test_results_that_name_the_person_are_deleted_and_no_others(people: People) -> None:
     ada, bob = people.add("ada", 2), people.add("bob", 2)
     for number, user in enumerate(("ada", "bob")):
-        people.users.create(people.collection, user, once(f"create {user}"[-1] + str(number)))
-    people.join("ada", ada, once("ada-joins"))
-    people.join("bob", bob, once("bob-joins"))
-    people.join("bob", [ada[0]], once("bob-takes-ada"))
-    people.leave("bob", [bob[0]], once("bob-leaves"))
+        people.users.create(people.collection, user, request_token(f"create {user}"[-1] + str(number)))
+    people.join("ada", ada, request_token("ada-joins"))
+    people.join("bob", bob, request_token("bob-joins"))
+    people.join("bob", [ada[0]], request_token("bob-takes-ada"))
+    people.leave("bob", [bob[0]], request_token("bob-leaves"))
 
     people.erasure.erase_user(people.collection, "ada")
 
-    kept = {item.key.sort for item in everything(people.items, f"{people.collection.uid.hex}/token")}
+    kept = {item.key.sort for item in all_items(people.items, f"{people.collection.uid.hex}/token")}
     assert kept == {"b1", "bob-joins", "bob-leaves"}
-    told = people.join("bob", bob, once("bob-joins"))
-    assert told.user == User("bob", 2)
+    result = people.join("bob", bob, request_token("bob-joins"))
+    assert result.user == User("bob", 2)
 
 
 def test_vectors_and_names_are_out_of_every_file_after_a_purge(tmp_path: Path) -> None:
@@ -156,18 +156,18 @@ def test_vectors_and_names_are_out_of_every_file_after_a_purge(tmp_path: Path) -
     blobs = FolderBlobs(tmp_path / "blobs")
     people = People(items, blobs, new_collection(items))
     ada, bob = people.add("ada", 12, external="AdaLovelace"), people.add("bob", 3)
-    people.users.create(people.collection, "the-countess", once("t"))
-    people.join("the-countess", ada, once("u"))
+    people.users.create(people.collection, "the-countess", request_token("t"))
+    people.join("the-countess", ada, request_token("u"))
     people.user("bob", bob)
-    secrets = [item.attributes["vector"] for item in everything(items, f"{people.collection.uid.hex}/face")]
+    secrets = [item.attributes["vector"] for item in all_items(items, f"{people.collection.uid.hex}/face")]
     doomed = {face.face_id.bytes for face in ada}
     secrets = [
         item.attributes["vector"]
-        for item in everything(items, f"{people.collection.uid.hex}/face")
+        for item in all_items(items, f"{people.collection.uid.hex}/face")
         if item.attributes["id"] in doomed
     ]
     (user,) = [
-        item for item in everything(items, f"{people.collection.uid.hex}/user") if item.key.sort == "the-countess"
+        item for item in all_items(items, f"{people.collection.uid.hex}/user") if item.key.sort == "the-countess"
     ]
     secrets += [user.attributes["vector"], b"the-countess", b"AdaLovelace"]
     Upkeep(items, blobs, pause=no_pause).purge()
@@ -175,7 +175,7 @@ def test_vectors_and_names_are_out_of_every_file_after_a_purge(tmp_path: Path) -
 
     people.erasure.erase_user(people.collection, "the-countess")
     Upkeep(items, blobs, pause=no_pause).purge()
-    assert items.wipe()
+    assert items.vacuum()
 
     for secret in secrets:
         assert not any(secret in content for content in _files(tmp_path)), secret
@@ -261,9 +261,9 @@ def test_an_erasure_that_nobody_comes_back_for_is_completed_by_the_sweep(local: 
     assert any("a call is under way, or was interrupted: plan erase/" in note for note in report.notes)
 
     began_s = plan_items(local.items, local.collection)[0].attributes["made_ms"] / 1000
-    Eraser(local.items, local.blobs, clock=lambda: began_s + ABANDONED_AFTER_S - 1, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=lambda: began_s + ABANDONED_AFTER_S - 1, pause=no_pause).sweep()
     assert doomed & set(local.owners())
-    Eraser(local.items, local.blobs, clock=lambda: began_s + ABANDONED_AFTER_S + 1, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=lambda: began_s + ABANDONED_AFTER_S + 1, pause=no_pause).sweep()
 
     assert not doomed & set(local.owners())
     left = {entry.cursor for entry in local.users.page(local.collection, None, 9).rows}
@@ -289,9 +289,9 @@ def test_faces_that_move_on_while_their_user_is_erased_go_all_the_same(local: Pe
 
     erasure = StoredErasure(FaultyItems(local.items, before=move), faces_per_commit=3, pause=no_pause)
 
-    answer = erasure.erase_user(local.collection, "ada")
+    result = erasure.erase_user(local.collection, "ada")
 
-    assert answer == Erased(ids(*faces, *late), ("ada",))
+    assert result == Erased(ids(*faces, *late), ("ada",))
     assert local.owners() == {}
     assert [entry.user for entry in local.users.page(local.collection, None, 9).rows] == [User("bob", 0)]
     erased(local)
@@ -299,7 +299,7 @@ def test_faces_that_move_on_while_their_user_is_erased_go_all_the_same(local: Pe
 
 @pytest.mark.parametrize("what", ERASURES)
 def test_two_who_erase_the_same_person_at_once(tmp_path: Path, what: str) -> None:
-    """At any step of the one, the other does it all: both are told the truth, and no plan comes back to life."""
+    """At any step of the one, the other does it all: both results are true, and no plan comes back to life."""
     erase, users, which = ERASURES[what]
     for step in count():
         folder = tmp_path / str(step)
@@ -308,18 +308,18 @@ def test_two_who_erase_the_same_person_at_once(tmp_path: Path, what: str) -> Non
         people = People(items, MemoryBlobs(), new_collection(items))
         faces = scene(people)
         expected = Erased(ids(*faces[which]), users)
-        told: list[Erased] = []
+        results: list[Erased] = []
 
-        def other(now: int, step: int = step, people: People = people, told: list[Erased] = told) -> None:
+        def other(now: int, step: int = step, people: People = people, results: list[Erased] = results) -> None:
             if now == step:
                 with contextlib.suppress(ResourceNotFound):
-                    told.append(erase(people.erasure, people))
+                    results.append(erase(people.erasure, people))
 
         faulty = FaultyItems(items, before=other)
         with contextlib.suppress(ResourceNotFound):
-            told.append(erase(StoredErasure(faulty, faces_per_commit=3, pause=no_pause), people))
-        assert expected in told
-        assert set(told) <= {expected, Erased((), ())}
+            results.append(erase(StoredErasure(faulty, faces_per_commit=3, pause=no_pause), people))
+        assert expected in results
+        assert set(results) <= {expected, Erased((), ())}
         erased(people)
         items.close()
         if faulty.steps <= step:
@@ -367,9 +367,9 @@ def test_a_damaged_user_can_be_erased(local: People) -> None:
     local.per_commit = 2
     local.items.transact([Delete(face_key(local.collection.uid, faces[0].face_id))])
 
-    answer = local.erasure.erase_user(local.collection, "ada")
+    result = local.erasure.erase_user(local.collection, "ada")
 
-    assert answer == Erased(ids(*faces[1:]), ("ada",))
+    assert result == Erased(ids(*faces[1:]), ("ada",))
     assert local.head.user_count == 0
 
 
@@ -383,8 +383,8 @@ def test_faces_indexed_while_their_kind_is_erased_do_not_keep_it_going(local: Pe
 
     erasure = StoredErasure(FaultyItems(local.items, before=index), pause=no_pause)
     with contextlib.suppress(Conflict):
-        answer = erasure.erase_external_image_id(local.collection, "x")
-        assert len(answer.face_ids) >= 3
+        result = erasure.erase_external_image_id(local.collection, "x")
+        assert len(result.face_ids) >= 3
 
     assert next(numbers) < 1000
     sound(local)
@@ -399,9 +399,9 @@ def test_what_a_call_wrote_ahead_goes_with_its_external_image_id(local: People, 
         begin_a_large_call(local, external)
     assert len(face_items(local)) == others + 1 + 2 * 7
 
-    answer = local.erasure.erase_external_image_id(local.collection, "eve")
+    result = local.erasure.erase_external_image_id(local.collection, "eve")
 
-    assert len(answer.face_ids) == others
+    assert len(result.face_ids) == others
     assert [item.attributes["external"] for item in face_items(local)] == ["eve-too"] * 8
     assert len(plan_items(local.items, local.collection)) == 1
     assert set(local.owners()) == {face.face_id for face in kept}
@@ -410,17 +410,17 @@ def test_what_a_call_wrote_ahead_goes_with_its_external_image_id(local: People, 
 
 def test_a_call_that_is_at_work_while_its_kind_is_erased_comes_after_it(local: People) -> None:
     local.add("eve", 1, external="eve")
-    answers: list[Erased] = []
+    results: list[Erased] = []
 
     def erase(_: int) -> None:
-        if not answers and len(face_items(local)) == 8:
-            answers.append(local.erasure.erase_external_image_id(local.collection, "eve"))
+        if not results and len(face_items(local)) == 8:
+            results.append(local.erasure.erase_external_image_id(local.collection, "eve"))
 
     of = picture(1, "eve")
     over = StoredFaces(FaultyItems(local.items, before=erase), faces_per_commit=3, pause=no_pause)
     added = over.index(local.collection, of, slots(7), Embedder(of))
 
-    assert len(answers[0].face_ids) == 1
+    assert len(results[0].face_ids) == 1
     assert set(local.owners()) == {face.face_id for face in added}
     assert len(face_items(local)) == len(added) == 7
     assert plan_items(local.items, local.collection) == []
@@ -437,7 +437,7 @@ def begin_a_large_call(people: People, external: str) -> None:
 
 
 def face_items(people: People) -> list[Item]:
-    return everything(people.items, owned(people.collection.uid, "face"))
+    return all_items(people.items, owned(people.collection.uid, "face"))
 
 
 def test_silence_is_our_fault_and_the_retry_finishes(local: People) -> None:
@@ -457,10 +457,12 @@ def test_who_is_refused_in_the_middle_is_told_to_finish(local: People) -> None:
     busy = FaultyItems(local.items)
     busy.choose = lambda _: Fault.CONTENDED if len(local.owners()) < 6 else Fault.NONE
 
-    with pytest.raises(Throttling) as told:
+    with pytest.raises(Throttling) as raised:
         StoredErasure(busy, faces_per_commit=2, pause=no_pause).erase_user(local.collection, "ada")
 
-    assert told.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+    assert (
+        raised.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+    )
     assert len(local.owners()) == 4
     assert local.erasure.erase_user(local.collection, "ada") == Erased(ids(*faces), ("ada",))
     erased(local)
@@ -486,12 +488,14 @@ def test_who_lost_every_race_in_the_middle_is_told_to_finish(
         if plan_items(local.items, local.collection):
             meanwhile(local, next(numbers))
 
-    with pytest.raises(Conflict) as told:
+    with pytest.raises(Conflict) as raised:
         StoredErasure(FaultyItems(local.items, before=race), pause=no_pause).erase_external_image_id(
             local.collection, "x"
         )
 
-    assert told.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+    assert (
+        raised.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."
+    )
     assert local.erasure.erase_external_image_id(local.collection, "x").face_ids
     assert next(numbers) > 107
     sound(local)
@@ -500,7 +504,7 @@ def test_who_lost_every_race_in_the_middle_is_told_to_finish(
 def test_a_plan_of_another_person_is_another_plan(local: People) -> None:
     """Two spellings never share a key: a user and an ExternalImageId of the same name, too."""
     keys = {
-        erasure_plans.fresh_plan(local.collection.uid, *whom, now_s=NOW_S).key
+        erasure_plans.new_erasure_plan(local.collection.uid, *whom, now_s=NOW_S).key
         for whom in (("a", None), (None, "a"), ("b", None), (None, None))
     }
     assert len(keys) == 4

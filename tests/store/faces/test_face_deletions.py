@@ -13,7 +13,7 @@ from openrek.domain.faces import FaceNotDeleted
 from openrek.domain.models import SFACE
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.items.port import Items
-from openrek.store.upkeep.orphan_sweep import Eraser
+from openrek.store.upkeep.orphan_sweep import OrphanSweep
 from tests.store.faults import FaultyItems
 from tests.store.indexing import FACES, NOW_S, SMALL, faces_over, index, listed, seq
 from tests.store.invariants import check_collection, owned_items, plan_items
@@ -31,7 +31,7 @@ def test_delete_says_what_it_deleted_in_the_callers_order(items: Items, collecti
     deletion = faces_over(items).delete(collection, asked)
 
     assert deletion.deleted == (faces[2].face_id, faces[0].face_id)
-    assert deletion.left == (FaceNotDeleted(unknown, "FACE_NOT_FOUND"),)
+    assert deletion.skipped == (FaceNotDeleted(unknown, "FACE_NOT_FOUND"),)
     assert {face.face_id for face in listed(items, collection)} == {faces[1].face_id, faces[3].face_id}
     assert faces_over(items).delete(collection, asked).deleted == ()
     assert StoredCollections(items).require("people").face_count == 2
@@ -56,7 +56,7 @@ def test_4096_ids_at_once(items: Items, collection: Collection) -> None:
     deletion = faces_over(items).delete(collection, asked)
 
     assert deletion.deleted == tuple(faces)
-    assert [face.face_id for face in deletion.left] == [face for face in asked if face not in set(faces)]
+    assert [face.face_id for face in deletion.skipped] == [face for face in asked if face not in set(faces)]
     assert plan_items(items, collection) == []
     check_collection(items, collection)
 
@@ -68,7 +68,7 @@ def test_ids_that_are_all_unknown_write_nothing(items: Items, collection: Collec
     deletion = faces_over(items).delete(collection, [uuid4() for _ in range(300)])
 
     assert deletion.deleted == ()
-    assert len(deletion.left) == 300
+    assert len(deletion.skipped) == 300
     assert seq(items, collection) == before
     assert plan_items(items, collection) == []
 
@@ -106,7 +106,7 @@ def test_a_deleted_collection_refuses_everything(
         with pytest.raises(ResourceNotFound, match="The collection id: people does not exist"):
             call()
 
-    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
+    OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
     assert owned_items(items, collection) == 0
     if fresh is not None:
         assert listed(items, fresh) == ()
@@ -128,14 +128,14 @@ def test_a_collection_deleted_and_made_again_in_the_middle_of_a_call(
             if now == when:
                 StoredCollections(items).delete("people")
                 made.append(StoredCollections(items).create("people", SFACE, {}))
-                Eraser(items, MemoryBlobs()).sweep()
+                OrphanSweep(items, MemoryBlobs()).sweep()
 
         faulty = FaultyItems(items, before=others)
         with contextlib.suppress(ResourceNotFound):
             index(faulty, doomed, picture(1), per_commit=per_commit)
         for fresh in again:
             assert StoredCollections(items).require("people") == fresh
-            Eraser(items, MemoryBlobs()).sweep()
+            OrphanSweep(items, MemoryBlobs()).sweep()
             assert owned_items(items, doomed) == 0
             assert listed(items, fresh) == ()
             check_collection(items, fresh)

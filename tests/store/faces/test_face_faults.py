@@ -17,7 +17,7 @@ from tests.store.synthetic import picture
 
 @pytest.mark.parametrize("fault", [Fault.CONTENDED, Fault.LOST, Fault.UNSAID, Fault.LATE])
 @pytest.mark.parametrize("per_commit", [97, SMALL], ids=["one commit", "a plan"])
-def test_one_fault_at_any_step_changes_no_answer(
+def test_one_fault_at_any_step_changes_no_result(
     items: Items, collection: Collection, fault: Fault, per_commit: int
 ) -> None:
     of = (picture(n) for n in count())

@@ -16,7 +16,7 @@ from openrek.store.collections.collections import StoredCollections
 from openrek.store.items.port import Items
 from openrek.store.transfer.export import export
 from openrek.store.transfer.import_faces import import_archive
-from openrek.store.upkeep.orphan_sweep import ABANDONED_AFTER_S, FORGOTTEN_AFTER_S, Eraser
+from openrek.store.upkeep.orphan_sweep import ABANDONED_AFTER_S, FORGOTTEN_AFTER_S, OrphanSweep
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.indexing import FACES, NOW_S, SMALL, faces_over, index, listed
@@ -73,7 +73,7 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
             assert {face.face_id for face in again} == known
         elif planned:
             assert [face.face_id for face in again] == planned, "the retry resumes the plan"
-        Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
+        OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
         assert marked_faces(items, collection) == []
         check_collection(items, collection)
         if killed:
@@ -101,14 +101,14 @@ def test_an_abandoned_call_is_erased(items: Items, collection: Collection, by: s
     for step, killed in crash_points(items, lambda over: index(over, collection, of, per_commit=SMALL)):  # noqa: B023
         seen_pending += len(marked_faces(items, collection))
         if by == "sweep":
-            assert Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep() >= 0
-            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            assert OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep() >= 0
+            OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         elif by == "a retry of something else":
             index(items, collection, of, 2, per_commit=SMALL)
-            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         else:
             StoredCollections(items).delete("people")
-            Eraser(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
+            OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
             assert owned_items(items, collection) == 0
             collection = new_collection(items)
         assert plan_items(items, collection) == []
@@ -129,7 +129,7 @@ def test_a_plan_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, 
 
         def sweep(now: int, when: int = step) -> None:
             if now == when:
-                Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+                OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         faces = index(faulty, collection, of, per_commit=SMALL)
@@ -156,7 +156,7 @@ def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: It
             if now == when:
                 with contextlib.suppress(Killed):
                     dying = FaultyItems(items, before=die)
-                    Eraser(dying, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+                    OrphanSweep(dying, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         assert len(index(faulty, collection, of, per_commit=SMALL)) == FACES
@@ -168,7 +168,7 @@ def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: It
 
 @pytest.mark.parametrize("step", range(4, 11))
 @pytest.mark.parametrize("erased", range(1, 10))
-def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
+def test_a_call_overtaken_by_the_sweep_leaves_nothing_behind(
     items: Items, collection: Collection, erased: int, step: int
 ) -> None:
     """The collection is deleted before a step of the call, which then goes on while the eraser is half through."""
@@ -181,7 +181,7 @@ def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
 
     def sweep() -> None:
         over = FaultyItems(items, before=wait)
-        Eraser(over, MemoryBlobs(), clock=lambda: time.time() + FORGOTTEN_AFTER_S + 1, pause=no_pause).sweep()
+        OrphanSweep(over, MemoryBlobs(), clock=lambda: time.time() + FORGOTTEN_AFTER_S + 1, pause=no_pause).sweep()
         halfway.set()
 
     eraser = threading.Thread(target=sweep)
@@ -204,7 +204,7 @@ def test_a_call_overtaken_by_the_eraser_leaves_nothing_behind(
 def test_a_sweep_killed_at_any_step_leaves_a_plan_that_can_be_retried(items: Items, collection: Collection) -> None:
     abandon(items, collection, picture(0))
     for _, _killed in crash_points(
-        items, lambda over: Eraser(over, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        items, lambda over: OrphanSweep(over, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
     ):
         check_collection(items, collection)
         faces = index(items, collection, picture(0), per_commit=SMALL)
@@ -230,7 +230,7 @@ def test_two_calls_for_one_picture_at_once(items: Items, collection: Collection,
             assert list(got) == list(first[:also])
         assert len([face for face in listed(items, collection) if face.image_id == of.image_id]) == FACES
         check_collection(items, collection)
-        Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
         assert plan_items(items, collection) == []
         check_collection(items, collection)
         if not others:
@@ -299,7 +299,7 @@ def test_nobody_waits_while_a_face_is_embedded(items: Items, collection: Collect
     check_collection(items, collection)
 
 
-def test_a_deletion_killed_in_the_middle_answers_for_both_when_retried(items: Items, collection: Collection) -> None:
+def test_a_deletion_killed_in_the_middle_returns_both_parts_when_retried(items: Items, collection: Collection) -> None:
     unknown = uuid4()
     for n in count():
         of = picture(n)
@@ -334,13 +334,13 @@ def test_a_deletion_that_is_refused_tells_whether_it_has_begun(
     faces = [face.face_id for face in index(items, collection, picture(1), 10)]
     busy = FaultyItems(items)
     busy.choose = lambda _: Fault.CONTENDED if len(listed(items, collection)) < 10 or not begun else Fault.NONE
-    with pytest.raises(Throttling) as told:
+    with pytest.raises(Throttling) as raised:
         faces_over(busy, per_commit=SMALL).delete(collection, faces)
 
     assert len(listed(items, collection)) == (7 if begun else 10)
-    assert told.value.reason is not None
-    assert ("nothing was written" in told.value.reason) == (not begun)
-    assert ("repeat the call to finish it" in told.value.reason) == begun
+    assert raised.value.reason is not None
+    assert ("nothing was written" in raised.value.reason) == (not begun)
+    assert ("repeat the call to finish it" in raised.value.reason) == begun
     check_collection(items, collection)
 
 
@@ -354,12 +354,12 @@ def test_a_repeated_deletion_deletes_what_an_import_brought_back(items: Items, c
     import_archive(items, archive, collection.collection_id)
     users = StoredUsers(items, pause=no_pause)
     users.create(collection, "ann", None)
-    users.associate(collection, "ann", faces[:1], lowest_cosine=-1.0, once=None)
+    users.associate(collection, "ann", faces[:1], lowest_cosine=-1.0, idempotency_token=None)
 
     deletion = faces_over(items, per_commit=SMALL).delete(collection, faces)
 
     assert deletion.deleted == tuple(faces[1:])
-    assert deletion.left == (FaceNotDeleted(faces[0], "ASSOCIATED_TO_AN_EXISTING_USER", "ann"),)
+    assert deletion.skipped == (FaceNotDeleted(faces[0], "ASSOCIATED_TO_AN_EXISTING_USER", "ann"),)
     assert [face.face_id for face in listed(items, collection)] == faces[:1]
     assert plan_items(items, collection) == []
     check_collection(items, collection)
@@ -371,9 +371,9 @@ def test_the_progress_of_an_abandoned_deletion_is_erased(items: Items, collectio
         faces_over(FaultyItems(items, at(6, Fault.KILLED_BEFORE)), per_commit=SMALL).delete(collection, faces)
     assert len(plan_items(items, collection)) == 1
 
-    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep()
+    OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep()
     assert len(plan_items(items, collection)) == 1
-    Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+    OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
 
     assert plan_items(items, collection) == []
     check_collection(items, collection)

@@ -33,10 +33,10 @@ from openrek.store.search.search import StoredSearch
 from openrek.store.segments.manifest import blob_name, encode_manifest
 from openrek.store.segments.segment_file import CRC, HEAD, HEADER_BYTES, MAGIC, Segment, decode_segment, encode_segment
 from openrek.store.upkeep.compaction import Compactor, current_manifest
-from openrek.store.upkeep.garbage_collection import Garbage
+from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.faults import Fault, FaultyItems, Killed, at
-from tests.store.invariants import everything
+from tests.store.invariants import all_items
 from tests.store.synthetic import Embedder, new_collection, no_pause, picture, slots, unit, vector_of
 from tests.store.tables import open_fast
 
@@ -76,7 +76,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made = Store(tmp_path, items, blobs, new_collection(items))
     faces = [face for number in range(8) for face in made.index(number)]
     compactor = Compactor(items, blobs, pause=no_pause)
-    compactor.step("people", everything=True)
+    compactor.step("people", force=True)
     StoredFaces(items).delete(made.people, [face.face_id for face in faces[::9]])
     made.index(50, 1)
     fold_without_merging(made)
@@ -84,7 +84,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     StoredFaces(items).delete(made.people, gone)
     for number in range(60, 64):
         made.index(number)
-    Garbage(items, blobs, pause=no_pause).collect("people")
+    GarbageCollector(items, blobs, pause=no_pause).collect("people")
     yield made
     items.close()
 
@@ -99,7 +99,7 @@ def fold_without_merging(store: Store) -> None:
 def brute_force(items: Items, uid: UUID, probe: "array[float]") -> list[str]:
     query = np.array(probe, np.float64)
     scored = []
-    for item in everything(items, owned(uid, "face")):
+    for item in all_items(items, owned(uid, "face")):
         row = np.array(dequantise(item.attributes["vector"], np.frombuffer(item.attributes["scale"], "<f4")[0]))
         scored.append((-float(row.astype(np.float64) @ query), item.key.sort))
     return [face_id for _, face_id in sorted(scored)]
@@ -261,10 +261,10 @@ def miscounted(store: Store) -> None:
 
 @pytest.mark.parametrize("name", MENDED)
 def test_what_the_items_can_mend(store: Store, name: str) -> None:
-    damage, told = MENDED[name]
+    damage, expected = MENDED[name]
     damage(store)
 
-    assert told in store.findings()
+    assert expected in store.findings()
     before = sorted(brute_force(store.items, store.people.uid, unit("probe")))
     rebuilt = rebuild(store.items, store.blobs, "people", pause=no_pause)
 
@@ -308,10 +308,10 @@ def twice(store: Store) -> None:
 
 @pytest.mark.parametrize("name", BEYOND)
 def test_damage_to_items(store: Store, name: str) -> None:
-    damage, told = BEYOND[name]
+    damage, expected = BEYOND[name]
     damage(store)
 
-    assert told in store.findings()
+    assert expected in store.findings()
     assert list(collections_of(store.items)) == ["people"]
 
 

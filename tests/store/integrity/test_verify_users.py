@@ -16,8 +16,8 @@ from openrek.store.search.search import StoredSearch
 from openrek.store.upkeep.compaction import Compactor
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed, at
-from tests.store.invariants import everything
-from tests.store.people import People, likeness, once, sound
+from tests.store.invariants import all_items
+from tests.store.people import People, likeness, request_token, sound
 from tests.store.synthetic import no_pause
 
 
@@ -27,11 +27,11 @@ def full(local: People) -> People:
     local.per_commit = 3
     local.user("ada", local.add("ada", 5))
     local.user("bob", local.add_at_once("bob", 4))
-    Compactor(local.items, local.blobs, pause=no_pause).step("people", everything=True)
+    Compactor(local.items, local.blobs, pause=no_pause).step("people", force=True)
     local.user("eve", local.add("eve", 2))
     local.leave("ada", local.faces.of_user(local.collection, "ada")[:1])
     local.user("empty")
-    local.users.create(local.collection, "max", once("t"))
+    local.users.create(local.collection, "max", request_token("t"))
     return local
 
 
@@ -115,10 +115,10 @@ def test_a_collection_with_users_is_whole(full: People) -> None:
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_to_users(full: People, name: str) -> None:
-    damage, told = DAMAGE[name]
+    damage, expected = DAMAGE[name]
     damage(full)
 
-    assert told in findings(full)
+    assert expected in findings(full)
 
 
 MENDED = (
@@ -159,7 +159,7 @@ def test_lost_segments_of_users_are_made_anew(full: People) -> None:
     (found,) = fresh.nearest_users(full.head, [likeness("ada", 0)], limit=9, lowest_cosine=-1.0)
     assert [(match.user.user_id, match.user.face_count) for match in found] == before
     full.join("eve", full.add("eve", 1, first=70))
-    Compactor(full.items, full.blobs, pause=no_pause).step("people", everything=True)
+    Compactor(full.items, full.blobs, pause=no_pause).step("people", force=True)
     sound(full)
 
 
@@ -168,7 +168,9 @@ def test_claims_of_a_client_that_died_are_forgotten(full: People) -> None:
     full.user("ann-smith")
     killed = StoredUsers(FaultyItems(full.items, at(7, Fault.KILLED_AFTER)), faces_per_commit=3, pause=no_pause)
     with pytest.raises(Killed):
-        killed.associate(full.collection, "ann-smith", [f.face_id for f in faces], lowest_cosine=-1.0, once=None)
+        killed.associate(
+            full.collection, "ann-smith", [f.face_id for f in faces], lowest_cosine=-1.0, idempotency_token=None
+        )
     assert void_claims(full) == 2
     before = full.owners()
 
@@ -188,7 +190,7 @@ def test_claims_of_a_client_that_died_are_forgotten(full: People) -> None:
 
 def void_claims(people: People) -> int:
     owners = people.owners()
-    faces = everything(people.items, owned(people.collection.uid, "face"))
+    faces = all_items(people.items, owned(people.collection.uid, "face"))
     return sum("claim" in face.attributes and owners[UUID(face.key.sort)] is None for face in faces)
 
 
@@ -212,9 +214,15 @@ def test_a_check_at_any_moment_of_other_clients_work(full: People, first: int) -
         if number > 40:
             return
         if number % 5 == 4:
-            Compactor(full.items, full.blobs, pause=no_pause).step("people", everything=True)
+            Compactor(full.items, full.blobs, pause=no_pause).step("people", force=True)
         elif number % 3 == 0:
-            writers.associate(full.collection, "max", ids[number % 4 :], lowest_cosine=-1.0, once=once(f"n{number}"))
+            writers.associate(
+                full.collection,
+                "max",
+                ids[number % 4 :],
+                lowest_cosine=-1.0,
+                idempotency_token=request_token(f"n{number}"),
+            )
         elif number % 3 == 1:
             writers.disassociate(full.collection, "max", ids[number % 5 :], None)
         else:

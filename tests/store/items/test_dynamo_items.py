@@ -1,4 +1,4 @@
-"""What DynamoItems makes of DynamoDB's answers, and of none. The behaviour that all adapters share: test_items.py."""
+"""DynamoItems on DynamoDB's responses, and on none. The behaviour that all adapters share: test_items.py."""
 
 import json
 import threading
@@ -23,9 +23,9 @@ from openrek.store.items.port import (
     Expect,
     Key,
     LimitExceeded,
-    Operation,
     OutcomeUnknown,
     Put,
+    Write,
     holds,
 )
 from openrek.store.log.entries import entries
@@ -36,7 +36,7 @@ from tests.support.aws_meter import Meter
 
 WRITE, PUT, DELETE = "TransactWriteItems", "PutItem", "DeleteItem"
 A, B, C = Key("p", "a"), Key("p", "b"), Key("p", "c")
-WRITES: dict[str, tuple[list[Operation], set[Key]]] = {
+WRITES: dict[str, tuple[list[Write], set[Key]]] = {
     WRITE: ([Put(A, {"n": 1}, ABSENT), Delete(B, {"n": 1})], {A}),
     PUT: ([Put(A, {"n": 1}, ABSENT)], {A, B}),
     DELETE: ([Delete(B, {"n": 1})], set()),
@@ -56,7 +56,7 @@ def items(aws: LocalAws) -> Iterable[DynamoItems]:
 
 
 def refused(code: str, **more: Any) -> Fault:
-    """DynamoDB's answer with an error."""
+    """DynamoDB's response with an error."""
     return answered(400, json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", **more}).encode())
 
 
@@ -75,10 +75,10 @@ EXPECTS = st.sampled_from([None, ABSENT, {}, {"n": 1}, {"n": 2, "l": [2]}, {"l":
 
 
 @st.composite
-def transactions(draw: st.DrawFn) -> Sequence[Operation]:
+def transactions(draw: st.DrawFn) -> Sequence[Write]:
     sorts = draw(st.lists(st.sampled_from("01234567"), min_size=1, unique=True))
 
-    def operation(sort: str) -> Operation:
+    def operation(sort: str) -> Write:
         key, expect = Key("p", sort), draw(EXPECTS)
         kind = draw(st.sampled_from(["put", "delete", "check"]))
         if kind == "put":
@@ -90,8 +90,8 @@ def transactions(draw: st.DrawFn) -> Sequence[Operation]:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations=transactions())
-def test_failed_conditions_are_told_in_the_callers_order(items: DynamoItems, operations: Sequence[Operation]) -> None:
-    reset: list[Operation] = [Delete(Key("p", sort)) for sort in "4567"]
+def test_failed_conditions_are_told_in_the_callers_order(items: DynamoItems, operations: Sequence[Write]) -> None:
+    reset: list[Write] = [Delete(Key("p", sort)) for sort in "4567"]
     reset += [Put(Key("p", sort), attributes) for sort, attributes in STATE.items()]
     items.transact(reset)
     failing = tuple(
@@ -116,7 +116,7 @@ def test_failed_conditions_are_told_in_the_callers_order(items: DynamoItems, ope
     assert {row.key.sort: row.attributes for row in items.query("p").rows} == expected
 
 
-OPERATIONS: list[Operation] = [
+OPERATIONS: list[Write] = [
     Put(A, {"n": 1}, ABSENT),
     Delete(B, {"n": 1}),
     Check(C, {"n": 1}),
@@ -198,7 +198,7 @@ def test_a_write_that_is_alone_is_no_transaction(aws: LocalAws, items: DynamoIte
 @pytest.mark.parametrize(
     "alone", [Put(A, {"n": 2}, ABSENT), Put(A, {}, {"n": 2}), Delete(A, ABSENT), Delete(A, {"n": 2})]
 )
-def test_a_condition_that_does_not_hold_is_told_of_a_write_that_is_alone(items: DynamoItems, alone: Operation) -> None:
+def test_a_condition_that_does_not_hold_is_told_of_a_write_that_is_alone(items: DynamoItems, alone: Write) -> None:
     items.transact([Put(A, {"n": 1})])
 
     with pytest.raises(ConditionFailed) as failure:

@@ -1,4 +1,4 @@
-"""Who is told of a long log, and when."""
+"""Reports of a long log, and their moment."""
 
 from dataclasses import replace
 
@@ -21,23 +21,23 @@ def index(items: Items, people: Collection, number: int, faces: int) -> None:
 
 
 def test_a_log_is_told_of_from_the_first_byte_too_many_until_it_is_folded(items: Items) -> None:
-    told: list[str] = []
-    watched = LogWatch(items, told.append)
+    reported: list[str] = []
+    watched = LogWatch(items, reported.append)
     people = StoredCollections(watched).create("people", SFACE, {})
     StoredCollections(watched).create("others", SFACE, {})
     index(watched, people, 1, 1)
     head = require_head(items, people)
     items.transact([Put(head.key, {**head.attributes(), "log_bytes": FOLD_BYTES - head.log_bytes - 1})])
     index(watched, people, 2, 1)
-    assert told == []
+    assert reported == []
     index(watched, people, 3, 1)
-    assert told == ["people"]
+    assert reported == ["people"]
     index(watched, people, 4, 1)
-    assert told == ["people"] * 2
+    assert reported == ["people"] * 2
 
     assert Compactor(items, MemoryBlobs(), pause=no_pause).step("people")
     index(watched, people, 5, 1)
-    assert told == ["people"] * 2
+    assert reported == ["people"] * 2
 
 
 def test_a_log_of_many_entries_is_long(items: Items) -> None:
@@ -47,13 +47,13 @@ def test_a_log_of_many_entries_is_long(items: Items) -> None:
 
 
 def test_a_write_that_fails_tells_nobody(items: Items) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     people = StoredCollections(items).create("people", SFACE, {})
     head = require_head(items, people)
     long = Put(head.key, {**head.attributes(), "log_bytes": FOLD_BYTES}, expect=ABSENT)
     with pytest.raises(ConditionFailed):
-        LogWatch(items, told.append).transact([long])
-    assert told == []
+        LogWatch(items, reported.append).transact([long])
+    assert reported == []
 
 
 def test_everything_else_is_the_items_own(items: Items) -> None:

@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from openrek.store.search import kernel
 from openrek.store.search.kernel import Hits, nearest, nearest_each
 from openrek.store.search.query import Probe
-from openrek.store.search.row_scan import Block, Float32Matrix, Int8Matrix, fastest_scan, numpy_scan
+from openrek.store.search.row_scan import Float32Matrix, Int8Matrix, RowBlock, fastest_scan, numpy_scan
 from openrek.store.segments.sketches import fits, sketch_of
 
 pytestmark = pytest.mark.usefixtures("row_scan")
 
 Vectors = NDArray[np.int8]
-Search: TypeAlias = tuple[NDArray[np.float32], list[Block], int, float]
+Search: TypeAlias = tuple[NDArray[np.float32], list[RowBlock], int, float]
 
 
 def block(
     vectors: Vectors, scales: NDArray[np.float32], ids: NDArray[np.uint8], dead: NDArray[np.bool_] | None
-) -> Block:
+) -> RowBlock:
     """With a sketch where one fits."""
     norms = scales.astype(np.float64) * np.linalg.norm(vectors.astype(np.float64), axis=1)
     sketch = sketch_of(vectors) if fits(vectors.shape[1]) and len(vectors) else None
-    return Block(vectors, scales, ids, dead, float(norms.max(initial=0.0)), sketch)
+    return RowBlock(vectors, scales, ids, dead, float(norms.max(initial=0.0)), sketch)
 
 
 def exact_score(query: NDArray[np.float32], vector: Vectors, scale: np.float32) -> float:
@@ -40,7 +40,7 @@ def exact_score(query: NDArray[np.float32], vector: Vectors, scale: np.float32) 
 
 
 def brute_force(
-    query: NDArray[np.float32], blocks: Sequence[Block], limit: int, lowest: float
+    query: NDArray[np.float32], blocks: Sequence[RowBlock], limit: int, lowest: float
 ) -> list[tuple[bytes, int, int, float]]:
     found = [
         (found.ids[row].tobytes(), number, row, exact_score(query, found.vectors[row], found.scales[row]))
@@ -52,7 +52,7 @@ def brute_force(
     return sorted(found, key=lambda hit: (-hit[3], hit[0]))[:limit]
 
 
-def as_list(hits: Hits, blocks: Sequence[Block]) -> list[tuple[bytes, int, int, float]]:
+def as_list(hits: Hits, blocks: Sequence[RowBlock]) -> list[tuple[bytes, int, int, float]]:
     places = zip(hits.block.tolist(), hits.row.tolist(), hits.score.tolist(), strict=True)
     return [(blocks[number].ids[row].tobytes(), number, row, score) for number, row, score in places]
 
@@ -196,7 +196,7 @@ class Recording:
         self.rows = self.nibbles = 0
 
     def __call__(
-        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+        self, queries: Int8Matrix, block: RowBlock, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         self.rows += 0 if block.sketch else len(block.scales)
         self.nibbles += len(block.scales) if block.sketch else 0
@@ -218,7 +218,7 @@ def test_sketches_are_read_where_they_leave_few_rows_and_rows_once_where_they_do
     stranger = (stranger / np.linalg.norm(stranger)).astype(np.float32)
 
     def read(query: NDArray[np.float32], limit: int, lowest: float) -> tuple[bool, int]:
-        """Whether sketches of all rows were read, and how many rows whole."""
+        """Return True if the sketches of all rows were read, and the number of rows read whole."""
         scan = Recording()
         nearest(query, blocks, limit=limit, lowest=lowest, scan=scan)
         return scan.nibbles >= rows, scan.rows
@@ -310,7 +310,7 @@ def test_the_bound_is_a_bound(search: Search) -> None:
     probe = Probe(query)
     exact = probe.fixed / 2.0**40
     for found in blocks:
-        living = Block(found.vectors, found.scales, found.ids, None, found.longest)
+        living = RowBlock(found.vectors, found.scales, found.ids, None, found.longest)
         rows = len(found.scales)
         scanned, maxima = np.empty((1, rows), np.float32), np.empty((1, -(-rows // 4)), np.float32)
         fastest_scan()(probe.int8[None], living, 4, scanned, maxima)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from openrek.store.search import build_row_scan, row_scan
 from openrek.store.search.row_scan import (
-    Block,
     Float32Matrix,
     Int8Matrix,
+    RowBlock,
     Scan,
-    first_right,
+    first_correct,
     native_scans,
     numpy_scan,
 )
@@ -42,7 +42,7 @@ def scans() -> dict[str, Scan]:
     }
 
 
-def bits(scan: Scan, queries: NDArray[np.int8], block: Block, group_rows: int) -> Bits:
+def bits(scan: Scan, queries: NDArray[np.int8], block: RowBlock, group_rows: int) -> Bits:
     rows = len(block.scales)
     scores = np.full((len(queries), rows), np.nan, np.float32)
     maxima = np.full((len(queries), -(-rows // group_rows)), np.nan, np.float32)
@@ -51,7 +51,7 @@ def bits(scan: Scan, queries: NDArray[np.int8], block: Block, group_rows: int) -
 
 
 @st.composite
-def scanned(draw: st.DrawFn) -> tuple[NDArray[np.int8], Block, int]:
+def scanned(draw: st.DrawFn) -> tuple[NDArray[np.int8], RowBlock, int]:
     chance = np.random.default_rng(draw(st.integers(0, 2**32)))
     dimensions = draw(st.sampled_from([1, 3, 15, 16, 17, 63, 64, 65, 127, 128, 128, 128, 129, 256, 512, 1024, 1040]))
     rows = draw(st.sampled_from([1, 2, 3, 4, 5, 15, 16, 63, 64, 65, 127, 200]))
@@ -63,13 +63,13 @@ def scanned(draw: st.DrawFn) -> tuple[NDArray[np.int8], Block, int]:
     queries = chance.integers(-127, 128, (draw(st.integers(1, 4)), dimensions), dtype=np.int8)
     queries[0] = vectors[0]
     sketch = sketch_of(vectors) if fits(dimensions) and draw(st.booleans()) else None
-    block = Block(vectors, scales, np.zeros((rows, 16), np.uint8), marks, 1.0, sketch)
+    block = RowBlock(vectors, scales, np.zeros((rows, 16), np.uint8), marks, 1.0, sketch)
     return queries, block, draw(st.sampled_from([4, 16, 64]))
 
 
 @settings(max_examples=150)
 @given(scanned())
-def test_every_scan_gives_the_same_bits(scans: dict[str, Scan], given: tuple[NDArray[np.int8], Block, int]) -> None:
+def test_every_scan_gives_the_same_bits(scans: dict[str, Scan], given: tuple[NDArray[np.int8], RowBlock, int]) -> None:
     queries, block, group_rows = given
     found = {name: bits(scan, queries, block, group_rows) for name, scan in scans.items()}
     assert found == dict.fromkeys(scans, found["numpy"])
@@ -81,7 +81,7 @@ def test_sums_are_exact_at_the_extremes(scans: dict[str, Scan], dimensions: int)
     rows = chance.integers(-127, 128, (70, dimensions), dtype=np.int8)
     rows[0], rows[1] = 127, -127
     rows[2] = np.where(np.arange(dimensions) % 2, 127, -127)
-    block = Block(rows, np.ones(70, np.float32), np.zeros((70, 16), np.uint8), None, 1.0)
+    block = RowBlock(rows, np.ones(70, np.float32), np.zeros((70, 16), np.uint8), None, 1.0)
     for scan in scans.values():
         scores, maxima = np.empty((4, 70), np.float32), np.empty((4, 5), np.float32)
         scan(rows[:4], block, 16, scores, maxima)
@@ -94,7 +94,7 @@ def test_sums_are_exact_at_the_extremes(scans: dict[str, Scan], dimensions: int)
 @settings(max_examples=100)
 @given(scanned())
 def test_no_row_scores_more_than_its_sketch_says(
-    scans: dict[str, Scan], given: tuple[NDArray[np.int8], Block, int]
+    scans: dict[str, Scan], given: tuple[NDArray[np.int8], RowBlock, int]
 ) -> None:
     queries, block, _ = given
     if not block.sketch:
@@ -109,7 +109,7 @@ def test_no_row_scores_more_than_its_sketch_says(
 
 @settings(max_examples=50)
 @given(scanned())
-def test_a_sketch_holds_the_higher_halves(given: tuple[NDArray[np.int8], Block, int]) -> None:
+def test_a_sketch_holds_the_higher_halves(given: tuple[NDArray[np.int8], RowBlock, int]) -> None:
     _, block, _ = given
     if block.sketch:
         high = unpacked(block.sketch.nibbles).astype(np.int64) - OFFSET
@@ -122,7 +122,7 @@ def test_many_queries_of_more_rows_than_a_turn_takes(scans: dict[str, Scan]) -> 
     """Into columns of wider arrays, whose others stay as they are."""
     chance = np.random.default_rng(3)
     vectors = chance.integers(-127, 128, (9_001, 128), dtype=np.int8)
-    block = Block(vectors, chance.random(9_001, np.float32), np.zeros((9_001, 16), np.uint8), None, 1.0)
+    block = RowBlock(vectors, chance.random(9_001, np.float32), np.zeros((9_001, 16), np.uint8), None, 1.0)
     queries = chance.integers(-127, 128, (3, 128), dtype=np.int8)
     wanted = (queries.astype(np.float32) @ vectors.astype(np.float32).T) * block.scales
     for scan in scans.values():
@@ -139,7 +139,7 @@ def test_many_queries_of_more_rows_than_a_turn_takes(scans: dict[str, Scan]) -> 
 BEYOND_THE_END = """
 import ctypes, mmap, sys
 import numpy as np
-from openrek.store.search.row_scan import Block, library_path, native_scans, this_machine
+from openrek.store.search.row_scan import RowBlock, library_path, native_scans, this_machine
 from openrek.store.segments.sketches import Sketch, fits, sketch_of
 
 libc, page = ctypes.CDLL(None), mmap.PAGESIZE
@@ -166,7 +166,7 @@ for dimensions in (1, 16, 63, 64, 65, 128, 513):
         queries = at_the_end(np.ones((2, dimensions), np.int8))
         for scan in native_scans(library_path(*this_machine())):
             for sketch in sketches:
-                block = Block(vectors, scales, np.zeros((rows, 16), np.uint8), dead, 1.0, sketch)
+                block = RowBlock(vectors, scales, np.zeros((rows, 16), np.uint8), dead, 1.0, sketch)
                 scores = at_the_end(np.zeros((2, rows), np.float32))
                 maxima = at_the_end(np.zeros((2, -(-rows // 16)), np.float32))
                 scan(queries, block, 16, scores, maxima)
@@ -183,7 +183,7 @@ def test_nothing_beyond_the_arrays_is_touched(scans: dict[str, Scan]) -> None:
 
 def wrong_calls() -> dict[str, Callable[[Scan], None]]:
     rows, wide = np.ones((8, 4), np.int8), np.ones((8, 128), np.int8)
-    block = Block(rows, np.ones(8, np.float32), np.zeros((8, 16), np.uint8), None, 1.0)
+    block = RowBlock(rows, np.ones(8, np.float32), np.zeros((8, 16), np.uint8), None, 1.0)
     query, scores, maxima = rows[:1], np.empty((1, 8), np.float32), np.empty((1, 2), np.float32)
     other = {name: getattr(block, name) for name in ("vectors", "scales", "ids", "dead", "longest")}
     return {
@@ -197,16 +197,16 @@ def wrong_calls() -> dict[str, Callable[[Scan], None]]:
         "an odd group": lambda scan: scan(query, block, 6, scores, maxima),
         "no group": lambda scan: scan(query, block, 0, scores, maxima),
         "every other row": lambda scan: scan(
-            query, Block(**{**other, "vectors": np.ones((16, 4), np.int8)[::2]}), 4, scores, maxima
+            query, RowBlock(**{**other, "vectors": np.ones((16, 4), np.int8)[::2]}), 4, scores, maxima
         ),
-        "few scales": lambda scan: scan(query, Block(**{**other, "scales": block.scales[:7]}), 4, scores, maxima),
+        "few scales": lambda scan: scan(query, RowBlock(**{**other, "scales": block.scales[:7]}), 4, scores, maxima),
         "a short sketch": lambda scan: scan(
-            wide[:1], Block(wide, block.scales, block.ids, None, 1.0, sketch_of(wide[:7])), 4, scores, maxima
+            wide[:1], RowBlock(wide, block.scales, block.ids, None, 1.0, sketch_of(wide[:7])), 4, scores, maxima
         ),
         "a sketch of dimensions that do not fit": lambda scan: scan(
-            query, Block(**{**other, "sketch": Sketch(np.zeros((8, 2), np.uint8), 1.0)}), 4, scores, maxima
+            query, RowBlock(**{**other, "sketch": Sketch(np.zeros((8, 2), np.uint8), 1.0)}), 4, scores, maxima
         ),
-        "few dead": lambda scan: scan(query, Block(**{**other, "dead": np.zeros(7, np.bool_)}), 4, scores, maxima),
+        "few dead": lambda scan: scan(query, RowBlock(**{**other, "dead": np.zeros(7, np.bool_)}), 4, scores, maxima),
     }
 
 
@@ -218,19 +218,19 @@ def test_arrays_that_do_not_fit_are_refused(scans: dict[str, Scan], name: str) -
 
 def test_a_scan_that_is_wrong_here_is_not_used(scans: dict[str, Scan]) -> None:
     def off_by_one(
-        queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+        queries: Int8Matrix, block: RowBlock, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         numpy_scan(queries, block, group_rows, scores, maxima)
         scores[-1, -1] += 1
 
     def reviving(
-        queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+        queries: Int8Matrix, block: RowBlock, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
         numpy_scan(queries, replace(block, dead=None), group_rows, scores, maxima)
 
     right = scans["native 0"]
-    assert first_right([off_by_one, reviving, right, numpy_scan]) is right
-    assert first_right([off_by_one, numpy_scan]) is numpy_scan
+    assert first_correct([off_by_one, reviving, right, numpy_scan]) is right
+    assert first_correct([off_by_one, numpy_scan]) is numpy_scan
 
 
 def test_without_a_library_or_with_a_damaged_one_numpy_searches(tmp_path: Path) -> None:
@@ -240,10 +240,10 @@ def test_without_a_library_or_with_a_damaged_one_numpy_searches(tmp_path: Path) 
 
 
 def test_what_is_built_is_not_built_again(scans: dict[str, Scan]) -> None:
-    told: list[str] = []
-    (path,) = build_row_scan.build(told.append)
+    progress: list[str] = []
+    (path,) = build_row_scan.build(progress.append)
     assert path.is_file()
-    assert told == []
+    assert progress == []
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from openrek.store.items.port import Delete, Items, Key, Put
 from openrek.store.log.head import require_head
 from openrek.store.log.keys import face_key, log_key
 from openrek.store.log.quantisation import dequantise, quantise
-from openrek.store.search.cache import Index
+from openrek.store.search.cache import CollectionCache
 from openrek.store.search.search import StoredSearch
-from openrek.store.segments.columns import Table, texts
+from openrek.store.segments.columns import Table, text_column
 from openrek.store.segments.manifest import Manifest, SegmentRef, blob_name, encode_manifest
 from openrek.store.segments.segment_file import encode_segment
 from openrek.store.segments.sketches import LEAST_ROWS
@@ -59,8 +59,8 @@ def large_collection(items: Items, blobs: MemoryBlobs, rows: int) -> Collection:
         geometry=np.zeros((rows, 5), np.float32),
         scales=(1.0 / np.linalg.norm(vectors.astype(np.float32), axis=1)).astype(np.float32),
         vectors=vectors,
-        external=texts([None] * rows),
-        owners=texts([None] * rows),
+        external=text_column([None] * rows),
+        owners=text_column([None] * rows),
     ).sorted()
     head = replace(require_head(items, collection), seq=1, faces=rows)
     items.transact([Put(head.key, head.attributes())])
@@ -72,40 +72,40 @@ def large_collection(items: Items, blobs: MemoryBlobs, rows: int) -> Collection:
     return now(items, collection)
 
 
-def test_a_large_segment_is_sketched_after_the_first_search_and_answers_stay_the_same(
+def test_a_large_segment_is_sketched_after_the_first_search_and_results_stay_the_same(
     items: Items, row_scan: None
 ) -> None:
     blobs, ordered = MemoryBlobs(), list[Callable[[], None]]()
     collection = large_collection(items, blobs, LEAST_ROWS)
     searched = StoredSearch(items, blobs, later=ordered.append)
-    matrix = Index(items, blobs).current(collection).faces
+    gallery = CollectionCache(items, blobs).current(collection).faces
     probes = [
-        dequantise(matrix.blocks[0].vectors[row].tobytes(), float(matrix.blocks[0].scales[row])) for row in (5, 9)
+        dequantise(gallery.blocks[0].vectors[row].tobytes(), float(gallery.blocks[0].scales[row])) for row in (5, 9)
     ]
 
-    def answers(limit: int, lowest: float) -> list[list[tuple[UUID, float]]]:
+    def results(limit: int, lowest: float) -> list[list[tuple[UUID, float]]]:
         found = searched.nearest_each(now(items, collection), probes, limit=limit, lowest_cosine=lowest)
         return [[(match.face.face_id, match.cosine) for match in each] for each in found]
 
-    before = [answers(2, -1.0), answers(4096, 0.4), answers(4096, 0.1)]
+    before = [results(2, -1.0), results(4096, 0.4), results(4096, 0.1)]
     assert len(ordered) == 1  # however many searches wait for it
     ordered.pop()()
-    after = [answers(2, -1.0), answers(4096, 0.4), answers(4096, 0.1)]
+    after = [results(2, -1.0), results(4096, 0.4), results(4096, 0.1)]
     assert after == before
     assert [len(each) for each in after[0]] == [2, 2]
     assert ordered == []
 
     index(items, now(items, collection), 1)  # a new snapshot has the same sketches
-    assert answers(2, -1.0) == before[0]
+    assert results(2, -1.0) == before[0]
     assert ordered == []
 
-    best = answers(1, -1.0)
-    sketch = searched._index.current(now(items, collection)).faces.sketches[0]
+    best = results(1, -1.0)
+    sketch = searched._cache.current(now(items, collection)).faces.sketches[0]
     assert sketch is not None
     assert sketch.made is not None
     sketch.made.nibbles[5] ^= 0xFF
-    assert answers(1, -1.0)[0] != best[0], "a wrong sketch hides its row, so searches do read them"
-    assert answers(1, -1.0)[1] == best[1]
+    assert results(1, -1.0)[0] != best[0], "a wrong sketch hides its row, so searches do read them"
+    assert results(1, -1.0)[1] == best[1]
 
 
 def test_the_memory_of_sketches_is_counted(items: Items) -> None:
@@ -262,8 +262,8 @@ def test_a_write_during_a_refresh_is_not_missed_by_who_asks_after_it(items: Item
 # What the index keeps in memory
 
 
-def vectors_of(items: Items, found: Index, collection: Collection) -> "weakref.ref[object]":
-    vectors = found.current(now(items, collection)).faces.blocks[-1].vectors
+def vectors_of(items: Items, cache: CollectionCache, collection: Collection) -> "weakref.ref[object]":
+    vectors = cache.current(now(items, collection)).faces.blocks[-1].vectors
     return weakref.ref(vectors.base if vectors.base is not None else vectors)
 
 
@@ -281,10 +281,10 @@ def test_a_warm_search_reads_one_item(items: Items, collection: Collection) -> N
 
 def test_a_collection_found_gone_leaves_memory(items: Items, collection: Collection) -> None:
     index(items, collection, 1)
-    found = Index(items, MemoryBlobs())
-    kept = vectors_of(items, found, collection)
+    cache = CollectionCache(items, MemoryBlobs())
+    kept = vectors_of(items, cache, collection)
     StoredCollections(items).delete("people")
-    found.tidy()
+    cache.tidy()
     gc.collect()
 
     assert kept() is None
@@ -294,18 +294,18 @@ def test_a_collection_found_gone_leaves_memory(items: Items, collection: Collect
 def test_a_damaged_collection_keeps_no_other_in_memory(items: Items, bad_one: str) -> None:
     """Its segments are read in turn; the dead rows of the others leave memory all the same."""
     blobs = Unreadable()
-    found = Index(items, blobs)
+    cache = CollectionCache(items, blobs)
     bad, good = (new_collection(items, name) for name in ("bad", "good"))
     for each in (bad, good):
         index(items, each, 1)
-    kept = [vectors_of(items, found, each) for each in (bad, good)]
+    kept = [vectors_of(items, cache, each) for each in (bad, good)]
     Upkeep(items, blobs, pause=no_pause).purge()
     for name in [name for name in blobs.names(bad.uid.hex) if name.endswith(bad_one)]:
         blobs.delete(name)
         blobs.put(name, b"damaged")
     blobs.uid = bad.uid if bad_one == "nothing to be read" else None
 
-    found.tidy()
+    cache.tidy()
     gc.collect()
 
     assert [each() is None for each in kept] == [False, True]
@@ -313,27 +313,27 @@ def test_a_damaged_collection_keeps_no_other_in_memory(items: Items, bad_one: st
 
 def test_a_re_created_collection_takes_the_place_of_the_old_one(items: Items, collection: Collection) -> None:
     index(items, collection, 1)
-    found = Index(items, MemoryBlobs())
-    kept = vectors_of(items, found, collection)
+    cache = CollectionCache(items, MemoryBlobs())
+    kept = vectors_of(items, cache, collection)
     StoredCollections(items).delete("people")
     again = StoredCollections(items).create("people", SFACE, {})
-    assert found.current(again).seq == 0
+    assert cache.current(again).seq == 0
     gc.collect()
 
     assert kept() is None
     with pytest.raises(ResourceNotFound):
-        found.current(now(items, collection))
-    assert found.current(again).seq == 0
+        cache.current(now(items, collection))
+    assert cache.current(again).seq == 0
 
 
 def test_the_collections_used_last_stay_in_memory(items: Items) -> None:
     made = [new_collection(items, f"c{n}") for n in range(4)]
     for each in made:
         index(items, each, 1)
-    found = Index(items, MemoryBlobs(), max_bytes=150_000)  # three of about 50,000
-    kept = [vectors_of(items, found, each) for each in made[:2]]
-    found.current(now(items, made[0]))
-    kept += [vectors_of(items, found, each) for each in made[2:]]
+    cache = CollectionCache(items, MemoryBlobs(), max_bytes=150_000)  # three of about 50,000
+    kept = [vectors_of(items, cache, each) for each in made[:2]]
+    cache.current(now(items, made[0]))
+    kept += [vectors_of(items, cache, each) for each in made[2:]]
     gc.collect()
 
     assert [each() is not None for each in kept].count(True) <= 3
@@ -343,12 +343,12 @@ def test_the_collections_used_last_stay_in_memory(items: Items) -> None:
 
 
 def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collection: Collection) -> None:
-    found = Index(items, MemoryBlobs())
+    cache = CollectionCache(items, MemoryBlobs())
     everyone = [face for n in range(10) for face in index(items, collection, n, 97)]
-    assert len(found.current(now(items, collection)).faces.blocks[-1].scales) == 970
+    assert len(cache.current(now(items, collection)).faces.blocks[-1].scales) == 970
 
     StoredFaces(items).delete(collection, [face.face_id for face in everyone[:600]])
-    block = found.current(now(items, collection)).faces.blocks[-1]
+    block = cache.current(now(items, collection)).faces.blocks[-1]
 
     assert len(block.scales) < 600
     assert block.dead is None or not block.dead.any() or block.dead.sum() < 300
@@ -357,25 +357,25 @@ def test_deleted_faces_leave_memory_when_they_are_the_most(items: Items, collect
     }
     assert alive == {face.face_id for face in everyone[600:]}
     expected = searcher(items).nearest(collection, unit(1), limit=50, lowest_cosine=-1.0)
-    face = found.current(now(items, collection)).faces.labels[-1].face
+    face = cache.current(now(items, collection)).faces.labels[-1].face
     ids_of = {UUID(bytes=block.ids[n].tobytes()): n for n in range(len(block.scales))}
     assert [face(ids_of[match.face.face_id]) for match in expected] == [match.face for match in expected]
     more = index(items, collection, 50, 5)
-    assert {match.face for match in _all(items, found, collection)} == {*everyone[600:], *more}
+    assert {match.face for match in _all(items, cache, collection)} == {*everyone[600:], *more}
 
 
-def _all(items: Items, found: Index, collection: Collection) -> list[FaceMatch]:
-    snapshot = found.current(now(items, collection))
+def _all(items: Items, cache: CollectionCache, collection: Collection) -> list[FaceMatch]:
+    snapshot = cache.current(now(items, collection))
     dead = snapshot.faces.blocks[-1].dead
     rows = [row for row in range(len(snapshot.faces.blocks[-1].scales)) if dead is None or not dead[row]]
     return [FaceMatch(snapshot.faces.labels[-1].face(row), 0.0) for row in rows]
 
 
 def test_a_snapshot_never_changes(items: Items, collection: Collection) -> None:
-    found = Index(items, MemoryBlobs())
+    cache = CollectionCache(items, MemoryBlobs())
     first = index(items, collection, 0, 51)
     StoredFaces(items).delete(collection, [first[50].face_id])
-    old = found.current(now(items, collection))
+    old = cache.current(now(items, collection))
     block, face = old.faces.blocks[-1], old.faces.labels[-1].face
     assert block.dead is not None
     was = (block.vectors.copy(), block.ids.copy(), [face(row) for row in range(51)], block.dead.copy())
@@ -383,7 +383,7 @@ def test_a_snapshot_never_changes(items: Items, collection: Collection) -> None:
     for n in range(1, 12):
         faces = index(items, collection, n, 50)
         StoredFaces(items).delete(collection, [face.face_id for face in (*first[n : n + 1], *faces[:40])])
-        found.current(now(items, collection))
+        cache.current(now(items, collection))
 
     assert (block.dead == was[3]).all()
     assert (block.vectors == was[0]).all()
@@ -396,21 +396,21 @@ def test_a_hole_in_the_log_is_said_and_not_searched(items: Items, collection: Co
         index(items, collection, n)
     missing = items.get(log_key(collection.uid, 3))
     assert missing is not None
-    found = Index(items, MemoryBlobs(), pause=no_pause)
+    cache = CollectionCache(items, MemoryBlobs(), pause=no_pause)
     items.transact([Delete(missing.key)])
 
     with pytest.raises(InternalServerError):
-        found.current(now(items, collection))
+        cache.current(now(items, collection))
 
     items.transact([Put(missing.key, missing.attributes)])
-    assert found.current(now(items, collection)).seq == 5
-    assert len(found.current(now(items, collection)).faces.blocks[-1].scales) == 25
+    assert cache.current(now(items, collection)).seq == 5
+    assert len(cache.current(now(items, collection)).faces.blocks[-1].scales) == 25
 
 
 def test_an_entry_that_cannot_be_applied_is_not_half_applied(items: Items, collection: Collection) -> None:
     index(items, collection, 0)
-    found = Index(items, MemoryBlobs())
-    found.current(now(items, collection))
+    cache = CollectionCache(items, MemoryBlobs())
+    cache.current(now(items, collection))
     index(items, collection, 1)
     entry = items.get(log_key(collection.uid, 2))
     assert entry is not None
@@ -418,11 +418,11 @@ def test_an_entry_that_cannot_be_applied_is_not_half_applied(items: Items, colle
     rows[-1]["vector"] = b"short"
     items.transact([Put(entry.key, {**entry.attributes, "rows": rows})])
     with pytest.raises(ValueError, match=r"broadcast|shape|size"):
-        found.current(now(items, collection))
+        cache.current(now(items, collection))
 
     items.transact([Put(entry.key, entry.attributes)])
 
-    assert len(_all(items, found, collection)) == 10
+    assert len(_all(items, cache, collection)) == 10
 
 
 def test_a_row_logged_again_replaces_the_former(items: Items, collection: Collection) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openrek.store.log.rows import face_of
-from openrek.store.segments.columns import ROWS_PER_PART, Table, Texts, find, joined, texts
+from openrek.store.segments.columns import ROWS_PER_PART, Table, TextColumn, find, joined, text_column
 from tests.store.tables import rows_of, tables
 
 
@@ -62,7 +62,7 @@ def test_ids_that_end_in_zeros_are_told_apart() -> None:
 
 @given(st.lists(st.none() | st.text(min_size=1)))
 def test_texts_are_kept(values: list[str | None]) -> None:
-    column = texts(values)
+    column = text_column(values)
 
     assert [column[row] for row in range(len(values))] == values
 
@@ -73,16 +73,16 @@ def test_texts_are_taken_in_any_number_and_order(count: int, seed: int) -> None:
     values = [chance.choice((None, "a", "é" * chance.randrange(1, 9))) for _ in range(chance.randrange(1, 50))]
     rows = [chance.randrange(len(values)) for _ in range(count)]
 
-    taken = texts(values).take(np.array(rows, np.intp))
+    taken = text_column(values).take(np.array(rows, np.intp))
 
-    expected = texts([values[row] for row in rows])
+    expected = text_column([values[row] for row in rows])
     assert np.array_equal(taken.offsets, expected.offsets)
     assert np.array_equal(taken.content, expected.content)
 
 
 def test_taking_long_texts_needs_little_more_memory_than_they_do() -> None:
     """A compaction takes as many as fill 256 MB, in a function of 3 GB."""
-    column = Texts(np.arange(40_001, dtype=np.uint32) * 255, np.full(40_000 * 255, 65, np.uint8))
+    column = TextColumn(np.arange(40_001, dtype=np.uint32) * 255, np.full(40_000 * 255, 65, np.uint8))
     tracemalloc.start()
 
     taken = column.take(np.arange(40_000)[::-1])

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openrek.store.blobs.folder import FolderBlobs
-from openrek.store.segments.columns import Table, texts
+from openrek.store.segments.columns import Table, text_column
 from openrek.store.segments.manifest import (
     CorruptManifest,
     Manifest,
@@ -74,7 +74,7 @@ def table_of_document(title: str, after: str = "") -> list[list[str]]:
 
 
 def fields(content: bytes, rows: list[list[str]], start: int = 0) -> list[Any]:
-    """What the table tells to be there, and that it leaves no gap."""
+    """The columns as the header places them, without a gap."""
     end = 0
     values: list[Any] = []
     for offset, size, kind, _ in rows:
@@ -119,8 +119,8 @@ def test_a_segment_read_by_the_document_alone(table: Table) -> None:
         ("owner_offsets", "owners", table.owners),
     ):
         ends = columns[offsets]
-        told = [columns[content][ends[r] : ends[r + 1]].tobytes().decode() or None for r in range(len(table))]
-        assert told == [column[row] for row in range(len(table))]
+        texts = [columns[content][ends[r] : ends[r + 1]].tobytes().decode() or None for r in range(len(table))]
+        assert texts == [column[row] for row in range(len(table))]
     assert longest == longest_norm(table)
 
 
@@ -203,7 +203,7 @@ def small() -> Table:
     return Table(
         np.array([[1] * 16, [2] * 16], np.uint8), np.array([3, 4], np.uint64), np.zeros((2, 16), np.uint8),
         np.ones((2, 5), np.float32), np.array([0.5, 0.25], np.float32), np.array([[1, -2, 3], [4, 5, -6]], np.int8),
-        texts(["one", None]), texts([None, None]),
+        text_column(["one", None]), text_column([None, None]),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from openrek.domain.models import SFACE
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.faces.faces import StoredFaces
 from openrek.store.log.rows import GEOMETRY, SCALE
-from openrek.store.search.cache import Index
+from openrek.store.search.cache import CollectionCache
 from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.synthetic import Embedder, new_collection, no_pause, now, picture, slots
 from tests.store.tables import open_fast
@@ -36,11 +36,11 @@ def test_a_compacted_face_takes_little_more_than_its_raw_bytes(tmp_path: Path) -
         StoredFaces(items).index(people, of, slots(FACES), Embedder(of))
     Upkeep(items, blobs, pause=no_pause).purge()
     people = now(items, people)
-    Index(items, blobs).current(people)  # what is loaded once, such as threads, does not count
+    CollectionCache(items, blobs).current(people)  # what is loaded once, such as threads, does not count
 
     stored_bytes = sum(path.stat().st_size for path in (tmp_path / "blobs").rglob("*") if path.is_file())
     before = tracemalloc.get_traced_memory()[0]
-    index = Index(items, blobs)
+    index = CollectionCache(items, blobs)
     snapshot = index.current(people)
     held_bytes = tracemalloc.get_traced_memory()[0] - before  # the files too: they are small, so they are read
 

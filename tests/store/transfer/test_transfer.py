@@ -155,7 +155,7 @@ def test_many_pictures_in_one_commit_and_many_faces_of_one_picture(items: Items,
     exported = export(items, "people")
     steps: list[int] = []
 
-    assert import_archive(other, exported, "people", told=steps.append).added == 220
+    assert import_archive(other, exported, "people", on_progress=steps.append).added == 220
 
     assert same(export(other, "people"), exported)
     assert sound(other, tmp_path)
@@ -272,8 +272,8 @@ def test_what_does_not_suit_the_collection_writes_nothing(
         "more than the 10 faces": (exported, 10),
         "not that of its picture": (changed(exported, "image_sha256", at_row(40, 7)), 1000),
     }
-    for told, (archive, max_faces) in wrong.items():
-        with pytest.raises(BadArchive, match=told):
+    for expected, (archive, max_faces) in wrong.items():
+        with pytest.raises(BadArchive, match=expected):
             import_archive(other, archive, "people", max_faces=max_faces)
     assert heads_and_logs(other) == []
     newer = replace(SFACE, version="8.0")
@@ -343,10 +343,10 @@ def no_text(array: Any) -> Any:
 
 @pytest.mark.parametrize("name", BAD)
 def test_files_that_are_no_export(items: Items, people: Collection, tmp_path: Path, name: str) -> None:
-    damage, told = BAD[name]
+    damage, expected = BAD[name]
     save(damage(export(items, "people")), tmp_path / "bad.npz")
 
-    with pytest.raises(BadArchive, match=told):
+    with pytest.raises(BadArchive, match=expected):
         load(tmp_path / "bad.npz")
 
 
@@ -367,7 +367,7 @@ def npy(array: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (lambda m: m.pop("scales.npy"), "not those of an export: scales"),
         (lambda m: m.update({"../x.npy": b""}), "not those of an export"),
@@ -382,11 +382,11 @@ def npy(array: Any) -> bytes:
     ],
 )
 def test_files_whose_arrays_lie(
-    items: Items, people: Collection, tmp_path: Path, change: Callable[[dict[str, bytes]], None], told: str
+    items: Items, people: Collection, tmp_path: Path, change: Callable[[dict[str, bytes]], None], expected: str
 ) -> None:
     save(export(items, "people"), tmp_path / "bad.npz")
 
-    with pytest.raises(BadArchive, match=re.escape(told)):
+    with pytest.raises(BadArchive, match=re.escape(expected)):
         load(rewritten(tmp_path / "bad.npz", change))
 
 

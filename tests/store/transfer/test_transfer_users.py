@@ -125,11 +125,11 @@ WRONG: dict[str, tuple[Callable[[People], None], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_does_not_suit_the_collection_writes_nothing(full: People, name: str) -> None:
     exported = export(full.items, "people")
-    change, told = WRONG[name]
+    change, expected = WRONG[name]
     change(full)
     before = full.head.seq
 
-    with pytest.raises(BadArchive, match=told):
+    with pytest.raises(BadArchive, match=expected):
         import_archive(full.items, exported, "people")
 
     assert full.head.seq == before

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openrek.domain.collections import Collection
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.collections.collections import StoredCollections
-from openrek.store.items.port import ABSENT, Operation, Put
+from openrek.store.items.port import ABSENT, Put, Write
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.entries import LogGap
 from openrek.store.log.head import Head, head_now
@@ -24,7 +24,7 @@ from openrek.store.segments.tombstones import decode_tombstones
 from openrek.store.upkeep import compaction
 from openrek.store.upkeep.compaction import FOLD_AFTER_MS, REWRITE_AFTER_MS, Compactor, current_manifest
 from openrek.store.upkeep.folding import fold
-from openrek.store.upkeep.garbage_collection import Garbage
+from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.upkeep.manifest_swap import swap_manifest
 from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.synthetic import new_collection, no_pause
@@ -73,7 +73,7 @@ class Store:
         self.model |= {face_id: (seq, vector) for face_id, vector in added.items()}
         entry = {"writer": b"", "rows": [row(*each) for each in added.items()], "deleted": deleted}
         moved = head.advanced(faces=0, users=0, entry_bytes=1000)
-        operations: list[Operation] = [
+        operations: list[Write] = [
             Put(head.key, moved.attributes()),
             Put(log_key(head.uid, seq), entry, expect=ABSENT),
         ]
@@ -152,11 +152,11 @@ def test_any_log_compacted_at_any_time_is_what_a_dictionary_holds(
                 rows = {name_of(number): vector(100 * position + number) for number in sorted(added)}
                 store.write(rows, [name_of(number) for number in sorted(deleted - added)])
             elif what == "step":
-                store.compactor.step(store.name, everything=bool(how))
+                store.compactor.step(store.name, force=bool(how))
             elif what == "wait":
                 store.now_s += 3600 * int(how)  # type: ignore[call-overload]
             else:
-                Garbage(store.items, store.blobs, pause=no_pause).collect(store.name, everything=bool(how))
+                GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name, force=bool(how))
             assert store.stored() == store.model
         Upkeep(store.items, store.blobs, clock=lambda: store.now_s, pause=no_pause).purge()
         assert store.stored() == store.model
@@ -214,7 +214,7 @@ def test_a_row_is_written_again_only_for_good_reason(store: Store) -> None:
     """Small segments are merged with one of their size; a large one is left alone until enough of it is dead."""
     store.small_bytes = 3000
     fill(store, range(100))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     large = store.manifest.segments[0].name
     for number in range(101, 104):
         fill(store, range(number, number + 1))
@@ -242,7 +242,7 @@ def test_a_row_is_written_again_only_for_good_reason(store: Store) -> None:
 def test_more_rows_of_a_segment_die_later(store: Store) -> None:
     store.fold_entries, store.small_bytes = 1, 0
     fill(store, range(100))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     for dead, place in ((1, 7), (2, 99)):
         store.write({}, [name_of(place)])
         store.compactor.step(store.name)
@@ -253,7 +253,7 @@ def test_more_rows_of_a_segment_die_later(store: Store) -> None:
 def test_a_rewrite_does_not_put_off_the_fold_of_what_waits(store: Store) -> None:
     store.small_bytes = 0
     fill(store, range(100))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     begun_s = store.now_s
     store.write({}, [name_of(0)])
     store.now_s = begun_s + REWRITE_AFTER_MS / 2000 + 60
@@ -278,9 +278,7 @@ def test_what_came_while_a_step_was_at_work_is_not_taken_for_younger(store: Stor
     fill(store, range(4))
     begun_s, hour = store.now_s, iter((0.0, *(3600.0,) * 99))
 
-    Compactor(store.items, store.blobs, clock=lambda: begun_s + next(hour), pause=no_pause).step(
-        store.name, everything=True
-    )
+    Compactor(store.items, store.blobs, clock=lambda: begun_s + next(hour), pause=no_pause).step(store.name, force=True)
 
     assert store.manifest.made_ms == int(begun_s * 1000)
 
@@ -290,7 +288,7 @@ def test_folds_of_single_rows_do_not_pile_up_files(store: Store) -> None:
         fill(store, range(number, number + 1))
         store.now_s += FOLD_AFTER_MS / 1000 + 1
         store.compactor.step(store.name)
-        Garbage(store.items, store.blobs, pause=no_pause).collect(store.name)
+        GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name)
 
     assert [ref.rows for ref in store.manifest.segments] == [40]
     assert len(list(store.blobs.names())) <= 3
@@ -299,7 +297,7 @@ def test_folds_of_single_rows_do_not_pile_up_files(store: Store) -> None:
 
 def test_a_quarter_of_dead_rows_is_enough_at_once(store: Store) -> None:
     fill(store, range(100))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     store.write({}, [name_of(number) for number in range(25)])
     store.now_s += FOLD_AFTER_MS / 1000 + 1
 
@@ -310,10 +308,10 @@ def test_a_quarter_of_dead_rows_is_enough_at_once(store: Store) -> None:
 
 def test_a_collection_of_which_everything_is_deleted_has_no_segment(store: Store) -> None:
     fill(store, range(9))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     store.write({}, [name_of(number) for number in range(9)])
 
-    while store.compactor.step(store.name, everything=True):
+    while store.compactor.step(store.name, force=True):
         pass
 
     assert store.manifest.segments == ()
@@ -333,7 +331,7 @@ def test_trimming_takes_what_is_covered_and_no_more(store: Store) -> None:
 
 def test_names_follow_the_version_that_was_read(store: Store) -> None:
     fill(store, range(10))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     fill(store, range(50, 52))
     store.write({}, [name_of(1)])
     store.now_s += FOLD_AFTER_MS / 1000 + 1
@@ -347,9 +345,9 @@ def test_names_follow_the_version_that_was_read(store: Store) -> None:
 
 def test_garbage_of_a_lower_base_goes_and_no_other(store: Store) -> None:
     fill(store, range(10))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     fill(store, range(20))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     uid, version = store.head.uid, store.head.version
     lower, same, higher = (blob_name(uid, version + offset, "segment") for offset in (-1, 0, 1))
     for name in (lower, same, higher):
@@ -357,18 +355,18 @@ def test_garbage_of_a_lower_base_goes_and_no_other(store: Store) -> None:
     elsewhere = blob_name(UUID(int=7), 0, "segment")
     store.blobs.put(elsewhere, b"of another collection")
 
-    removed = Garbage(store.items, store.blobs, pause=no_pause).collect(store.name)
+    removed = GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name)
 
-    left = set(store.blobs.names())
-    assert lower not in left
+    remaining = set(store.blobs.names())
+    assert lower not in remaining
     assert removed >= 1
-    assert left == store.manifest.blobs | {store.head.manifest, same, higher, elsewhere}
+    assert remaining == store.manifest.blobs | {store.head.manifest, same, higher, elsewhere}
 
 
 def test_a_swap_under_way_finds_its_blobs_however_often_garbage_is_collected(store: Store) -> None:
     """It wins with them, or it has lost for good before they go."""
     fill(store, range(10))
-    store.compactor.step(store.name, everything=True)
+    store.compactor.step(store.name, force=True)
     head, manifest = store.head, store.manifest
     content = store.blobs.get(manifest.segments[0].name)
     segment = blob_name(head.uid, head.version, "segment")
@@ -377,7 +375,7 @@ def test_a_swap_under_way_finds_its_blobs_however_often_garbage_is_collected(sto
     successor = Manifest(head.uid, head.version + 1, manifest.through, 0, (ref,))
     name = blob_name(head.uid, head.version, "manifest")
     store.blobs.put(name, encode_manifest(successor))
-    garbage = Garbage(store.items, store.blobs, pause=no_pause)
+    garbage = GarbageCollector(store.items, store.blobs, pause=no_pause)
 
     garbage.collect(store.name)
     assert {segment, name} <= set(store.blobs.names())
@@ -388,7 +386,7 @@ def test_a_swap_under_way_finds_its_blobs_however_often_garbage_is_collected(sto
     head = store.head
     late = blob_name(head.uid, head.version, "manifest")
     store.blobs.put(late, encode_manifest(successor))
-    garbage.collect(store.name, everything=True)
+    garbage.collect(store.name, force=True)
     assert late not in set(store.blobs.names())
     assert not swap_manifest(store.items, head, late, successor, pause=no_pause)
     assert store.stored() == store.model
@@ -398,5 +396,5 @@ def test_a_collection_that_is_gone(store: Store) -> None:
     fill(store, range(10))
     StoredCollections(store.items).delete(store.name)
 
-    assert not store.compactor.step(store.name, everything=True)
-    assert Garbage(store.items, store.blobs, pause=no_pause).collect(store.name, everything=True) == 0
+    assert not store.compactor.step(store.name, force=True)
+    assert GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name, force=True) == 0

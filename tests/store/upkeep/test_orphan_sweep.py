@@ -1,4 +1,4 @@
-"""The eraser: everything nobody names goes, and nothing else, whatever interrupts it."""
+"""The orphan sweep: what nobody names is removed, and nothing else, whatever interrupts it."""
 
 import contextlib
 from itertools import count
@@ -11,9 +11,9 @@ from openrek.store.collections.collections import StoredCollections
 from openrek.store.faces.faces import StoredFaces
 from openrek.store.items.port import Item, Items, Put
 from openrek.store.log.keys import UIDS, plan_key
-from openrek.store.upkeep.orphan_sweep import FORGOTTEN_AFTER_S, Eraser
+from openrek.store.upkeep.orphan_sweep import FORGOTTEN_AFTER_S, OrphanSweep
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
-from tests.store.invariants import check_collection, everything, owned_items, plan_items
+from tests.store.invariants import all_items, check_collection, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import Embedder, no_pause, picture, slots
 
@@ -28,7 +28,7 @@ def filled(items: Items, name: str, pictures: int = 3) -> Collection:
 
 
 def sweep(items: Items, *, later_s: float = 0.0) -> int:
-    return Eraser(items, MemoryBlobs(), clock=lambda: NOW_S + later_s, pause=no_pause).sweep()
+    return OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + later_s, pause=no_pause).sweep()
 
 
 def test_a_deleted_collection_is_erased_and_no_other(items: Items) -> None:
@@ -51,11 +51,11 @@ def test_the_line_of_a_uid_goes_last_and_late(items: Items) -> None:
     StoredCollections(items).delete("gone")
 
     sweep(items, later_s=FORGOTTEN_AFTER_S - 1)
-    assert len(everything(items, UIDS)) == 2
+    assert len(all_items(items, UIDS)) == 2
     sweep(items, later_s=FORGOTTEN_AFTER_S + 1)
 
-    assert [line.attributes["id"] for line in everything(items, UIDS)] == ["kept"]
-    assert gone.uid.hex not in [line.key.sort for line in everything(items, UIDS)]
+    assert [line.attributes["id"] for line in all_items(items, UIDS)] == ["kept"]
+    assert gone.uid.hex not in [line.key.sort for line in all_items(items, UIDS)]
 
 
 def test_a_re_created_collection_keeps_its_own(items: Items) -> None:
@@ -81,13 +81,13 @@ def test_interrupted_at_any_step_the_next_pass_completes_it(items: Items, fault:
             sweep(faulty, later_s=FORGOTTEN_AFTER_S + 1)
         sweep(items, later_s=FORGOTTEN_AFTER_S + 1)
         assert owned_items(items, gone) == 0
-        assert everything(items, UIDS) == []
+        assert all_items(items, UIDS) == []
         if faulty.steps <= step:
             break
     assert step > 8
 
 
-def test_two_eraser_at_once(items: Items) -> None:
+def test_two_sweeps_at_once(items: Items) -> None:
     for step in count():
         gone = filled(items, "gone", 1)
         StoredCollections(items).delete("gone")
@@ -95,7 +95,7 @@ def test_two_eraser_at_once(items: Items) -> None:
         faulty = FaultyItems(items, before=other)  # type: ignore[arg-type]
         sweep(faulty, later_s=FORGOTTEN_AFTER_S + 1)
         assert owned_items(items, gone) == 0
-        assert everything(items, UIDS) == []
+        assert all_items(items, UIDS) == []
         if faulty.steps <= step:
             break
     assert step > 8
@@ -117,7 +117,7 @@ def test_a_store_that_never_answers_ends_the_pass(items: Items, fault: Fault) ->
 
     assert faulty.steps < 100
     sweep(items, later_s=FORGOTTEN_AFTER_S + 1)
-    assert [line.attributes["id"] for line in everything(items, UIDS)] == ["people"]
+    assert [line.attributes["id"] for line in all_items(items, UIDS)] == ["people"]
 
 
 def test_a_plan_of_another_openrek_is_passed_over(items: Items) -> None:

@@ -28,8 +28,8 @@ from openrek.store.log.keys import deployment_key, log_key, user_key
 from openrek.store.log.quantisation import quantise
 from openrek.store.segments.manifest import blob_name
 from openrek.store.upkeep.compaction import Compactor, current_manifest
-from openrek.store.upkeep.garbage_collection import Garbage
-from openrek.store.upkeep.sqlite_vacuum import WIPE_AFTER_S, wipe_if_due
+from openrek.store.upkeep.garbage_collection import GarbageCollector
+from openrek.store.upkeep.sqlite_vacuum import VACUUM_AFTER_S, vacuum_if_due
 from openrek.store.upkeep.upkeep import Upkeep
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed
@@ -48,8 +48,7 @@ class Traces:
     gone: list[tuple[bytes, ...]] = field(default_factory=list)
 
     def found(self, folder: Path) -> tuple[int, int]:
-        """How many faces leave their vector in some file (all of the living must), and how many traces of any kind
-        the deleted ones have left."""
+        """Count the living faces whose vector is in some file (all must be), and the traces of deleted ones."""
         files = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
         living = sum(any(trace[0] in content for content in files) for trace in self.living.values())
         return living, sum(part in content for trace in self.gone for part in trace for content in files)
@@ -106,7 +105,7 @@ def test_a_purge_leaves_no_trace(store: Store) -> None:
     assert traces > 2 * len(store.traces.gone)
 
     Upkeep(store.items, store.blobs, pause=no_pause).purge()
-    assert store.items.wipe()
+    assert store.items.vacuum()
 
     assert store.traces.found(store.folder) == (len(store.traces.living), 0)
     assert (store.folder / "items.sqlite3-wal").stat().st_size == 0
@@ -121,7 +120,7 @@ def test_the_sweeps_of_a_day_leave_no_trace(store: Store) -> None:
     for quarter in range(24 * 4):
         now_s = start_s + quarter * 900
         Upkeep(store.items, store.blobs, clock=lambda now=now_s: now, pause=no_pause).sweep()  # type: ignore[misc]
-        wipe_if_due(store.items, clock=lambda now=now_s: now)  # type: ignore[misc]
+        vacuum_if_due(store.items, clock=lambda now=now_s: now)  # type: ignore[misc]
 
     assert store.traces.found(store.folder) == (len(store.traces.living), 0)
     for name in ("kept", "late", "other"):
@@ -129,11 +128,11 @@ def test_the_sweeps_of_a_day_leave_no_trace(store: Store) -> None:
 
 
 def test_the_first_sweep_after_a_day_without_a_server_leaves_no_trace(store: Store) -> None:
-    """What was deleted last is still in the log, and nothing tells how long ago that was."""
+    """The last deletion is still in the log, and nothing tells its time."""
     now_s = time.time() + 24 * 3600
 
     Upkeep(store.items, store.blobs, clock=lambda: now_s, pause=no_pause).sweep()
-    assert wipe_if_due(store.items, clock=lambda: now_s)
+    assert vacuum_if_due(store.items, clock=lambda: now_s)
 
     assert store.traces.found(store.folder) == (len(store.traces.living), 0)
 
@@ -145,7 +144,7 @@ def head(store: Store, name: str) -> Head:
 
 
 def test_secure_delete_alone_is_not_enough_for_rows_that_moved(tmp_path: Path) -> None:
-    """Rows of changing size move between pages; a wipe removes the copies that this leaves in gaps."""
+    """Rows of changing size move between pages; a vacuum removes the copies that this leaves in gaps."""
     items = open_fast(tmp_path)
     living: dict[Key, bytes] = {}
     gone: list[bytes] = []
@@ -162,7 +161,7 @@ def test_secure_delete_alone_is_not_enough_for_rows_that_moved(tmp_path: Path) -
         gone += [living.pop(key) for key in doomed]
         items.transact([Delete(key) for key in doomed])
 
-    assert items.wipe()
+    assert items.vacuum()
 
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert not any(value in content for value in gone)
@@ -170,7 +169,7 @@ def test_secure_delete_alone_is_not_enough_for_rows_that_moved(tmp_path: Path) -
     items.close()
 
 
-def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
+def test_a_vacuum_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
     items = SqliteItems(tmp_path / "items.sqlite3", busy_timeout_ms=50)
     items.transact([Put(Key("p", "a"), {"v": b"a secret of sixteen bytes"})])
     reader = open_fast(tmp_path)._connection()
@@ -181,26 +180,26 @@ def test_a_wipe_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
     size_bytes = log.stat().st_size
 
     for _ in range(3):
-        assert not items.wipe()
+        assert not items.vacuum()
     assert log.stat().st_size == size_bytes, "nor is the file copied into the log, again and again"
     reader.execute("COMMIT")
-    assert items.wipe()
+    assert items.vacuum()
 
     assert not any(b"a secret of" in path.read_bytes() for path in tmp_path.iterdir())
     assert items.get(Key("p", "a")) is None
     items.close()
 
 
-def test_wiping_is_due_twice_a_day_whoever_asks(tmp_path: Path) -> None:
+def test_a_vacuum_is_due_twice_a_day_whoever_asks(tmp_path: Path) -> None:
     items = open_fast(tmp_path)
-    assert wipe_if_due(items, clock=lambda: NOW_S), "nobody knows what was forgotten before"
-    assert not wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    assert vacuum_if_due(items, clock=lambda: NOW_S), "nobody knows what was forgotten before"
+    assert not vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
 
     forget(items)
-    assert not wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S - 1)
-    assert wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    assert not vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S - 1)
+    assert vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
     forget(items)
-    assert wipe_if_due(items, clock=lambda: NOW_S), "a clock that was put back must not stop it"
+    assert vacuum_if_due(items, clock=lambda: NOW_S), "a clock that was put back must not stop it"
     items.close()
 
 
@@ -208,8 +207,8 @@ def forget(items: Items) -> None:
     items.transact([Delete(Key("p", "a"), forget=True)])
 
 
-def test_a_folder_of_before_is_wiped_once_in_its_turn(tmp_path: Path) -> None:
-    """Its database counts nothing, and says only when it was wiped last."""
+def test_a_folder_of_before_is_vacuumed_once_in_its_turn(tmp_path: Path) -> None:
+    """Its database counts nothing, and says only when it was vacuumed last."""
     items = open_fast(tmp_path)
     items.transact([Put(deployment_key("wiped"), {"at_ms": int(NOW_S * 1000)})])
     items._connection().execute("DROP TABLE forgotten")
@@ -218,22 +217,22 @@ def test_a_folder_of_before_is_wiped_once_in_its_turn(tmp_path: Path) -> None:
 
     items = open_fast(tmp_path)
 
-    assert not wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S - 1)
-    assert wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
-    assert not wipe_if_due(items, clock=lambda: NOW_S + 3 * WIPE_AFTER_S)
+    assert not vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S - 1)
+    assert vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
+    assert not vacuum_if_due(items, clock=lambda: NOW_S + 3 * VACUUM_AFTER_S)
     items.close()
 
 
-def test_what_is_forgotten_during_a_wipe_is_left_for_the_next(tmp_path: Path) -> None:
+def test_what_is_forgotten_during_a_vacuum_remains_for_the_next(tmp_path: Path) -> None:
     class Meanwhile(SqliteItems):
-        def wipe(self) -> bool:
-            done = super().wipe()
+        def vacuum(self) -> bool:
+            done = super().vacuum()
             forget(self)
             return done
 
     items = Meanwhile(tmp_path / "items.sqlite3")
-    assert wipe_if_due(items, clock=lambda: NOW_S)
-    assert wipe_if_due(items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    assert vacuum_if_due(items, clock=lambda: NOW_S)
+    assert vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
     items.close()
 
 
@@ -256,7 +255,7 @@ def change_a_user(store: Store) -> None:
     users = StoredUsers(store.items, pause=no_pause)
     kept = _collection(store, "kept")
     users.create(kept, "ann", None)
-    users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, once=None)
+    users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, idempotency_token=None)
     users.disassociate(kept, "ann", list(store.traces.living)[:1], None)
 
 
@@ -275,21 +274,21 @@ def add_faces(store: Store) -> None:
         (add_faces, False),
     ],
 )
-def test_only_what_was_deleted_or_replaced_makes_a_wipe_due(
+def test_only_what_was_deleted_or_replaced_makes_a_vacuum_due(
     tmp_path: Path, change: Callable[[Store], None], due: bool
 ) -> None:
     store = Store(tmp_path)
     for name in ("kept", "other"):
         store.fill(name, range(2), 4)
     now_s = time.time() + 12 * 3600
-    wipe_if_due(store.items, clock=lambda: now_s)
+    vacuum_if_due(store.items, clock=lambda: now_s)
 
     change(store)
     now_s += 12 * 3600
     Upkeep(store.items, store.blobs, clock=lambda: now_s, pause=no_pause).sweep()
 
-    assert wipe_if_due(store.items, clock=lambda: now_s) == due
-    assert not wipe_if_due(store.items, clock=lambda: now_s + 12 * 3600)
+    assert vacuum_if_due(store.items, clock=lambda: now_s) == due
+    assert not vacuum_if_due(store.items, clock=lambda: now_s + 12 * 3600)
     store.items.close()
 
 
@@ -307,19 +306,19 @@ def leave_a_stray_entry(store: Store) -> None:
 
 
 @pytest.mark.parametrize("damage", [spoil_a_user, leave_a_stray_entry])
-def test_a_mended_collection_makes_a_wipe_due(tmp_path: Path, damage: Callable[[Store], None]) -> None:
+def test_a_mended_collection_makes_a_vacuum_due(tmp_path: Path, damage: Callable[[Store], None]) -> None:
     store = Store(tmp_path)
     kept = store.fill("kept", range(2), 4)
     users = StoredUsers(store.items, pause=no_pause)
     users.create(kept, "ann", None)
-    users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, once=None)
+    users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, idempotency_token=None)
     Upkeep(store.items, store.blobs, pause=no_pause).purge()
-    assert wipe_if_due(store.items, clock=lambda: NOW_S)
+    assert vacuum_if_due(store.items, clock=lambda: NOW_S)
     damage(store)
 
     rebuild(store.items, store.blobs, "kept", pause=no_pause)
 
-    assert wipe_if_due(store.items, clock=lambda: NOW_S + WIPE_AFTER_S + 1)
+    assert vacuum_if_due(store.items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
     store.items.close()
 
 
@@ -328,12 +327,12 @@ def _collection(store: Store, name: str) -> Collection:
 
 
 class Hindered(SqliteItems):
-    """Its wipes come to nothing: readers are in the way, or it raises `why`."""
+    """Its vacuums come to nothing: readers are in the way, or it raises `why`."""
 
     why: Exception | None = None
     tries = 0
 
-    def wipe(self) -> bool:
+    def vacuum(self) -> bool:
         self.tries += 1
         if self.why is not None:
             raise self.why
@@ -341,12 +340,12 @@ class Hindered(SqliteItems):
 
 
 @pytest.mark.parametrize("why", [None, apsw.FullError("database or disk is full")])
-def test_a_wipe_that_came_to_nothing_is_tried_again_after_an_hour(tmp_path: Path, why: Exception | None) -> None:
+def test_a_vacuum_that_came_to_nothing_is_tried_again_after_an_hour(tmp_path: Path, why: Exception | None) -> None:
     items = Hindered(tmp_path / "items.sqlite3")
     items.why = why
     for minute in range(3 * 60):
         with contextlib.suppress(apsw.FullError):
-            assert not wipe_if_due(items, clock=lambda now=NOW_S + 60 * minute: now)  # type: ignore[misc]
+            assert not vacuum_if_due(items, clock=lambda now=NOW_S + 60 * minute: now)  # type: ignore[misc]
     assert items.tries == 3
     items.close()
 
@@ -375,7 +374,7 @@ def test_a_purge_wins_over_others_who_compact_meanwhile(tmp_path: Path, step: in
 
     def others(now: int) -> None:
         if now == step:
-            Garbage(store.items, store.blobs, pause=no_pause)._move_version(head(store, "kept"))
+            GarbageCollector(store.items, store.blobs, pause=no_pause)._move_version(head(store, "kept"))
 
     faulty: Items = FaultyItems(store.items, before=others)
     Upkeep(faulty, store.blobs, pause=no_pause).purge()
@@ -383,7 +382,7 @@ def test_a_purge_wins_over_others_who_compact_meanwhile(tmp_path: Path, step: in
     assert [ref.dead for ref in current_manifest(store.blobs, head(store, "kept")).segments] == [0]
     assert len(list(store.blobs.names())) <= 3
     assert not any(b"killed" in store.blobs.get(name) for name in store.blobs.names())
-    assert not Compactor(store.items, store.blobs, pause=no_pause).step("kept", everything=True)
+    assert not Compactor(store.items, store.blobs, pause=no_pause).step("kept", force=True)
     store.items.close()
 
 

@@ -1,4 +1,4 @@
-"""Sweeps that end early, and the upkeep of one collection. What a sweep does at all: test_purge.py, test_eraser.py."""
+"""Sweeps that end early, and the upkeep of one collection. Whole sweeps: test_purge.py, test_orphan_sweep.py."""
 
 import time
 from collections.abc import Callable
@@ -43,8 +43,8 @@ def filled(items: Items, name: str, *, long: bool = True) -> Collection:
     return made
 
 
-def enough_after(calls: int) -> Callable[[], bool]:
-    """There is enough from the call after so many."""
+def stop_after(calls: int) -> Callable[[], bool]:
+    """Say stop from the call after so many."""
     asked = count()
     return lambda: next(asked) >= calls
 
@@ -78,12 +78,12 @@ def test_sweeps_that_end_early_get_everything_done_together(items: Items) -> Non
     collections = [filled(items, name) for name in ("one", "two")]
     gone = filled(items, "gone")
     StoredCollections(items).delete("gone")
-    left = owned_items(items, gone)
+    remaining = owned_items(items, gone)
     for calls in range(1, 200):
-        if upkeep(items, blobs).sweep_until(enough_after(calls)):
+        if upkeep(items, blobs).sweep_until(stop_after(calls)):
             break
-        assert owned_items(items, gone) <= left
-        left = owned_items(items, gone)
+        assert owned_items(items, gone) <= remaining
+        remaining = owned_items(items, gone)
     assert folded(items, *collections) == [True, True]
     assert owned_items(items, gone) == 0
     for name in ("one", "two"):
@@ -95,7 +95,7 @@ def test_a_collection_that_is_half_erased_is_not_forgotten(items: Items) -> None
     gone = filled(items, "gone")
     StoredCollections(items).delete("gone")
     total = owned_items(items, gone)
-    assert not upkeep(items, MemoryBlobs()).sweep_until(enough_after(3))
+    assert not upkeep(items, MemoryBlobs()).sweep_until(stop_after(3))
     assert 0 < owned_items(items, gone) < total
     assert upkeep(items, MemoryBlobs()).sweep_until(lambda: False)
     assert owned_items(items, gone) == 0

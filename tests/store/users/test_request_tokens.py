@@ -1,4 +1,4 @@
-"""ClientRequestTokens: a call that comes back with its token is answered as before and changes nothing."""
+"""ClientRequestTokens: a call repeated with its token gets the same result and changes nothing."""
 
 import contextlib
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from openrek.domain.errors import (
 from openrek.domain.faces import Face
 from openrek.domain.users import RequestToken
 from openrek.store.collections.collections import StoredCollections
-from openrek.store.upkeep.orphan_sweep import Eraser
+from openrek.store.upkeep.orphan_sweep import OrphanSweep
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Wire, always, at
-from tests.store.invariants import everything, owned_items
-from tests.store.people import NOW_S, People, once, sound
+from tests.store.invariants import all_items, owned_items
+from tests.store.people import NOW_S, People, request_token, sound
 from tests.store.synthetic import no_pause
 
 DAY_S = 86_400.0
@@ -46,7 +46,7 @@ def calls(people: People, faces: list[Face]) -> dict[str, Call]:
         ),
         "delete": Call(lambda users, token: users.delete(where, "gone", token), lambda: people.user("gone")),
         "associate": Call(
-            lambda users, token: users.associate(where, "ada", ids, lowest_cosine=0.5, once=token),
+            lambda users, token: users.associate(where, "ada", ids, lowest_cosine=0.5, idempotency_token=token),
             lambda: people.leave("ada", faces),
         ),
         "disassociate": Call(
@@ -62,7 +62,7 @@ NAMES = ("create", "delete", "associate", "disassociate")
 def test_a_repetition_is_told_the_same_and_changes_nothing(people: People, name: str) -> None:
     faces = people.add("ada", 3) + people.add("bob", 1)
     call = calls(people, faces)[name]
-    token = once("t-1_A")
+    token = request_token("t-1_A")
 
     first = call.make(people.users, token)
     assert call.make(people.users, token) == first
@@ -75,39 +75,39 @@ def test_a_repetition_is_told_the_same_and_changes_nothing(people: People, name:
     sound(people)
 
 
-def test_an_answer_is_kept_with_all_that_it_tells(people: People) -> None:
+def test_a_result_is_kept_whole(people: People) -> None:
     ada, bob = people.add("ada", 3), people.add("bob", 2)
     people.user("ada", ada[:1])
     people.user("bob", bob[:1])
     asked = [ada[1].face_id, bob[0].face_id, bob[1].face_id, uuid4(), ada[0].face_id]
 
-    first = people.join("ada", asked, once("t"), lowest=0.5)
+    first = people.join("ada", asked, request_token("t"), lowest=0.5)
 
-    assert [face.reason for face in first.left] == [
+    assert [face.reason for face in first.skipped] == [
         "ASSOCIATED_TO_A_DIFFERENT_USER", "LOW_MATCH_CONFIDENCE", "FACE_NOT_FOUND",
     ]  # fmt: skip
-    assert people.join("ada", asked, once("t"), lowest=0.5) == first
-    assert first.left[1].cosine is not None
+    assert people.join("ada", asked, request_token("t"), lowest=0.5) == first
+    assert first.skipped[1].cosine is not None
 
 
 def test_a_deletion_keeps_no_faces(local: People) -> None:
     faces = local.add("ada", 2)
     local.user("ada", faces)
 
-    local.users.delete(local.collection, "ada", once("t"))
+    local.users.delete(local.collection, "ada", request_token("t"))
 
-    (token,) = everything(local.items, f"{local.collection.uid.hex}/token")
+    (token,) = all_items(local.items, f"{local.collection.uid.hex}/token")
     assert token.attributes["changed"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_token_with_another_input_is_refused(people: People, name: str) -> None:
     call = calls(people, people.add("ada", 3))[name]
-    people.users.create(people.collection, "zoe", once("t", "one input"))
+    people.users.create(people.collection, "zoe", request_token("t", "one input"))
     before = people.head.seq
 
     with pytest.raises(IdempotentParameterMismatch) as refused:
-        call.make(people.users, once("t", "another"))
+        call.make(people.users, request_token("t", "another"))
 
     assert str(refused.value) == "The ClientRequestToken: t you have supplied is already in use."
     assert people.head.seq == before
@@ -116,25 +116,25 @@ def test_a_token_with_another_input_is_refused(people: People, name: str) -> Non
 def test_a_call_that_changes_nothing_is_remembered_too(local: People) -> None:
     faces = local.add("ada", 1)
     local.user("ada", faces)
-    first = local.join("ada", faces, once("t"))
+    first = local.join("ada", faces, request_token("t"))
     assert first.changed == ()
     local.leave("ada", faces)
 
-    assert local.join("ada", faces, once("t")) == first
+    assert local.join("ada", faces, request_token("t")) == first
     assert local.members("ada") == set()
 
 
 def test_a_call_that_was_refused_is_not_remembered(local: People) -> None:
     local.user("ada")
     with pytest.raises(Conflict):
-        local.users.create(local.collection, "ada", once("t"))
+        local.users.create(local.collection, "ada", request_token("t"))
     with pytest.raises(ResourceNotFound):
-        local.users.delete(local.collection, "bob", once("u"))
+        local.users.delete(local.collection, "bob", request_token("u"))
     local.users.delete(local.collection, "ada", None)
     local.user("bob")
 
-    local.users.create(local.collection, "ada", once("t"))
-    local.users.delete(local.collection, "bob", once("u"))
+    local.users.create(local.collection, "ada", request_token("t"))
+    local.users.delete(local.collection, "bob", request_token("u"))
 
     assert [entry.cursor for entry in local.users.page(local.collection, None, 9).rows] == ["ada"]
 
@@ -142,37 +142,37 @@ def test_a_call_that_was_refused_is_not_remembered(local: People) -> None:
 def test_a_token_is_valid_for_24_hours(people: People) -> None:
     faces = people.add("ada", 1)
     people.user("ada")
-    first = people.join("ada", faces, once("t"))
+    first = people.join("ada", faces, request_token("t"))
     people.leave("ada", faces)
 
     people.now_s += DAY_S - 1
-    assert people.join("ada", faces, once("t")) == first
+    assert people.join("ada", faces, request_token("t")) == first
     assert people.members("ada") == set()
     people.now_s += 1
-    assert people.join("ada", faces, once("t", "other")).changed == first.changed
+    assert people.join("ada", faces, request_token("t", "other")).changed == first.changed
     assert people.members("ada") == {faces[0].face_id}
     people.now_s += DAY_S - 1
     with pytest.raises(IdempotentParameterMismatch):
-        people.join("ada", faces, once("t"))
+        people.join("ada", faces, request_token("t"))
 
 
 def test_old_tokens_are_swept_and_young_ones_are_not(local: People) -> None:
     for number in range(3):
-        local.users.create(local.collection, f"u{number}", once(f"t{number}"))
+        local.users.create(local.collection, f"u{number}", request_token(f"t{number}"))
         local.now_s += DAY_S / 2
     tokens = f"{local.collection.uid.hex}/token"
 
-    removed = Eraser(local.items, local.blobs, clock=lambda: NOW_S + DAY_S, pause=no_pause).sweep()
+    removed = OrphanSweep(local.items, local.blobs, clock=lambda: NOW_S + DAY_S, pause=no_pause).sweep()
 
     assert removed == 1
-    assert [item.key.sort for item in everything(local.items, tokens)] == ["t1", "t2"]
+    assert [item.key.sort for item in all_items(local.items, tokens)] == ["t1", "t2"]
 
 
 def test_tokens_go_with_their_collection(local: People) -> None:
-    local.users.create(local.collection, "ada", once("t"))
+    local.users.create(local.collection, "ada", request_token("t"))
     StoredCollections(local.items).delete("people")
 
-    Eraser(local.items, local.blobs, clock=lambda: NOW_S, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=lambda: NOW_S, pause=no_pause).sweep()
 
     assert owned_items(local.items, local.collection) == 0
 
@@ -183,7 +183,7 @@ def test_a_lost_reply_and_its_retry_are_one_call(local: People, name: str, fault
     """The store falls silent from some step on; the SDK asks again with the same token, now and later."""
     faces = local.add("ada", 3)
     call = calls(local, faces)[name]
-    token = once("t")
+    token = request_token("t")
     wire = Wire(local.items)
     silent = StoredUsers(FaultyItems(local.items, always(fault), wire=wire), pause=no_pause)
     with contextlib.suppress(InternalServerError, Throttling):
@@ -206,8 +206,8 @@ def test_a_reply_lost_at_any_step(local: People, step: int) -> None:
     unsaid = StoredUsers(FaultyItems(local.items, at(step, Fault.UNSAID)), faces_per_commit=3, pause=no_pause)
     ids = [face.face_id for face in faces]
 
-    answer = unsaid.associate(local.collection, "ada", ids, lowest_cosine=-1.0, once=once("t"))
+    result = unsaid.associate(local.collection, "ada", ids, lowest_cosine=-1.0, idempotency_token=request_token("t"))
 
-    assert answer.changed == tuple(ids)
-    assert local.join("ada", ids, once("t")) == answer
+    assert result.changed == tuple(ids)
+    assert local.join("ada", ids, request_token("t")) == result
     sound(local)

@@ -33,9 +33,9 @@ from openrek.store.upkeep.compaction import Compactor, current_manifest
 from openrek.store.users.user_vectors import user_vector
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
-from tests.store.invariants import check_collection, everything
+from tests.store.invariants import all_items, check_collection
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.people import People, likeness, once, sound
+from tests.store.people import People, likeness, request_token, sound
 from tests.store.synthetic import new_collection, no_pause, now, open_items, picture, slots, unit
 from tests.support.aws import LocalAws
 
@@ -88,9 +88,9 @@ def test_a_page_leaves_out_users_made_while_it_is_read_when_writers_never_pause(
 
     page = StoredUsers(busy).page(local.collection, None, 100)
 
-    told = [entry.user.user_id for entry in page.rows]
-    assert [name for name in told if not name.startswith("c")] == ["b", "d"]
-    assert sum(name.startswith("c") for name in told) == next(numbers) - 1, "one came after the head was read"
+    listed = [entry.user.user_id for entry in page.rows]
+    assert [name for name in listed if not name.startswith("c")] == ["b", "d"]
+    assert sum(name.startswith("c") for name in listed) == next(numbers) - 1, "one came after the head was read"
 
 
 def test_a_deleted_user_leaves_its_faces(people: People) -> None:
@@ -152,10 +152,10 @@ def test_faces_join_a_user(people: People) -> None:
     faces = people.add("ada", 4)
     people.user("ada")
 
-    answer = people.join("ada", [faces[2], faces[0], faces[2]])
+    result = people.join("ada", [faces[2], faces[0], faces[2]])
 
-    assert answer.changed == (faces[2].face_id, faces[0].face_id)
-    assert (answer.left, answer.user, answer.user.status) == ((), User("ada", 2), "ACTIVE")
+    assert result.changed == (faces[2].face_id, faces[0].face_id)
+    assert (result.skipped, result.user, result.user.status) == ((), User("ada", 2), "ACTIVE")
     assert people.owners() == {face.face_id: "ada" if face in (faces[0], faces[2]) else None for face in faces}
     assert [face.user_id for face in people.faces.of_user(people.collection, "ada")] == ["ada", "ada"]
     assert people.users.page(people.collection, None, 10).rows[0].user == User("ada", 2)
@@ -180,7 +180,7 @@ def test_a_face_that_is_already_there_is_passed_over(people: People) -> None:
 
     again = people.join("ada", faces[:1])
 
-    assert (again.changed, again.left, again.user) == ((), (), User("ada", 1))
+    assert (again.changed, again.skipped, again.user) == ((), (), User("ada", 1))
     assert people.head.seq == before, "nothing was written"
     assert people.join("ada", faces).changed == (faces[1].face_id,)
     assert people.leave("ada", []).user == User("ada", 2)
@@ -193,10 +193,10 @@ def test_faces_that_cannot_join_are_told_with_their_reasons(people: People) -> N
     people.user("bob", bob[:1])
     nobody = uuid4()
 
-    answer = people.join("ada", [bob[0].face_id, nobody, bob[1].face_id, ada[1].face_id], lowest=0.5)
+    result = people.join("ada", [bob[0].face_id, nobody, bob[1].face_id, ada[1].face_id], lowest=0.5)
 
-    assert answer.changed == (ada[1].face_id,)
-    foreign, missing, unlike = answer.left
+    assert result.changed == (ada[1].face_id,)
+    foreign, missing, unlike = result.skipped
     assert foreign == FaceNotChanged(bob[0].face_id, "ASSOCIATED_TO_A_DIFFERENT_USER", "bob")
     assert missing == FaceNotChanged(nobody, "FACE_NOT_FOUND")
     assert (unlike.face_id, unlike.reason, unlike.user_id) == (bob[1].face_id, "LOW_MATCH_CONFIDENCE", None)
@@ -212,13 +212,13 @@ def test_likeness_is_that_of_the_user_before_the_call(local: People) -> None:
     assert len(local.join("empty", others, lowest=0.99).changed) == 2, "a user without faces is like anyone"
     local.user("ada", ada)
 
-    answer = local.join("ada", bob[1:], lowest=0.3)
+    result = local.join("ada", bob[1:], lowest=0.3)
 
-    assert answer.changed == ()
-    cosines = [face.cosine for face in answer.left]
+    assert result.changed == ()
+    cosines = [face.cosine for face in result.skipped]
     assert None not in cosines
     people_of = dequantise(*user_vector([quantise(likeness("ada", number)) for number in range(2)]))
-    for face, number in zip(answer.left, (1, 2), strict=True):
+    for face, number in zip(result.skipped, (1, 2), strict=True):
         stored = dequantise(*quantise(likeness("bob", number)))
         assert face.cosine == pytest.approx(cosine(people_of, stored), abs=1e-6)
     lowest = min(each for each in cosines if each is not None)
@@ -232,14 +232,14 @@ def test_faces_leave_a_user(people: People) -> None:
     free = people.add("ada", 1, first=7)[0]
     nobody = uuid4()
 
-    answer = people.leave("ada", [bob[0].face_id, ada[1].face_id, free.face_id, nobody, ada[0].face_id])
+    result = people.leave("ada", [bob[0].face_id, ada[1].face_id, free.face_id, nobody, ada[0].face_id])
 
-    assert answer.changed == (ada[1].face_id, ada[0].face_id)
-    assert answer.left == (
+    assert result.changed == (ada[1].face_id, ada[0].face_id)
+    assert result.skipped == (
         FaceNotChanged(bob[0].face_id, "ASSOCIATED_TO_A_DIFFERENT_USER", "bob"),
         FaceNotChanged(nobody, "FACE_NOT_FOUND"),
     )
-    assert answer.user == User("ada", 1)
+    assert result.user == User("ada", 1)
     assert people.leave("ada", [ada[2]]).user.status == "CREATED"
     assert people.nearest(likeness("ada", 2)) == [("bob", 1)]
     assert people.join("bob", ada).user == User("bob", 4)
@@ -261,7 +261,7 @@ def test_a_face_that_belongs_to_a_user_is_not_deleted(people: People) -> None:
     deletion = people.faces.delete(people.collection, [face.face_id for face in faces])
 
     assert deletion.deleted == (faces[1].face_id,)
-    assert deletion.left == (FaceNotDeleted(faces[0].face_id, "ASSOCIATED_TO_AN_EXISTING_USER", "ada"),)
+    assert deletion.skipped == (FaceNotDeleted(faces[0].face_id, "ASSOCIATED_TO_AN_EXISTING_USER", "ada"),)
     people.leave("ada", faces[:1])
     assert people.faces.delete(people.collection, [faces[0].face_id]).deleted == (faces[0].face_id,)
     sound(people)
@@ -285,17 +285,17 @@ def test_a_user_takes_as_many_faces_as_fit_in_the_order_asked(local: People) -> 
     local.user("ada", most)
     asked = [more[n].face_id for n in (8, 3, 5, 0, 1)]
 
-    answer = local.join("ada", asked)
+    result = local.join("ada", asked)
 
-    assert answer.changed == tuple(asked[:3])
-    assert answer.left == (FaceNotChanged(asked[3], None), FaceNotChanged(asked[4], None))
-    assert answer.user == User("ada", 100)
+    assert result.changed == tuple(asked[:3])
+    assert result.skipped == (FaceNotChanged(asked[3], None), FaceNotChanged(asked[4], None))
+    assert result.user == User("ada", 100)
     before = local.head.seq
     with pytest.raises(ServiceQuotaExceeded) as refused:
         local.join("ada", asked[4:])
     assert refused.value.reason == "The user has 100 faces, as many as one may have."
     assert local.head.seq == before
-    assert local.join("ada", [asked[0], uuid4()]).left[0].reason == "FACE_NOT_FOUND", "nothing new: no quota"
+    assert local.join("ada", [asked[0], uuid4()]).skipped[0].reason == "FACE_NOT_FOUND", "nothing new: no quota"
     sound(local)
 
 
@@ -304,30 +304,30 @@ def test_a_hundred_faces_join_and_leave_in_one_transaction_each(local: People, t
     """A transaction has room for 96 or 97 face items; the others are claimed before, which nobody can see."""
     faces = local.add_at_once("ada", 99) + local.add("ada", 1, first=500)
     local.user("ada")
-    told: list[tuple[int, ...]] = []
+    seen: list[tuple[int, ...]] = []
 
     def look(_: int) -> None:
         found = local.nearest(likeness("ada", 1))
         owned = sum(owner == "ada" for owner in local.owners().values())
-        told.append((len(local.members("ada")), owned, found[0][1] if found else 0))
+        seen.append((len(local.members("ada")), owned, found[0][1] if found else 0))
 
     watched = StoredUsers(FaultyItems(local.items, before=look), pause=no_pause)
     ids = [face.face_id for face in faces]
-    key = once("t") if token else None
+    key = request_token("t") if token else None
 
-    joined = watched.associate(local.collection, "ada", ids, lowest_cosine=-1.0, once=key)
+    joined = watched.associate(local.collection, "ada", ids, lowest_cosine=-1.0, idempotency_token=key)
     look(0)
     assert joined.changed == tuple(ids)
     sound(local)
-    left = watched.disassociate(local.collection, "ada", ids, once("u") if token else None)
+    parted = watched.disassociate(local.collection, "ada", ids, request_token("u") if token else None)
     look(0)
-    assert left.changed == tuple(ids)
+    assert parted.changed == tuple(ids)
     sound(local)
-    watched.associate(local.collection, "ada", ids, lowest_cosine=-1.0, once=None)
-    watched.delete(local.collection, "ada", once("v") if token else None)
+    watched.associate(local.collection, "ada", ids, lowest_cosine=-1.0, idempotency_token=None)
+    watched.delete(local.collection, "ada", request_token("v") if token else None)
     look(0)
 
-    assert set(told) == {(0, 0, 0), (100, 100, 100)}, "nobody ever saw a part of it"
+    assert set(seen) == {(0, 0, 0), (100, 100, 100)}, "nobody ever saw a part of it"
     assert not any(local.owners().values())
     sound(local)
 
@@ -338,9 +338,9 @@ def test_a_hundred_faces_join_with_as_many_operations_as_dynamodb_takes(aws: Loc
     faces = people.add_at_once("ada", 97) + people.add("ada", 3, first=500)
     people.user("ada")
 
-    answer = people.join("ada", faces, once("t"))
+    result = people.join("ada", faces, request_token("t"))
 
-    assert answer.user == User("ada", 100)
+    assert result.user == User("ada", 100)
     assert people.members("ada") == {face.face_id for face in faces}
     items.close()
 
@@ -352,7 +352,7 @@ def test_a_claim_is_worth_nothing_without_the_user(local: People) -> None:
     local.user("ada", faces)
     claimed = [
         item.attributes["id"]
-        for item in everything(local.items, f"{local.collection.uid.hex}/face")
+        for item in all_items(local.items, f"{local.collection.uid.hex}/face")
         if "claim" in item.attributes
     ]
     assert len(claimed) == 4
@@ -364,12 +364,12 @@ def test_a_claim_is_worth_nothing_without_the_user(local: People) -> None:
     sound(local)
 
     local.user("bob", faces[:3])
-    assert local.join("ada", faces).left[0].user_id == "bob"
+    assert local.join("ada", faces).skipped[0].user_id == "bob"
     assert local.members("ada") == {face.face_id for face in faces[3:]}
     sound(local)
     refused = local.faces.delete(local.collection, [UUID(bytes=face_id) for face_id in claimed])
     assert refused.deleted == ()
-    assert {face.reason for face in refused.left} == {"ASSOCIATED_TO_AN_EXISTING_USER"}
+    assert {face.reason for face in refused.skipped} == {"ASSOCIATED_TO_AN_EXISTING_USER"}
     local.leave("ada", faces)
     local.leave("bob", faces)
     gone = local.faces.delete(local.collection, [face.face_id for face in faces])
@@ -382,11 +382,11 @@ def test_no_face_spells_the_name_of_a_user_that_it_left(local: People, token: st
     """Nor does any item, once the user is erased: also where a transaction had no room for all of its faces."""
     faces = local.add_at_once("ann", 100)
     local.user("ann-smith", faces)
-    local.users.delete(local.collection, "ann-smith", once(token) if token else None)
+    local.users.delete(local.collection, "ann-smith", request_token(token) if token else None)
     assert naming(local, "face", "ann-smith") == 0
 
     local.user("ann-smith", faces)
-    local.leave("ann-smith", faces, once("u") if token else None)
+    local.leave("ann-smith", faces, request_token("u") if token else None)
     assert naming(local, "face", "ann-smith") == 0
     sound(local)
     local.erasure.erase_user(local.collection, "ann-smith")
@@ -406,7 +406,7 @@ def test_faces_that_join_another_user_meanwhile_stay_with_it(local: People) -> N
     def join_bob(_: int) -> None:
         if not joined and not local.members("ann"):
             ids = [face.face_id for face in faces]
-            joined.append(other.associate(local.collection, "bob", ids, lowest_cosine=-1.0, once=None))
+            joined.append(other.associate(local.collection, "bob", ids, lowest_cosine=-1.0, idempotency_token=None))
 
     watched = StoredUsers(FaultyItems(local.items, before=join_bob), faces_per_commit=2, pause=no_pause)
     watched.disassociate(local.collection, "ann", [face.face_id for face in faces], None)
@@ -426,9 +426,9 @@ def test_a_call_that_is_done_is_not_refused_for_the_names_that_it_leaves(local: 
     busy.choose = lambda _: Fault.NONE if local.members("ann-smith") else Fault.CONTENDED
 
     over = StoredUsers(busy, faces_per_commit=2, pause=no_pause)
-    answer = over.disassociate(local.collection, "ann-smith", [face.face_id for face in faces], None)
+    result = over.disassociate(local.collection, "ann-smith", [face.face_id for face in faces], None)
 
-    assert len(answer.changed) == 5
+    assert len(result.changed) == 5
     assert naming(local, "face", "ann-smith") == 3
     local.user("bob", faces)
     assert naming(local, "face", "ann-smith") == 0
@@ -436,7 +436,7 @@ def test_a_call_that_is_done_is_not_refused_for_the_names_that_it_leaves(local: 
 
 
 def naming(people: People, kind: str, name: str) -> int:
-    return sum(name in repr(item) for item in everything(people.items, owned(people.collection.uid, kind)))
+    return sum(name in repr(item) for item in all_items(people.items, owned(people.collection.uid, kind)))
 
 
 def test_faces_of_a_large_picture_join_before_its_plan_is_settled(local: People) -> None:
@@ -448,7 +448,7 @@ def test_faces_of_a_large_picture_join_before_its_plan_is_settled(local: People)
         StoredFaces(killed, faces_per_commit=3, pause=no_pause).index(collection, of, found, lambda f: unit(f))
     faces = local.faces.page(collection, None, 10).rows
     assert len(faces) == 7
-    assert any("plan" in item.attributes for item in everything(items, f"{collection.uid.hex}/face"))
+    assert any("plan" in item.attributes for item in all_items(items, f"{collection.uid.hex}/face"))
 
     local.user("ada", faces[:5])
     again = StoredFaces(items, faces_per_commit=3, pause=no_pause).index(collection, of, found, lambda f: unit(f))
@@ -459,7 +459,7 @@ def test_faces_of_a_large_picture_join_before_its_plan_is_settled(local: People)
 
 
 def _plan_is_done(items: Items, uid: UUID) -> bool:
-    return any(plan.attributes["state"] == "done" for plan in everything(items, f"{uid.hex}/plan"))
+    return any(plan.attributes["state"] == "done" for plan in all_items(items, f"{uid.hex}/plan"))
 
 
 # The vector
@@ -475,15 +475,15 @@ def test_a_users_vector_is_the_normalised_mean_of_its_faces(people: People) -> N
         mean = np.mean([stored[number] for number in numbers], axis=0)
         return float(np.array(probe) @ (mean / np.linalg.norm(mean)))
 
-    def told() -> float:
+    def cosine_found() -> float:
         (found,) = people.search.nearest_users(people.head, [probe], limit=1, lowest_cosine=-1.0)
         return found[0].cosine
 
-    assert told() == pytest.approx(cosine_with([0, 1, 2, 3, 4]), abs=3e-3)
+    assert cosine_found() == pytest.approx(cosine_with([0, 1, 2, 3, 4]), abs=3e-3)
     people.leave("ada", [faces[0], faces[3]])
-    assert told() == pytest.approx(cosine_with([1, 2, 4]), abs=3e-3)
+    assert cosine_found() == pytest.approx(cosine_with([1, 2, 4]), abs=3e-3)
     people.join("ada", [faces[0]])
-    assert told() == pytest.approx(cosine_with([0, 1, 2, 4]), abs=3e-3)
+    assert cosine_found() == pytest.approx(cosine_with([0, 1, 2, 4]), abs=3e-3)
 
 
 def test_a_user_with_one_face_has_its_vector() -> None:
@@ -572,7 +572,7 @@ def test_a_search_process_that_was_there_before_sees_every_change(local: People)
     ):
         change()
         if step == 1:
-            Compactor(local.items, local.blobs, pause=no_pause).step("people", everything=True)
+            Compactor(local.items, local.blobs, pause=no_pause).step("people", force=True)
         seen.append(local.nearest(likeness("ada", 0)))
 
     assert seen == [[], [("ada", 4)], [("ada", 3)], [], [("ada", 2)]]
@@ -583,12 +583,12 @@ def test_users_are_compacted_as_faces_are(local: People) -> None:
     everyone = {name: local.add(name, 4) for name in ("ada", "bob", "eve")}
     for name, faces in everyone.items():
         local.user(name, faces[:3])
-    compactor.step("people", everything=True)
+    compactor.step("people", force=True)
     sound(local)
     local.users.delete(local.collection, "eve", None)
     local.leave("ada", everyone["ada"][:1])
-    compactor.step("people", everything=True)
-    compactor.step("people", everything=True)
+    compactor.step("people", force=True)
+    compactor.step("people", force=True)
     sound(local)
     fresh = StoredSearch(local.items, local.blobs, threads=1)
 
@@ -619,7 +619,7 @@ def segments_of(people: People, kind: int) -> list[str]:
 
 
 def test_a_user_that_is_changed_while_its_faces_are_listed(local: People) -> None:
-    """With more faces than a snapshot holds and writers that never pause, each face is told as it is."""
+    """With more faces than a snapshot holds and writers that never pause, each face is returned as it is."""
     faces = local.add_at_once("ada", 100)
     local.user("ada", faces)
     numbers = count()
@@ -647,13 +647,15 @@ def test_who_loses_every_race_is_told_of_a_conflict(local: People) -> None:
 
     beaten = StoredUsers(FaultyItems(local.items, before=meddle), pause=no_pause)
     for call in (
-        lambda: beaten.associate(local.collection, "ada", [faces[0].face_id], lowest_cosine=-1.0, once=None),
+        lambda: beaten.associate(
+            local.collection, "ada", [faces[0].face_id], lowest_cosine=-1.0, idempotency_token=None
+        ),
         lambda: beaten.create(local.collection, "bob", None),
         lambda: beaten.delete(local.collection, "ada", None),
     ):
-        with pytest.raises(Conflict) as told:
+        with pytest.raises(Conflict) as raised:
             call()
-        assert told.value.reason == "Too many clients write to this collection at once; nothing was written."
+        assert raised.value.reason == "Too many clients write to this collection at once; nothing was written."
     assert local.members("ada") == set()
     assert "bob" not in [entry.user.user_id for entry in local.users.page(local.collection, None, 5000).rows]
 
@@ -664,7 +666,7 @@ def test_a_store_that_never_answers_is_our_fault(local: People) -> None:
     mute = StoredUsers(FaultyItems(local.items, always(Fault.LOST)), pause=no_pause)
 
     with pytest.raises(InternalServerError):
-        mute.associate(local.collection, "ada", [faces[0].face_id], lowest_cosine=-1.0, once=None)
+        mute.associate(local.collection, "ada", [faces[0].face_id], lowest_cosine=-1.0, idempotency_token=None)
 
     assert local.members("ada") == set()
 
@@ -683,7 +685,7 @@ def test_a_client_that_dies_at_any_step_leaves_all_or_nothing(tmp_path: Path, fa
         ids = [face.face_id for face in faces]
         finished = False
         with contextlib.suppress(Killed):
-            killed.associate(people.collection, "ada", ids, lowest_cosine=-1.0, once=None)
+            killed.associate(people.collection, "ada", ids, lowest_cosine=-1.0, idempotency_token=None)
             finished = True
 
         assert len(people.members("ada")) in ((8,) if finished else (2, 8))
@@ -700,7 +702,7 @@ def test_a_client_that_dies_at_any_step_leaves_all_or_nothing(tmp_path: Path, fa
 
 def test_old_log_entries_and_manifests_without_users_are_read(local: People) -> None:
     local.add("ada", 3)
-    Compactor(local.items, local.blobs, pause=no_pause).step("people", everything=True)
+    Compactor(local.items, local.blobs, pause=no_pause).step("people", force=True)
     name = next(name for name in local.blobs.names() if name.endswith("manifest"))
     content = local.blobs.get(name)
     body = json.loads(content[9:])

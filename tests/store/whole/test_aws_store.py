@@ -49,7 +49,7 @@ class Story:
         self.upkeep.purge()
         yield from self._look(people)
         gone = self.faces.delete(people, [face.face_id for face in added[:2]])
-        yield len(gone.deleted), gone.left
+        yield len(gone.deleted), gone.skipped
         added += self._index(people, 7, 12)  # more than one commit
         yield from self._look(people)
         self.upkeep.sweep()
@@ -73,8 +73,11 @@ class Story:
         for _ in range(2):
             users.create(people, "ada", token)
         users.create(people, "bob", None)
-        yield len(users.associate(people, "ada", ids[:9], lowest_cosine=-1.0, once=None).changed)
-        yield [face.reason for face in users.associate(people, "bob", ids[7:], lowest_cosine=0.9, once=None).left]
+        yield len(users.associate(people, "ada", ids[:9], lowest_cosine=-1.0, idempotency_token=None).changed)
+        yield [
+            face.reason
+            for face in users.associate(people, "bob", ids[7:], lowest_cosine=0.9, idempotency_token=None).skipped
+        ]
         yield from self._look(people)
         self.upkeep.purge()
         yield from self._look(people)

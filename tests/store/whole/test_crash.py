@@ -23,7 +23,7 @@ from openrek.store.blobs.port import Blobs
 from openrek.store.faces.faces import StoredFaces
 from openrek.store.integrity.verify import verify
 from openrek.store.items.port import Items
-from openrek.store.upkeep.orphan_sweep import ABANDONED_AFTER_S, Eraser
+from openrek.store.upkeep.orphan_sweep import ABANDONED_AFTER_S, OrphanSweep
 from openrek.store.users.users import StoredUsers
 from tests.store.invariants import check_collection, marked_faces, plan_items
 from tests.store.synthetic import new_collection, open_items
@@ -50,7 +50,7 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
         complete(items, collection, there, pending)
         check(items, blobs, collection, there, None)
     assert there
-    Eraser(items, blobs, clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
+    OrphanSweep(items, blobs, clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
     assert plan_items(items, collection) == []
     assert marked_faces(items, collection) == []
     check_collection(items, collection, blobs)
@@ -89,25 +89,25 @@ def replay(lines: list[list[str]], there: dict[str, list[str]]) -> list[str] | N
 
 
 def memberships(lines: list[list[str]]) -> tuple[str, set[str], list[str] | None] | None:
-    """The writer's user, the faces that it was told are its, and the call that was not acknowledged."""
-    told = [line for line in lines if line[0][:-1] in ("user", "join", "leave")]
-    if not told or told[0][0] != "user?":
+    """Return the writer's user, the faces that it knows to be its, and the call that was not acknowledged."""
+    calls = [line for line in lines if line[0][:-1] in ("user", "join", "leave")]
+    if not calls or calls[0][0] != "user?":
         return None
     faces: set[str] = set()
-    for what, _, *face_ids in told:
+    for what, _, *face_ids in calls:
         if what == "join!":
             faces |= set(face_ids)
         elif what == "leave!":
             faces -= set(face_ids)
-    return told[0][1], faces, told[-1] if told[-1][0].endswith("?") else None
+    return calls[0][1], faces, calls[-1] if calls[-1][0].endswith("?") else None
 
 
-def check_users(items: Items, collection: Collection, told: tuple[str, set[str], list[str] | None] | None) -> None:
-    """What was acknowledged is so; the unfinished call took effect whole or not, and its retry makes it whole. Then the
+def check_users(items: Items, collection: Collection, expected: tuple[str, set[str], list[str] | None] | None) -> None:
+    """Check acknowledged calls; the unfinished one took effect whole or not, and its retry makes it whole. Then the
     user goes, so that the next writer may delete the faces."""
-    if told is None:
+    if expected is None:
         return
-    user_id, faces, pending = told
+    user_id, faces, pending = expected
     users, what = StoredUsers(items, faces_per_commit=3), "" if pending is None else pending[0]
     if what == "user?":
         users.create(collection, user_id, RequestToken(f"t{user_id.removeprefix('user-')}", bytes(32)))
@@ -118,7 +118,7 @@ def check_users(items: Items, collection: Collection, told: tuple[str, set[str],
         asked = [UUID(face_id) for face_id in pending[2:]]
         assert now in (faces, faces | set(pending[2:]) if what == "join?" else faces - set(pending[2:]))
         if what == "join?":
-            users.associate(collection, user_id, asked, lowest_cosine=-1.0, once=None)
+            users.associate(collection, user_id, asked, lowest_cosine=-1.0, idempotency_token=None)
             faces |= set(pending[2:])
         else:
             users.disassociate(collection, user_id, asked, None)

@@ -23,6 +23,7 @@ from tests.store.synthetic import open_items
 from tests.store.world import (
     THROTTLED,
     UNKNOWN,
+    ClientCall,
     Compact,
     Create,
     Delete,
@@ -30,7 +31,6 @@ from tests.store.world import (
     Index,
     Look,
     Model,
-    Operation,
     Process,
     Purge,
     Remove,
@@ -93,7 +93,7 @@ small = st.one_of(
     st.tuples(st.just("create"), names), st.tuples(st.just("remove"), names), st.tuples(st.just("sweep"), names)
 )
 compaction = st.one_of(
-    st.tuples(st.just("compact"), names, st.sampled_from(["due", "everything", "eager"])),
+    st.tuples(st.just("compact"), names, st.sampled_from(["due", "forced", "eager"])),
     st.tuples(st.just("compact"), names, st.just("eager")),
     st.tuples(st.just("purge"), names),
 )
@@ -122,7 +122,7 @@ class TwoProcesses(RuleBasedStateMachine):
         self.processes = [Process(self.items, self.blobs, self.wire, lambda: self.now_s) for _ in range(2)]
         self.world = World(self.items, self.blobs, NAMES)
         self.open_events: list[Event] = []
-        self.last: list[Operation] = []
+        self.last: list[ClientCall] = []
         self.hours = 0.0
         for name in NAMES:
             self.call(0, ("create", name), {})
@@ -227,7 +227,7 @@ class TwoProcesses(RuleBasedStateMachine):
     def run(
         self,
         who: int,
-        call: tuple[Any, ...] | Operation,
+        call: tuple[Any, ...] | ClientCall,
         faults: dict[int, Fault],
         step: int | None,
         others: list[tuple[Any, ...]],
@@ -279,8 +279,8 @@ class TwoProcesses(RuleBasedStateMachine):
         self.world.explain(mine, meanwhile)
         self.world.look()
 
-    def operation(self, call: tuple[Any, ...] | Operation) -> Operation:
-        if isinstance(call, Operation):
+    def operation(self, call: tuple[Any, ...] | ClientCall) -> ClientCall:
+        if isinstance(call, ClientCall):
             return call
         kind, name, *rest = call
         model = self.world.model[name]

@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 import cv2
-import numpy
+import numpy as np
 import pytest
 from PIL import Image
 
 from openrek.vision.faces import detect
 from openrek.vision.faces.reader import FaceReader
-from openrek.vision.images.pixels import lent_words
+from openrek.vision.images.pixels import zero_copy_pixels
 from openrek.vision.images.resample import enlarged_tensor, reduced_tensor, reduced_tensors
 from tests.support.originals import originals
 
@@ -22,17 +22,17 @@ def opened(image: bytes) -> Image.Image:
     return Image.open(io.BytesIO(image)).convert("RGB")
 
 
-def opencv_faces(image: Image.Image) -> numpy.ndarray:
+def opencv_faces(image: Image.Image) -> np.ndarray:
     """[n, 15] from the untouched graph: box, five points, score."""
     detector = cv2.FaceDetectorYN.create(str(originals() / "yunet-2023mar.onnx"), "", image.size, 0.7, 0.3, 5000)
-    return detector.detect(numpy.ascontiguousarray(numpy.asarray(image)[:, :, ::-1]))[1]
+    return detector.detect(np.ascontiguousarray(np.asarray(image)[:, :, ::-1]))[1]
 
 
-def as_opencv(found: detect.Found) -> numpy.ndarray:
-    return numpy.concatenate([found.boxes, found.points.reshape(-1, 10), found.scores[:, None]], axis=1)
+def as_opencv(found: detect.Detections) -> np.ndarray:
+    return np.concatenate([found.boxes, found.points.reshape(-1, 10), found.scores[:, None]], axis=1)
 
 
-def tensor_of(image: Image.Image) -> numpy.ndarray:
+def tensor_of(image: Image.Image) -> np.ndarray:
     return reduced_tensor(image, image.size)
 
 
@@ -48,7 +48,7 @@ def group(photos: dict[str, bytes]) -> Image.Image:
 def test_golden_face(reader: FaceReader, photos: dict[str, bytes]) -> None:
     found = detect.search(reader.session("yunet"), tensor_of(opened(photos["astronaut.png"])))
 
-    assert as_opencv(found) == pytest.approx(numpy.array(GOLDEN["yunet"]["astronaut"]), abs=2e-3)
+    assert as_opencv(found) == pytest.approx(np.array(GOLDEN["yunet"]["astronaut"]), abs=2e-3)
 
 
 def test_equals_opencv_on_a_group_with_odd_sides(reader: FaceReader, photos: dict[str, bytes]) -> None:
@@ -64,9 +64,9 @@ def test_equals_opencv_on_a_group_with_odd_sides(reader: FaceReader, photos: dic
 def test_swapped_channels_would_be_noticed(reader: FaceReader, photos: dict[str, bytes]) -> None:
     tensor = tensor_of(opened(photos["astronaut.png"]))
 
-    found = detect.search(reader.session("yunet"), numpy.ascontiguousarray(tensor[:, ::-1]))
+    found = detect.search(reader.session("yunet"), np.ascontiguousarray(tensor[:, ::-1]))
 
-    assert as_opencv(found) != pytest.approx(numpy.array(GOLDEN["yunet"]["astronaut"]), abs=2e-3)
+    assert as_opencv(found) != pytest.approx(np.array(GOLDEN["yunet"]["astronaut"]), abs=2e-3)
 
 
 @pytest.mark.parametrize("side", [92, 150, 224, 500, 1000, 1279, 1280, 1700, 3000])
@@ -95,8 +95,8 @@ def test_small_faces_are_found(reader: FaceReader, photos: dict[str, bytes], sid
 
     assert len(found.boxes) == 1
     middle = found.boxes[0, :2] + found.boxes[0, 2:] / 2
-    expected = numpy.array([side // 3 + 193 * scale, side // 2 + 250 * scale])
-    assert numpy.abs(middle - expected).max() < 0.15 * height_px
+    expected = np.array([side // 3 + 193 * scale, side // 2 + 250 * scale])
+    assert np.abs(middle - expected).max() < 0.15 * height_px
 
 
 @pytest.mark.parametrize("name", ["chelsea.png", "coffee.png", "rocket.jpg"])
@@ -116,7 +116,7 @@ def test_two_of_one_size_beside_each_other_are_both_kept(reader: FaceReader, pho
     boxes = detect.detect(reader.session("yunet"), pair).boxes
 
     assert len(boxes) == 2
-    assert numpy.abs(boxes[0, 1:] - boxes[1, 1:]).max() < 8
+    assert np.abs(boxes[0, 1:] - boxes[1, 1:]).max() < 8
     assert abs(abs(boxes[0, 0] - boxes[1, 0]) - 360) < 8
 
 
@@ -133,28 +133,28 @@ def test_enlarging_equals_opencvs_bilinear(photos: dict[str, bytes], source: tup
 
     tensor = enlarged_tensor(picture, (1280, 853))
 
-    expected = cv2.resize(numpy.asarray(picture).astype(numpy.float32), (1280, 853))[:, :, ::-1].transpose(2, 0, 1)
+    expected = cv2.resize(np.asarray(picture).astype(np.float32), (1280, 853))[:, :, ::-1].transpose(2, 0, 1)
     assert tensor.shape == (1, 3, 864, 1280)
-    assert numpy.abs(tensor[0, :, :853, :1280] - expected).max() < 0.05
+    assert np.abs(tensor[0, :, :853, :1280] - expected).max() < 0.05
     assert not tensor[0, :, 853:].any()
 
 
-def plain(image: Image.Image) -> numpy.ndarray:
+def plain(image: Image.Image) -> np.ndarray:
     """float32 [3, H, W], blue first."""
-    return numpy.asarray(image).astype(numpy.float32)[:, :, ::-1].transpose(2, 0, 1)
+    return np.asarray(image).astype(np.float32)[:, :, ::-1].transpose(2, 0, 1)
 
 
 def reduced(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Down by a whole number first, then pixels at a quarter and at three quarters of the diagonals; right where no
     such place is between two pixels."""
     by = min(image.width // size[0], image.height // size[1])
-    pixels, samples = numpy.asarray(image.reduce(by)).astype(int), []
+    pixels, samples = np.asarray(image.reduce(by)).astype(int), []
     for quarters in (1, 3):
         columns, rows = (
-            (4 * numpy.arange(n) + quarters) * side // (4 * by * n) for n, side in zip(size, image.size, strict=True)
+            (4 * np.arange(n) + quarters) * side // (4 * by * n) for n, side in zip(size, image.size, strict=True)
         )
         samples.append(pixels[rows][:, columns])
-    return Image.fromarray(((samples[0] + samples[1] + 1) // 2).astype(numpy.uint8))
+    return Image.fromarray(((samples[0] + samples[1] + 1) // 2).astype(np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_pictures_that_pillow_does_not_lend_are_reduced_alike(photos: dict[str, 
 
     tensor = reduced_tensor(picture, size)[0]
 
-    assert lent_words(picture) is None
+    assert zero_copy_pixels(picture) is None
     expected = plain(picture if size == picture.size else reduced(picture, size))
     assert (tensor[:, : size[1], : size[0]] == expected).all()
 
@@ -193,7 +193,7 @@ def test_the_coarse_picture_is_the_mean_of_the_fine_one(photos: dict[str, bytes]
 
     width, height = -(-size[0] // 4), -(-size[1] // 4)
     beyond = ((0, 0), (0, 4 * height - size[1]), (0, 4 * width - size[0]))
-    whole = numpy.pad(fine[0, :, : size[1], : size[0]], beyond, "edge").reshape(3, height, 4, width, 4)
+    whole = np.pad(fine[0, :, : size[1], : size[0]], beyond, "edge").reshape(3, height, 4, width, 4)
     assert (fine == reduced_tensor(picture, size)).all()
     assert (coarse[0, :, :height, :width] == whole.mean(axis=(2, 4))).all()
     assert not coarse[0, :, height:].any()
@@ -214,10 +214,10 @@ def test_the_coarse_picture_of_an_enlarged_one_has_a_share_of_every_pixel(
     expected = plain(picture)
     for axis, target in ((1, height), (2, width)):
         side = expected.shape[axis]
-        starts = numpy.searchsorted((2 * numpy.arange(side) + 1) * target, 2 * side * numpy.arange(target), "right")
-        counts = numpy.diff(starts, append=side).reshape((-1, 1) if axis == 1 else -1)
-        expected = numpy.add.reduceat(expected, starts, axis) / counts
-    assert numpy.abs(coarse[0, :, :height, :width] - expected).max() <= 1
+        starts = np.searchsorted((2 * np.arange(side) + 1) * target, 2 * side * np.arange(target), "right")
+        counts = np.diff(starts, append=side).reshape((-1, 1) if axis == 1 else -1)
+        expected = np.add.reduceat(expected, starts, axis) / counts
+    assert np.abs(coarse[0, :, :height, :width] - expected).max() <= 1
     assert not coarse[0, :, height:].any()
     assert not coarse[0, :, :, width:].any()
 
@@ -242,9 +242,9 @@ def test_faces_of_dark_and_noisy_photos_of_many_pixels_are_found(
     reader: FaceReader, photos: dict[str, bytes], longest: int
 ) -> None:
     picture = opened(photos["obama.jpg"])
-    pixels = numpy.asarray(picture.resize((longest * picture.width // picture.height, longest))).astype(numpy.float32)
-    noise = numpy.random.default_rng(5).normal(0, 25, pixels.shape)
-    night = Image.fromarray(numpy.clip(pixels * 0.2 + noise, 0, 255).astype(numpy.uint8))
+    pixels = np.asarray(picture.resize((longest * picture.width // picture.height, longest))).astype(np.float32)
+    noise = np.random.default_rng(5).normal(0, 25, pixels.shape)
+    night = Image.fromarray(np.clip(pixels * 0.2 + noise, 0, 255).astype(np.uint8))
 
     found = detect.detect(reader.session("yunet"), night)
 
@@ -258,20 +258,20 @@ def test_what_is_searched_coarsely_is_the_whole_picture(size: tuple[int, int]) -
 
     searched = detect.searched_size(size)
     if searched[0] > size[0]:
-        assert step * [-(-side // 4) for side in searched] == pytest.approx(numpy.array(searched))
+        assert step * [-(-side // 4) for side in searched] == pytest.approx(np.array(searched))
     else:
         assert step.tolist() == [4, 4]
 
 
 def test_faces_of_both_searches_come_in_pixels_of_the_fine_one() -> None:
-    def one(left: float, height: float) -> detect.Found:
-        box = numpy.array([[left, 10, 80, height]], numpy.float32)
-        return detect.Found(box, numpy.ones(1, numpy.float32), numpy.full((1, 5, 2), left, numpy.float32), box[:, 3])
+    def one(left: float, height: float) -> detect.Detections:
+        box = np.array([[left, 10, 80, height]], np.float32)
+        return detect.Detections(box, np.ones(1, np.float32), np.full((1, 5, 2), left, np.float32), box[:, 3])
 
-    found = detect._merged(one(800, 100), one(10, 100), numpy.array([3.9, 3.8], numpy.float32))
+    found = detect._merged(one(800, 100), one(10, 100), np.array([3.9, 3.8], np.float32))
 
-    assert found.boxes == pytest.approx(numpy.array([[800, 10, 80, 100], [39, 38, 312, 380]]))
-    assert found.points[:, 0] == pytest.approx(numpy.array([[800, 800], [39, 38]]))
+    assert found.boxes == pytest.approx(np.array([[800, 10, 80, 100], [39, 38, 312, 380]]))
+    assert found.points[:, 0] == pytest.approx(np.array([[800, 800], [39, 38]]))
     assert found.heights.tolist() == [100, 100]
 
 
@@ -283,4 +283,4 @@ def test_a_plain_picture_stays_plain(size: tuple[int, int], level: int) -> None:
     fine, coarse = reduced_tensors(picture, size)
 
     for tensor, (width, height) in ((fine, size), (coarse, (-(-size[0] // 4), -(-size[1] // 4)))):
-        assert (tensor[0, :, :height, :width] == numpy.array([255 - level, 255, level])[:, None, None]).all()
+        assert (tensor[0, :, :height, :width] == np.array([255 - level, 255, level])[:, None, None]).all()

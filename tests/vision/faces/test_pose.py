@@ -2,7 +2,7 @@
 
 import math
 
-import numpy
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,15 +14,15 @@ MIRRORED = [1, 0, 2, 4, 3]
 angles = st.floats(-60, 60)
 
 
-def head(yaw_deg: float = 0, pitch_deg: float = 0, roll_deg: float = 0, size: float = 40) -> numpy.ndarray:
+def head(yaw_deg: float = 0, pitch_deg: float = 0, roll_deg: float = 0, size: float = 40) -> np.ndarray:
     """The five points of the module's own head, turned in three dimensions and seen from far away; x right, y down, z
     towards the viewer."""
     mouth, nose = EYES_TO_MOUTH, NOSE_SHARE * EYES_TO_MOUTH
-    points = numpy.array([[-1, 0, 0], [1, 0, 0], [0, nose, NOSE_DEPTH], [-0.8, mouth, 0], [0.8, mouth, 0]])
+    points = np.array([[-1, 0, 0], [1, 0, 0], [0, nose, NOSE_DEPTH], [-0.8, mouth, 0], [0.8, mouth, 0]])
     yaw, pitch, roll = (math.radians(angle) for angle in (yaw_deg, pitch_deg, roll_deg))
-    about_y = numpy.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
-    about_x = numpy.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
-    about_z = numpy.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
+    about_y = np.array([[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]])
+    about_x = np.array([[1, 0, 0], [0, math.cos(pitch), -math.sin(pitch)], [0, math.sin(pitch), math.cos(pitch)]])
+    about_z = np.array([[math.cos(roll), -math.sin(roll), 0], [math.sin(roll), math.cos(roll), 0], [0, 0, 1]])
     return (points @ (about_z @ about_x @ about_y).T)[:, :2] * size + 100
 
 
@@ -62,7 +62,7 @@ def test_mirroring_turns_yaw_and_roll_around(yaw: float, pitch: float, roll: flo
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=10, max_size=10))
 def test_any_five_points_have_a_pose_within_range(numbers: list[float]) -> None:
-    found = pose(numpy.array(numbers).reshape(5, 2))
+    found = pose(np.array(numbers).reshape(5, 2))
 
     assert abs(found.roll) <= 180
     assert abs(found.yaw) <= 90

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-import numpy
+import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
@@ -56,8 +56,8 @@ def test_sharpness_hardly_depends_on_light(reader: FaceReader, photos: dict[str,
 
 
 def test_ends_of_the_scales() -> None:
-    black, white = (numpy.full((112, 112, 3), level, numpy.uint8) for level in (0, 255))
-    board = (numpy.indices((112, 112)).sum(axis=0) % 2 * 255).astype(numpy.uint8)[..., None].repeat(3, axis=2)
+    black, white = (np.full((112, 112, 3), level, np.uint8) for level in (0, 255))
+    board = (np.indices((112, 112)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
 
     assert quality(black) == Quality(brightness=0, sharpness=0)
     assert quality(white) == Quality(brightness=pytest.approx(100, abs=1e-4), sharpness=0)

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
@@ -274,4 +274,4 @@ def test_many_threads_get_what_one_gets(weights_folder: Path, photos: dict[str, 
     with ThreadPoolExecutor(4) as pool:
         together = dict(zip(names, pool.map(vector, names), strict=True))
 
-    assert all(numpy.array_equal(together[name], vector(name)) for name in set(names))
+    assert all(np.array_equal(together[name], vector(name)) for name in set(names))

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,14 +16,14 @@ TIGHT = (620, 230, 940, 630)
 """A portrait that a face fills, of obama3.jpg."""
 
 
-def points_at(reader: FaceReader, portrait: Image.Image, corner: tuple[int, int], height_px: int) -> numpy.ndarray:
+def points_at(reader: FaceReader, portrait: Image.Image, corner: tuple[int, int], height_px: int) -> np.ndarray:
     """The points [5, 2], in heights of the face, of one in a corner of a picture."""
     face = portrait.resize((height_px * 4 // 5, height_px), Image.Resampling.LANCZOS)
     picture = Image.new("RGB", (height_px * 4 // 3, height_px * 4 // 3 + 1), "grey")
     left, top = (end * (side - taken) for end, side, taken in zip(corner, picture.size, face.size, strict=True))
     picture.paste(face, (left, top))
-    box = numpy.array([left, top, face.width, face.height], numpy.float32)
-    points = closer_points(reader.session("yunet"), picture, box, numpy.zeros((5, 2), numpy.float32))
+    box = np.array([left, top, face.width, face.height], np.float32)
+    points = closer_points(reader.session("yunet"), picture, box, np.zeros((5, 2), np.float32))
     return (points - (left, top)) / height_px
 
 
@@ -44,9 +44,9 @@ def test_the_points_of_a_face_at_an_edge_are_in_their_place_at_every_size(
 @pytest.mark.parametrize("box", [(900, 100, 200, 200), (100, -700, 300, 300), (5000, 5000, 400, 500)])
 def test_a_face_that_the_second_look_does_not_see_keeps_its_points(reader: FaceReader, box: tuple[float, ...]) -> None:
     picture = Image.new("RGB", (600, 500), "grey")
-    points = numpy.arange(10, dtype=numpy.float32).reshape(5, 2)
+    points = np.arange(10, dtype=np.float32).reshape(5, 2)
 
-    found = closer_points(reader.session("yunet"), picture, numpy.array(box, numpy.float32), points)
+    found = closer_points(reader.session("yunet"), picture, np.array(box, np.float32), points)
 
     assert (found == points).all()
 
@@ -56,9 +56,9 @@ def test_places_of_a_turned_look_are_turned_back(quarters: int) -> None:
     look = Image.new("L", (LOOK_PX, LOOK_PX))
     look.putpixel((40, 300), 255)
     turned = look.rotate(90 * quarters)
-    (y,), (x,) = numpy.nonzero(numpy.asarray(turned))
+    (y,), (x,) = np.nonzero(np.asarray(turned))
 
-    place = _turned_back(numpy.array([x + 0.5, y + 0.5], numpy.float32), quarters)
+    place = _turned_back(np.array([x + 0.5, y + 0.5], np.float32), quarters)
 
     assert place.tolist() == [40.5, 300.5]
 
@@ -77,7 +77,7 @@ def test_places_of_a_turned_look_are_turned_back(quarters: int) -> None:
 def test_another_turn_is_taken_only_where_the_first_is_not_sure_and_the_other_better(
     scores: tuple[float, ...], best: int | None
 ) -> None:
-    looks = ((score, numpy.full((5, 2), number, numpy.float32)) for number, score in enumerate(scores))
+    looks = ((score, np.full((5, 2), number, np.float32)) for number, score in enumerate(scores))
 
     points = _best(looks)
 
@@ -88,18 +88,18 @@ def test_a_large_face_is_not_copied(weights_folder: Path) -> None:
     """The picture has 64 MB."""
     code = f"""
 from pathlib import Path
-import numpy
+import numpy as np
 from PIL import Image
 from openrek.vision.faces.second_look import closer_points
 from openrek.vision.faces.reader import FaceReader
 def status(name):
     return int(Path("/proc/self/status").read_text().split(name + ":")[1].split()[0]) / 1024
 session = FaceReader(Path({str(weights_folder)!r})).session("yunet")
-points = numpy.zeros((5, 2), numpy.float32)
-closer_points(session, Image.new("RGB", (800, 800)), numpy.array([100, 100, 600, 600], numpy.float32), points)
+points = np.zeros((5, 2), np.float32)
+closer_points(session, Image.new("RGB", (800, 800)), np.array([100, 100, 600, 600], np.float32), points)
 picture = Image.new("RGB", (3999, 3999), "grey")
 before = status("VmRSS")
-closer_points(session, picture, numpy.array([500, 500, 3100, 3100], numpy.float32), points)
+closer_points(session, picture, np.array([500, 500, 3100, 3100], np.float32), points)
 print(status("VmHWM") - before)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -8,7 +8,7 @@ import time
 import zlib
 from pathlib import Path
 
-import numpy
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,30 +34,30 @@ def saved(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return out.getvalue()
 
 
-def pixels(image: bytes) -> numpy.ndarray:
-    return numpy.asarray(decode(image).image).astype(int)
+def pixels(image: bytes) -> np.ndarray:
+    return np.asarray(decode(image).image).astype(int)
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-RGB = numpy.asarray(scene()).astype(int)
-GREY = numpy.asarray(scene("L").convert("RGB")).astype(int)
+RGB = np.asarray(scene()).astype(int)
+GREY = np.asarray(scene("L").convert("RGB")).astype(int)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA", "1", "I;16"])
 def test_png_of_every_mode_gives_its_colours(mode: str) -> None:
     if mode == "I;16":
-        image = saved(Image.fromarray(numpy.asarray(scene("L")).astype(numpy.uint16) * 257))
+        image = saved(Image.fromarray(np.asarray(scene("L")).astype(np.uint16) * 257))
     else:
         drawn = {"P": scene().quantize(8), "RGB": scene(), "RGBA": scene("RGBA")}
         image = saved(drawn.get(mode) or scene("L").convert(mode))
 
-    expected = {"1": numpy.asarray(scene("L").convert("1").convert("RGB")).astype(int)}.get(
+    expected = {"1": np.asarray(scene("L").convert("1").convert("RGB")).astype(int)}.get(
         mode, RGB if mode in {"RGB", "RGBA", "P"} else GREY
     )
-    assert numpy.abs(pixels(image) - expected).max() <= 1
+    assert np.abs(pixels(image) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(("bits", "colour_type", "row"), [
@@ -114,7 +114,7 @@ def test_the_transparent_colour_of_every_depth_but_one_is_laid_on_white(
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}])
 def test_jpeg_of_every_kind(options: dict[str, object]) -> None:
-    assert numpy.abs(pixels(saved(scene(), "JPEG", quality=98, **options)) - RGB)[20:40, 20:60].max() <= 6
+    assert np.abs(pixels(saved(scene(), "JPEG", quality=98, **options)) - RGB)[20:40, 20:60].max() <= 6
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
@@ -124,14 +124,14 @@ def test_jpeg_in_grey_and_for_print(mode: str) -> None:
     found = pixels(image)
 
     assert found.shape == (120, 160, 3)
-    assert numpy.abs(found - (GREY if mode == "L" else RGB))[20:40, 20:60].max() <= 6
+    assert np.abs(found - (GREY if mode == "L" else RGB))[20:40, 20:60].max() <= 6
 
 
 def test_icc_profiles_and_comments_change_nothing() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     plain, tagged = saved(scene(), "JPEG"), saved(scene(), "JPEG", icc_profile=profile, comment=b"x" * 60_000)
 
-    assert numpy.array_equal(pixels(plain), pixels(tagged))
+    assert np.array_equal(pixels(plain), pixels(tagged))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -143,8 +143,8 @@ def test_jpeg_is_turned_upright_and_png_is_not(orientation: int) -> None:
     png = decode(saved(scene(), exif=exif))
 
     assert (upright.width_px, upright.height_px) == upright.image.size == (160, 120)
-    assert numpy.abs(numpy.asarray(upright.image).astype(int) - RGB)[20:40, 20:60].max() <= 6
-    assert numpy.array_equal(numpy.asarray(png.image).astype(int), RGB)
+    assert np.abs(np.asarray(upright.image).astype(int) - RGB)[20:40, 20:60].max() <= 6
+    assert np.array_equal(np.asarray(png.image).astype(int), RGB)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -163,7 +163,7 @@ def test_orientation_is_read_in_both_byte_orders(orientation: int, order: str) -
     upright = decode(image)
 
     assert (upright.width_px, upright.height_px) == upright.image.size == (160, 120)
-    assert numpy.abs(numpy.asarray(upright.image).astype(int) - RGB)[20:40, 20:60].max() <= 6
+    assert np.abs(np.asarray(upright.image).astype(int) - RGB)[20:40, 20:60].max() <= 6
 
 
 @pytest.mark.parametrize("exif", [b"", b"II*\0", b"MM\0*\xff\xff\xff\xff", b"II*\0\x08\0\0\0\xff\xff", b"garbage" * 9,
@@ -182,21 +182,21 @@ def test_a_phones_second_picture_is_ignored() -> None:
     image = saved(scene(), "MPO", save_all=True, append_images=[other])
     assert b"MPF\0" in image
 
-    assert numpy.array_equal(pixels(image), pixels(saved(scene(), "JPEG")))
+    assert np.array_equal(pixels(image), pixels(saved(scene(), "JPEG")))
 
 
 def test_animated_png_gives_its_first_picture() -> None:
     image = saved(scene(), save_all=True, append_images=[Image.new("RGB", (160, 120))])
     assert b"acTL" in image
 
-    assert numpy.array_equal(pixels(image), RGB)
+    assert np.array_equal(pixels(image), RGB)
 
 
 def test_compressed_text_is_never_unpacked() -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("bomb", "0" * 80_000_000, zip=True)
 
-    assert numpy.array_equal(pixels(saved(scene(), pnginfo=text)), RGB)
+    assert np.array_equal(pixels(saved(scene(), pnginfo=text)), RGB)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "BMP", "TIFF", "ICO", "PPM"])
@@ -282,7 +282,7 @@ def test_large_pictures_may_have_fewer_scans() -> None:
 
 def test_what_follows_a_picture_is_not_looked_at() -> None:
     image = saved(scene(), "JPEG", progressive=True)
-    assert numpy.array_equal(pixels(image + SCAN * 5000), pixels(image))
+    assert np.array_equal(pixels(image + SCAN * 5000), pixels(image))
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -295,14 +295,14 @@ def test_segments_without_end_are_refused(before: bool) -> None:
 @pytest.mark.parametrize("filling", [b"\xff", b"\xff\0", b"\xff\xff\0"])
 def test_filling_before_a_segment_is_passed_over(filling: bytes) -> None:
     image = saved(scene(), "JPEG")
-    assert numpy.array_equal(pixels(image[:2] + filling * 100_000 + image[2:]), pixels(image))
+    assert np.array_equal(pixels(image[:2] + filling * 100_000 + image[2:]), pixels(image))
 
 
 def test_png_chunks_without_end_are_refused() -> None:
     image = saved(scene())
     few = image.count(b"IDAT") + 2
     whole = image[:33] + chunk(b"abCd", b"") * (10_000 - few) + image[33:]
-    assert numpy.array_equal(pixels(whole), pixels(image))
+    assert np.array_equal(pixels(whole), pixels(image))
     assert "more than 10000 chunks" in refusal(image[:33] + chunk(b"abCd", b"") * (10_001 - few) + image[33:])
 
 
@@ -323,11 +323,11 @@ def test_large_pictures_are_scaled_while_decoding(kind: str, longest: int, left:
 
     assert (upright.width_px, upright.height_px) == (longest, 400)
     assert upright.image.width == left
-    found = numpy.asarray(upright.image).astype(int)
+    found = np.asarray(upright.image).astype(int)
     height, width = found.shape[:2]
-    assert numpy.abs(found[height // 4, width // 4] - (255, 0, 0)).max() <= 6
-    assert numpy.abs(found[height * 3 // 4, width // 4] - (0, 0, 255)).max() <= 6
-    assert numpy.abs(found[height * 3 // 4, width * 3 // 4] - (255, 255, 255)).max() <= 6
+    assert np.abs(found[height // 4, width // 4] - (255, 0, 0)).max() <= 6
+    assert np.abs(found[height * 3 // 4, width // 4] - (0, 0, 255)).max() <= 6
+    assert np.abs(found[height * 3 // 4, width * 3 // 4] - (255, 255, 255)).max() <= 6
 
 
 @pytest.mark.parametrize(("size", "most_mb"), [((9000, 3000), 25), ((3000, 9000), 25), ((4000, 3900), 35)])

@@ -2,37 +2,37 @@
 
 import gc
 
-import numpy
+import numpy as np
 import pytest
 from PIL import Image
 
-from openrek.vision.images.arrays import Words
-from openrek.vision.images.pixels import lent_words, words
+from openrek.vision.images.arrays import PackedPixels
+from openrek.vision.images.pixels import packed_pixels, zero_copy_pixels
 
 
 def noise(width: int, height: int) -> Image.Image:
-    return Image.fromarray(numpy.random.default_rng(7).integers(0, 256, (height, width, 3), numpy.uint8))
+    return Image.fromarray(np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8))
 
 
-def colours(words: Words) -> numpy.ndarray:
+def colours(words: PackedPixels) -> np.ndarray:
     """uint8 [H, W, 3], RGB."""
-    return words.view(numpy.uint8).reshape(*words.shape, 4)[..., :3]
+    return words.view(np.uint8).reshape(*words.shape, 4)[..., :3]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (80, 3), (1511, 1013), (2048, 2048)])
 def test_lent_pixels_are_the_pictures(size: tuple[int, int]) -> None:
     picture = noise(*size)
 
-    lent = lent_words(picture)
+    lent = zero_copy_pixels(picture)
 
     assert lent is not None
-    assert (colours(lent) == numpy.asarray(picture)).all()
+    assert (colours(lent) == np.asarray(picture)).all()
 
 
 def test_lent_pixels_outlive_the_picture_and_cannot_be_written() -> None:
     picture = noise(400, 300)
-    expected = numpy.array(picture)
-    lent = lent_words(picture)
+    expected = np.array(picture)
+    lent = zero_copy_pixels(picture)
     assert lent is not None
 
     del picture
@@ -48,6 +48,6 @@ def test_lent_pixels_outlive_the_picture_and_cannot_be_written() -> None:
 @pytest.mark.parametrize("size", [(300, 200), (2049, 2049)])
 def test_pixels_are_the_same_lent_or_copied(size: tuple[int, int]) -> None:
     picture = noise(*size)
-    assert (lent_words(picture) is None) == (size == (2049, 2049))
+    assert (zero_copy_pixels(picture) is None) == (size == (2049, 2049))
 
-    assert (colours(words(picture)) == numpy.asarray(picture)).all()
+    assert (colours(packed_pixels(picture)) == np.asarray(picture)).all()

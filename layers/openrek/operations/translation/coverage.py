@@ -1,4 +1,4 @@
-"""What a user of Rekognition should know about each operation here: `docs/COVERAGE.md` is made from this and the model.
+"""Notes for users of Rekognition on each operation. `docs/COVERAGE.md` is generated from them and the service model.
 
 Keys are API names. An offered operation without a note behaves as Rekognition documents it.
 """
@@ -23,7 +23,7 @@ _USERS = (
     f"UserMatchThreshold {DEFAULT_THRESHOLD_PCT:g} and MaxUsers {MOST_USERS} unless given; ties in an order of ours"
 )
 _REPEATED = (
-    "The same ClientRequestToken and input get the first answer again for 24 hours; tokens are a collection's own"
+    "The same ClientRequestToken and input get the first result again for 24 hours; tokens are a collection's own"
 )
 _TAGS = "Collections only. The ARN is taken with or without its leading `arn:`"
 
@@ -42,7 +42,7 @@ NOTES: Final[Mapping[str, str]] = {
     "Pose and Quality.",
     "DisassociateFaces": f"A user that lost its last face is CREATED again and found by no search. {_REPEATED}.",
     "ErasePerson": "Either UserId (the user and all its faces) or ExternalImageId (all faces of it, and each user that "
-    "has no other face). Answers the ids of what was removed.",
+    "has no other face). Returns the ids of what was removed.",
     "IndexFaces": f"QualityFilter AUTO and MaxFaces {MOST_FACES_IN_PHOTO} unless given: the largest of those that the "
     "filter keeps. FaceDetail holds the default attributes only. The same image with the same ExternalImageId returns "
     "the same FaceIds.",
@@ -125,4 +125,4 @@ NOT_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
         "UpdateDatasetEntries",
     ),
 }
-"""Why, and for which operations of the model."""
+"""The reason why operations of the service model are not offered -> their names."""

@@ -1,4 +1,4 @@
-"""ClientRequestToken: what makes two requests the same one."""
+"""ClientRequestToken: repeated requests are recognised by it and a hash of their input."""
 
 import hashlib
 import json
@@ -10,9 +10,9 @@ TOKEN = "ClientRequestToken"  # noqa: S105 - the member's name
 
 
 def request_token(operation: str, request: Request) -> RequestToken | None:
-    """The request's token with a hash of the operation and of all that it asks for; None when it has no token."""
+    """Return the request's token with a hash of the operation and its input; None when it has no token."""
     if TOKEN not in request:
         return None
-    asked = {name: value for name, value in request.items() if name != TOKEN}
-    canonical = json.dumps([operation, asked], sort_keys=True, separators=(",", ":"))
+    input_ = {name: value for name, value in request.items() if name != TOKEN}
+    canonical = json.dumps([operation, input_], sort_keys=True, separators=(",", ":"))
     return RequestToken(request[TOKEN], hashlib.sha256(canonical.encode()).digest())

@@ -1,4 +1,4 @@
-"""The Image member of a request -> bytes."""
+"""The Image member of a request as bytes."""
 
 from openrek.domain.errors import InvalidParameter
 from openrek.domain.ports import Buckets
@@ -6,7 +6,7 @@ from openrek.operations.translation.shapes import Request
 
 
 def require_one_source(image: Request) -> None:
-    """Raises InvalidParameter unless the image is given exactly once, and completely."""
+    """Check that an image is given exactly once, and completely. Raises InvalidParameter."""
     if ("Bytes" in image) == ("S3Object" in image):
         raise InvalidParameter(reason="An Image needs either Bytes or S3Object, and not both.")
     if "S3Object" in image and not {"Bucket", "Name"} <= image["S3Object"].keys():
@@ -14,7 +14,7 @@ def require_one_source(image: Request) -> None:
 
 
 def image_bytes(image: Request, buckets: Buckets) -> bytes:
-    """Raises InvalidParameter as above; InvalidS3Object or ImageTooLarge from the bucket."""
+    """Return the image's bytes. Raises InvalidParameter; InvalidS3Object or ImageTooLarge from the bucket."""
     require_one_source(image)
     if "Bytes" in image:
         inline: bytes = image["Bytes"]

@@ -14,20 +14,20 @@ DEFAULT_PAGE_ROWS = 1000
 
 
 def page_rows(request: Request) -> int:
-    """MaxResults; 0 means the default."""
+    """Return MaxResults; 0 means the default."""
     return request.get("MaxResults") or DEFAULT_PAGE_ROWS
 
 
 def page_start(request: Request, tokens: PageTokens, place: str) -> str | None:
-    """The cursor to begin after, or None for the first page. Raises InvalidPaginationToken."""
+    """Return the cursor to begin after, or None for the first page. Raises InvalidPaginationToken."""
     return tokens.open(place, request["NextToken"]) if "NextToken" in request else None
 
 
 def next_token(cursor: str | None, tokens: PageTokens, place: str) -> Response:
-    """`NextToken`, or nothing after the last page (`cursor` is None)."""
+    """Return the member `NextToken`, or no member after the last page (`cursor` is None)."""
     return {} if cursor is None else {"NextToken": tokens.seal(place, cursor)}
 
 
 def filter_name(values: Iterable[str]) -> str:
-    """A short name for a filter; the order of its values and repetitions do not matter."""
+    """Return a short name for a filter; the order of its values and repetitions do not matter."""
     return hashlib.sha256("\n".join(sorted(set(values))).encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""Domain values -> the API's dicts. Members that have no value are left out; lists are sent even when empty."""
+"""Domain values as the API's dicts. Members that have no value are left out; lists are sent even when empty."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -17,7 +17,7 @@ def box_shape(box: BoundingBox) -> Response:
 
 
 def detected_face_shape(face: DetectedFace) -> Response:
-    """A FaceDetail with the default attributes, and a ComparedFace: the same members."""
+    """Return a FaceDetail with the default attributes, or a ComparedFace: they have the same members."""
     return {
         "BoundingBox": box_shape(face.box),
         "Landmarks": [{"Type": point.name, "X": point.x, "Y": point.y} for point in face.landmarks],
@@ -28,7 +28,7 @@ def detected_face_shape(face: DetectedFace) -> Response:
 
 
 def indexed_face_shape(face: Face) -> Response:
-    """A Face as IndexFaces returns it: without the model's version and the user."""
+    """Return a Face as IndexFaces sends it: without the model's version and the user."""
     shape: Response = {"FaceId": str(face.face_id), "BoundingBox": box_shape(face.box), "ImageId": str(face.image_id)}
     if face.external_image_id is not None:
         shape["ExternalImageId"] = face.external_image_id
@@ -37,7 +37,7 @@ def indexed_face_shape(face: Face) -> Response:
 
 
 def stored_face_shape(face: Face, model_version: str) -> Response:
-    """A Face as listings and searches return it."""
+    """Return a Face as listings and searches send it."""
     shape = indexed_face_shape(face)
     shape["IndexFacesModelVersion"] = model_version
     if face.user_id is not None:
@@ -56,7 +56,7 @@ def face_match_shapes(found: Sequence[FaceMatch], model: FaceModel) -> list[Resp
 
 
 def user_shape(user: User) -> Response:
-    """A User as listings and searches return it."""
+    """Return a User as listings and searches send it."""
     return {"UserId": user.user_id, "UserStatus": user.status}
 
 
@@ -65,7 +65,7 @@ def user_match_shapes(found: Sequence[UserMatch], model: FaceModel) -> list[Resp
 
 
 def unsearched_face_shapes(faces: Iterable[tuple[DetectedFace, tuple[str, ...]]]) -> list[Response]:
-    """Faces that were not searched and why, largest box first."""
+    """Return the faces that were not searched, with reasons, largest box first."""
     return [
         {"FaceDetails": detected_face_shape(face), "Reasons": list(reasons)}
         for face, reasons in sorted(faces, key=lambda each: -each[0].box.area)

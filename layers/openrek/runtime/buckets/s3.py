@@ -1,6 +1,6 @@
 """`Image.S3Object` in AWS: objects of the buckets that the deployment lists, read with the function's own role.
 
-The caller's rights are unknown here, so a bucket that is not listed is never asked for, whoever may read it.
+The caller's own rights in S3 are unknown here, so a bucket that is not listed is never read, whoever may read it.
 """
 
 from collections.abc import Collection, Mapping
@@ -36,14 +36,15 @@ REASONS: Final[Mapping[str, str]] = {
 
 
 class S3Buckets:
-    """The Buckets port; safe for many threads."""
+    """The Buckets port over S3; safe for many threads."""
 
     def __init__(self, allowed: Collection[str], client: Any) -> None:
-        """`client`: a botocore client for S3."""
+        """Read from the `allowed` buckets only, with botocore's `client` for S3."""
         self._allowed = frozenset(allowed)
         self._client = client
 
     def read(self, bucket: str, name: str, version: str | None) -> bytes:
+        """Return the object's bytes. Raises InvalidS3Object, ImageTooLarge, Throttling or InternalServerError."""
         if bucket not in self._allowed:
             raise InvalidS3Object(reason="The bucket is not one of those that this deployment may read.")
         asked = {"Bucket": bucket, "Key": name, **({"VersionId": version} if version else {})}
@@ -67,7 +68,7 @@ class S3Buckets:
 
 
 def _refusal(error: ClientError) -> Refusal:
-    """AWS has one text for whatever keeps an object from being read; the reason tells them apart."""
+    """Return the refusal for S3's error. AWS has one text for every object that cannot be read; the reasons differ."""
     code = error.response.get("Error", {}).get("Code", "")
     if code in BUSY:
         return Throttling(reason="S3 is too busy to be read.")

@@ -1,4 +1,4 @@
-"""Draws what was found into a photo: boxes, landmarks and a line of text per face."""
+"""Drawing of found faces into a photo: boxes, landmarks and a line of text per face."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ class Mark:
 
 
 def annotate(image: bytes, marks: Sequence[Mark]) -> Image.Image:
-    """The upright photo with the marks drawn into it; lines and text grow with the photo. Raises UnreadablePhoto."""
+    """Return the upright photo with the marks drawn into it; lines and text grow with the photo.
+
+    Raises UnreadablePhoto.
+    """
     canvas = pixels(image)
     draw = ImageDraw.Draw(canvas)
     stroke = max(2, round(max(canvas.size) / 400))
@@ -61,7 +64,7 @@ def _label(
     colour: tuple[int, int, int],
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> None:
-    """Text on a filled ground above the box, or below it where there is no room, always within the photo."""
+    """Draw text on a filled ground above the box, or below it where there is no room, always within the photo."""
     left, top, bottom = place
     x0, y0, x1, y1 = draw.textbbox((0, 0), text, font=font)
     pad = (y1 - y0) * 0.4

@@ -1,4 +1,4 @@
-"""A stock boto3 client for whatever endpoint the user means, and its errors as sentences."""
+"""A stock boto3 client for the endpoint that the user names, and its errors as sentences."""
 
 import os
 import re
@@ -28,16 +28,16 @@ CALL_FAILED = (ClientError, BotoCoreError)
 
 
 def endpoint(given: str | None) -> str:
-    """The URL that was given, else what AWS's own variables say, else the local server."""
+    """Return the given URL, else that of AWS's own variables, else the local server's."""
     environ = os.environ
     return given or environ.get("AWS_ENDPOINT_URL_REKOGNITION") or environ.get("AWS_ENDPOINT_URL") or DEFAULT_URL
 
 
 def connect(url: str, *, connections: int = 4, extended: bool = False) -> "RekognitionClient":
-    """A client with the user's own credentials. A local server without keys takes any, so where there are none it gets
-    a stand-in for them.
+    """Return a client with the user's own credentials.
 
-    `extended`: it has `search_all_faces_by_image` and `erase_person` too.
+    A local server without keys takes any, so without credentials it gets a stand-in for them. `extended`: the client
+    has `search_all_faces_by_image` and `erase_person` too.
     """
     host = urlsplit(url).hostname or ""
     at_aws = AWS_HOST.fullmatch(host)
@@ -59,22 +59,23 @@ def connect(url: str, *, connections: int = 4, extended: bool = False) -> "Rekog
 
 
 def _has_credentials(session: botocore.session.Session) -> bool:
-    """Whether the user has configured any. A role of the machine is not looked for: where there is none, that takes
-    seconds.
+    """Return True if the user has configured credentials.
+
+    A role of the machine is not looked for: without one, the search takes seconds.
     """
     session.get_component("credential_provider").remove("iam-role")
     return session.get_credentials() is not None
 
 
 def code_of(error: Exception) -> str:
-    """AWS's error code, or the empty string where the call got no answer."""
+    """Return AWS's error code, or the empty string where the call got no response."""
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
 
 
 def explain(error: Exception, url: str) -> str:
-    """One sentence for a person, with openrek's own reason where there is one.
+    """Return one sentence for a person, with openrek's own reason where there is one.
 
-    Of a broken constraint that reason alone, which says the same in fewer words.
+    For a broken constraint, return that reason alone, which says the same in fewer words.
     """
     if isinstance(error, ClientError):
         said = error.response.get("Error", {}).get("Message", "") or code_of(error)

@@ -9,7 +9,7 @@ from openrek.wire.extensions import extended
 
 
 class ExtendedLoader(Loader):
-    """botocore's models, with ours added to that of Rekognition."""
+    """botocore's loader of models, which adds openrek's operations to Rekognition's model."""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         model = super().load_service_model(service_name, type_name, api_version)
@@ -17,6 +17,7 @@ class ExtendedLoader(Loader):
 
 
 def extended_session() -> botocore.session.Session:
+    """Return a botocore session with the extended model."""
     session = botocore.session.get_session()
     session.register_component("data_loader", ExtendedLoader())
     return session

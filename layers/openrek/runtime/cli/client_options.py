@@ -1,4 +1,4 @@
-"""What the commands that ask a server share: which server and collection, photos, and errors as one sentence."""
+"""Options and helpers of the commands that call a server: endpoint, collection, photos, and errors as one sentence."""
 
 import json
 import os
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
 endpoint_option = click.option(
-    "--endpoint-url", help="Server to ask. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
+    "--endpoint-url", help="Server to call. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
 )
 collection_option = click.option("--collection", "-c", required=True)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's response as JSON.")
 photo_argument = click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
 def _writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
-    """A picture that could not be written is told before anything is asked. Raises BadParameter."""
+    """Check that a picture can be written, before any call is made. Raises BadParameter."""
     if path is None:
         return None
     from PIL import Image
@@ -49,8 +49,10 @@ picture_option = click.option(
 
 @contextmanager
 def asking(endpoint_url: str | None, *, connections: int = 4, extended: bool = False) -> Iterator["RekognitionClient"]:
-    """A client of the server that is meant, if `extended` with openrek's own operations. What goes wrong becomes one
-    sentence and exit code 1."""
+    """Yield a client of the server; with `extended`, one that has openrek's own operations.
+
+    An error becomes one sentence and exit code 1.
+    """
     from openrek.runtime.cli.client import CALL_FAILED, connect, endpoint, explain
 
     url = endpoint(endpoint_url)
@@ -63,7 +65,7 @@ def asking(endpoint_url: str | None, *, connections: int = 4, extended: bool = F
 
 
 def photo_bytes(photo: Path) -> bytes:
-    """The photo as the API takes it, smaller where it must be. Raises Failure."""
+    """Return the photo as the API takes it, made smaller where that is needed. Raises Failure."""
     from openrek.runtime.cli.photo_files import UnreadablePhoto, fit, read_named
 
     try:
@@ -72,6 +74,6 @@ def photo_bytes(photo: Path) -> bytes:
         raise Failure(f"{photo}: {error}") from None
 
 
-def print_json(answer: Mapping[str, Any]) -> None:
-    """The answer as the service gave it, without what boto3 added."""
-    click.echo(json.dumps({name: value for name, value in answer.items() if name != "ResponseMetadata"}, indent=2))
+def print_json(response: Mapping[str, Any]) -> None:
+    """Print the response as the service sent it, without boto3's additions."""
+    click.echo(json.dumps({name: value for name, value in response.items() if name != "ResponseMetadata"}, indent=2))

@@ -1,4 +1,4 @@
-"""`openrek erase`, which needs an openrek server, and `openrek extensions`: for what Rekognition has not."""
+"""`openrek erase`, which needs an openrek server, and `openrek extensions`: for operations that Rekognition lacks."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def erase(
     endpoint_url: str | None,
     as_json: bool,
 ) -> None:
-    """Erase all that a collection knows of a person.
+    """Erase all data of a person from a collection.
 
     This cannot be undone. An interrupted erasure goes on when it is started again. The vectors leave the server's files
     within 24 hours, or at once with `openrek purge`.
@@ -38,11 +38,11 @@ def erase(
         question = f"Erase {' '.join(map(str, person.values()))} from {collection}?"
         click.confirm(shown(question), abort=True, err=True)
     with asking(endpoint_url, extended=True) as rekognition:
-        answer = rekognition.erase_person(CollectionId=collection, **person)  # type: ignore[attr-defined]
+        response = rekognition.erase_person(CollectionId=collection, **person)  # type: ignore[attr-defined]
     if as_json:
-        print_json(answer)
+        print_json(response)
     else:
-        click.echo(f"Erased faces: {len(answer['DeletedFaces'])}. Erased users: {len(answer['DeletedUsers'])}.")
+        click.echo(f"Erased faces: {len(response['DeletedFaces'])}. Erased users: {len(response['DeletedUsers'])}.")
 
 
 @click.command()
@@ -50,7 +50,7 @@ def erase(
 def extensions(folder: Path) -> None:
     """Teach boto3 and the AWS CLI openrek's own operations.
 
-    Writes a description of them below FOLDER, by default ~/.aws/models, where they look by themselves; any other folder
+    Writes a description of them below FOLDER, by default ~/.aws/models, where both look by default; any other folder
     must be named in AWS_DATA_PATH.
     """
     from openrek.wire.extensions import EXTRAS_FILE, sdk_extras

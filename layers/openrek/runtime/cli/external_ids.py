@@ -1,8 +1,8 @@
-"""File names as ExternalImageIds, and back.
+"""Conversion of file names to ExternalImageIds, and back.
 
-An ExternalImageId has 1 to 255 characters of `a-z A-Z 0-9 _ . - :`. Every other byte of the name (UTF-8), and the
-colon itself, is written as `:` and two hex digits: `Anna é/1.jpg` becomes `Anna:20:c3:a9:2f1.jpg`. Different names
-give different ids.
+An ExternalImageId has 1 to 255 characters of `a-z A-Z 0-9 _ . - :`. Every other byte of the name (UTF-8), and the colon
+itself, is written as `:` and two hex digits: `Anna é/1.jpg` becomes `Anna:20:c3:a9:2f1.jpg`. Different names give
+different ids.
 """
 
 import os
@@ -18,7 +18,7 @@ class NameTooLong(ValueError):
 
 
 def external_id(name: str) -> str:
-    """Raises NameTooLong. `name` is as the operating system gives it, with `/` between folders."""
+    """Return the id for a name as the operating system gives it, with `/` between folders. Raises NameTooLong."""
     escaped = OTHER.sub(lambda byte: b":%02x" % byte[0][0], os.fsencode(name)).decode("ascii")
     if len(escaped) > MAX_CHARACTERS:
         raise NameTooLong(
@@ -28,7 +28,7 @@ def external_id(name: str) -> str:
 
 
 def file_name(external_image_id: str) -> str:
-    """The name that `external_id` made this id from. Raises ValueError for an id that it cannot have made."""
+    """Return the name that `external_id` made this id from. Raises ValueError for an id that it cannot have made."""
     name = os.fsdecode(ESCAPE.sub(lambda found: bytes([int(found[1], 16)]), external_image_id.encode("ascii")))
     if external_id(name) != external_image_id:
         raise ValueError(f"{external_image_id} was not made from a file name")

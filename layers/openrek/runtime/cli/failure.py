@@ -1,4 +1,4 @@
-"""What went wrong, as a command tells it: one sentence, and exit code 1."""
+"""A command's failure: one sentence on stderr, and exit code 1."""
 
 import click
 
@@ -6,9 +6,10 @@ from openrek.runtime.cli.terminal_text import shown
 
 
 class Failure(click.ClickException):
-    """An error of the system names its file first. Whatever names hold is shown, and never done."""
+    """A failure of a command. Control characters in names are printed as escapes."""
 
     def __init__(self, why: str | Exception) -> None:
+        """Take the sentence from `why`; an error of the operating system names its file first."""
         if isinstance(why, OSError) and why.filename and why.strerror:
             why = f"{why.filename}: {why.strerror}"
         super().__init__(shown(str(why)))

@@ -1,4 +1,4 @@
-"""`openrek index` as a person sees it: a progress bar, a summary, and the failures at the end."""
+"""Output of `openrek index`: a progress bar, a summary, and the failures at the end."""
 
 from collections import Counter
 from contextlib import closing
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from openrek.runtime.cli.indexing import Fate, IdFrom, Indexer, Outcome, plan, require_collection, run_parallel
+from openrek.runtime.cli.indexing import Fate, IdFrom, Indexer, Outcome, require_collection, run_parallel, select_photos
 from openrek.runtime.cli.journal import Journal
 from openrek.runtime.cli.terminal_text import counted, line
 
@@ -26,18 +26,18 @@ def run(
     id_from: IdFrom,
     again: bool,
 ) -> int:
-    """Index the folder; returns how many photos failed. Raises what boto3 raises before the first photo is sent."""
+    """Index the folder and return the number of failed photos. Raises boto3's errors before the first photo is sent."""
     console = Console()
-    planned = plan(folder, id_from)
-    identity, made = require_collection(rekognition, collection_id)
-    if made:
+    selection = select_photos(folder, id_from)
+    identity, created = require_collection(rekognition, collection_id)
+    if created:
         console.print(line(f"Created the collection {collection_id}."))
-    outcomes = list(planned.failed)
+    outcomes = list(selection.failed)
     with closing(Journal(journals, rekognition.meta.endpoint_url, identity)) as journal, _bar(console) as progress:
-        task = progress.add_task("Indexing", total=len(planned.photos))
+        task = progress.add_task("Indexing", total=len(selection.photos))
         indexer = Indexer(rekognition, collection_id, journal, again=again)
         try:
-            for outcome in run_parallel(indexer.index, planned.photos, jobs):
+            for outcome in run_parallel(indexer.index, selection.photos, jobs):
                 outcomes.append(outcome)
                 progress.advance(task)
         except KeyboardInterrupt:
@@ -76,5 +76,5 @@ def _list(console: Console, title: str, outcomes: list[Outcome], folder: Path) -
 
 
 def _place(photo: Path, folder: Path) -> Path:
-    """The photo's place below the folder."""
+    """Return the photo's path below the folder."""
     return photo.relative_to(folder) if photo.is_relative_to(folder) else photo

@@ -1,4 +1,4 @@
-"""`openrek index`: every photo below a folder into a collection, many at once, going on after bad files and breaks."""
+"""`openrek index`: indexes every photo below a folder, many at once, and goes on after bad files and interruptions."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +21,8 @@ IdFrom = Literal["path", "name"]
 
 
 class Fate(Enum):
+    """The outcome's kind."""
+
     INDEXED = auto()
     WITHOUT_FACE = auto()
     DONE_BEFORE = auto()
@@ -29,7 +31,7 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one photo; `why` explains a failure."""
+    """The outcome for one photo; `why` explains a failure."""
 
     photo: Path
     fate: Fate
@@ -39,16 +41,16 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Plan:
-    """Photos to send with their ExternalImageIds, and what is already known to fail."""
+class PhotoSelection:
+    """Photos to send with their ExternalImageIds, and the photos that are already known to fail."""
 
     photos: list[tuple[Path, str]] = field(default_factory=list)
     failed: list[Outcome] = field(default_factory=list)
 
 
-def plan(folder: Path, id_from: IdFrom) -> Plan:
-    """Finds the photos and names them; two photos of one name both fail, because nobody could tell them apart."""
-    made = Plan()
+def select_photos(folder: Path, id_from: IdFrom) -> PhotoSelection:
+    """Find the photos and name them. Two photos of one name both fail: nobody could tell their matches apart."""
+    selected = PhotoSelection()
     unreadable: list[OSError] = []
     named: dict[str, list[Path]] = {}
     for photo in find_photos(folder, unreadable.append):
@@ -56,22 +58,22 @@ def plan(folder: Path, id_from: IdFrom) -> Plan:
         try:
             named.setdefault(external_id(name), []).append(photo)
         except NameTooLong as error:
-            made.failed.append(Outcome(photo, Fate.FAILED, why=str(error)))
+            selected.failed.append(Outcome(photo, Fate.FAILED, why=str(error)))
     for image_id, photos in named.items():
         if len(photos) == 1:
-            made.photos.append((photos[0], image_id))
+            selected.photos.append((photos[0], image_id))
         else:
             why = f"{len(photos)} photos would share the ExternalImageId {image_id}"
-            made.failed.extend(Outcome(photo, Fate.FAILED, why=why) for photo in photos)
-    made.failed.extend(
+            selected.failed.extend(Outcome(photo, Fate.FAILED, why=why) for photo in photos)
+    selected.failed.extend(
         Outcome(Path(str(error.filename)), Fate.FAILED, why=error.strerror or "cannot be read") for error in unreadable
     )
-    return made
+    return selected
 
 
 def require_collection(rekognition: "RekognitionClient", collection_id: str) -> tuple[str, bool]:
-    """Creates the collection when it is missing. Returns what identifies this very collection, and if it was made."""
-    made = False
+    """Create the collection if it is missing; return an identity of this very one, and True if it is new."""
+    created = False
     try:
         found = rekognition.describe_collection(CollectionId=collection_id)
     except CALL_FAILED as error:
@@ -79,12 +81,12 @@ def require_collection(rekognition: "RekognitionClient", collection_id: str) -> 
             raise
         rekognition.create_collection(CollectionId=collection_id)
         found = rekognition.describe_collection(CollectionId=collection_id)
-        made = True
-    return f"{found['CollectionARN']} {found['CreationTimestamp'].timestamp()}", made
+        created = True
+    return f"{found['CollectionARN']} {found['CreationTimestamp'].timestamp()}", created
 
 
 class Indexer:
-    """Sends photos to one collection; used by several threads at once."""
+    """The sender of photos to one collection; used by several threads at once."""
 
     def __init__(self, rekognition: "RekognitionClient", collection_id: str, journal: Journal, *, again: bool) -> None:
         self._rekognition = rekognition
@@ -93,14 +95,17 @@ class Indexer:
         self._again = again
 
     def index(self, photo: Path, image_id: str) -> Outcome:
-        """Never raises for what is wrong with one photo or one call."""
+        """Send the photo unless the journal has it.
+
+        Errors of one photo or one call become its outcome, and are not raised.
+        """
         try:
             content = read_found(photo)
             entry = f"{hashlib.sha256(content).hexdigest()} {image_id}"
             if entry in self._journal and not self._again:
                 return Outcome(photo, Fate.DONE_BEFORE)
             sent = fit(content)
-            answer = self._rekognition.index_faces(
+            response = self._rekognition.index_faces(
                 CollectionId=self._collection_id, Image={"Bytes": sent.image}, ExternalImageId=image_id
             )
         except OSError as error:
@@ -112,18 +117,18 @@ class Indexer:
         except CALL_FAILED as error:
             return Outcome(photo, Fate.FAILED, why=explain(error, self._rekognition.meta.endpoint_url))
         self._journal.add(entry)
-        faces = len(answer["FaceRecords"])
+        faces = len(response["FaceRecords"])
         return Outcome(photo, Fate.INDEXED if faces else Fate.WITHOUT_FACE, faces, sent.shrunk)
 
 
 def run_parallel(
     work: Callable[[Path, str], Outcome], photos: Iterable[tuple[Path, str]], jobs: int
 ) -> Iterator[Outcome]:
-    """Outcomes as they come, `jobs` at once. What `work` raises is raised here.
+    """Yield outcomes as they come, `jobs` at once. An error of `work` is raised here.
 
-    Who stops listening (Ctrl-C) waits for nobody: no further photo is begun, and the threads, which may be waiting for
-    a server that does not answer, end with the process. A photo that was sent meanwhile is sent again by the next run,
-    which adds nothing.
+    A caller that stops reading (Ctrl-C) waits for nothing: no further photo is begun, and the threads, which may be
+    waiting for a server that does not answer, end with the process. A photo that was sent meanwhile is sent again by
+    the next run, which adds nothing.
     """
     waiting: SimpleQueue[tuple[Path, str]] = SimpleQueue()
     outcomes: SimpleQueue[Outcome | BaseException] = SimpleQueue()

@@ -1,7 +1,7 @@
-"""What an interrupted `openrek index` has already done, so that the next run goes on from there.
+"""The journal of `openrek index`: photos that were indexed, so that a run after an interruption goes on from there.
 
 One text file per endpoint and collection (by its creation time too: a re-created collection starts anew), outside the
-photos' folder. A line is a photo's sha256 and its ExternalImageId; any other is passed over. Losing the file costs only
+photos' folder. A line is a photo's sha256 and its ExternalImageId; any other is ignored. Losing the file costs only
 time: IndexFaces of the same photo and id adds nothing.
 """
 
@@ -11,10 +11,12 @@ from threading import Lock
 
 
 class Journal:
-    """Safe under threads; each entry is on disk, as far as the operating system is concerned, when `add` returns."""
+    """A journal file. Safe under threads; each entry is on disk, as far as the operating system is concerned, when
+    `add` returns.
+    """
 
     def __init__(self, folder: Path, *identity: str) -> None:
-        """Raises OSError."""
+        """Open the file that is named after `identity`, and read it. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256("\n".join(identity).encode()).hexdigest()[:32]
         self.path = folder / f"{name}.txt"

@@ -23,7 +23,7 @@ DAY_S = 86400
 
 
 def place_options(command: Command) -> Command:
-    """Where the keys are."""
+    """Add the options that say where the keys are."""
     for option in (
         click.option("--ssm", metavar="PREFIX", help="SSM parameters below PREFIX instead, with your AWS credentials."),
         click.option(
@@ -48,7 +48,8 @@ def place_options(command: Command) -> Command:
 def keys() -> None:
     """Issue, list and revoke access keys.
 
-    `openrek serve --keys` answers only who signs with one. A pattern is a name in which * stands for any characters.
+    `openrek serve --keys` accepts only requests that are signed with one. A pattern is a name in which * stands for any
+    characters.
     """
 
 
@@ -59,7 +60,7 @@ def keys() -> None:
 )
 @click.option("--object", "objects", multiple=True, metavar="PATTERN", help="S3 objects, such as 'photos/anna/*'.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Good for so many days. [default: until it is revoked]")
-@click.option("--note", default="", help="A word for yourself, shown by `openrek keys list`.")
+@click.option("--note", default="", help="A note for yourself, shown by `openrek keys list`.")
 @click.option("--kms-key", metavar="ID", help="With --ssm: encrypt with this KMS key. [default: alias/aws/ssm]")
 @place_options
 def create(
@@ -125,7 +126,7 @@ def revoke(key_id: str, data: Path, file: Path | None, ssm: str | None) -> None:
 
 
 def _require_operations(patterns: tuple[str, ...]) -> None:
-    """A pattern that no operation has is a mistake. Raises Failure."""
+    """Raise Failure for a pattern that matches no operation."""
     from openrek.domain.permissions import Permissions
     from openrek.wire.model import service_model
 
@@ -148,7 +149,7 @@ def _day(epoch_s: float) -> str:
 
 @contextmanager
 def _store(data: Path, file: Path | None, ssm: str | None, kms_key: str | None = None) -> Iterator["KeyStore"]:
-    """What can go wrong with it becomes one sentence and exit code 1."""
+    """Yield the store of keys that the options name; its errors become one sentence and exit code 1."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from openrek.runtime.keys.file_keys import DEFAULT_NAME, FileKeys

@@ -1,4 +1,4 @@
-"""The command `openrek`. What a command needs is imported when it runs, so that each starts fast."""
+"""The command `openrek`. The modules of a command are imported when it runs, so that each starts fast."""
 
 import logging
 import os
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="openrek")
 def main() -> None:
-    """Amazon Rekognition's face APIs on your own machine.
+    """Run Amazon Rekognition's face APIs on your own machine.
 
-    `index`, `search` and `users` work with every endpoint of these APIs, AWS's own included
-    (--endpoint-url https://rekognition.eu-west-1.amazonaws.com).
+    `index`, `search` and `users` work with every endpoint of these APIs, AWS's own included (--endpoint-url
+    https://rekognition.eu-west-1.amazonaws.com).
     """
 
 
@@ -39,7 +39,7 @@ def main() -> None:
 @click.option(
     "--data", default="data", show_default=True, envvar="OPENREK_DATA", type=click.Path(path_type=Path, file_okay=False)
 )
-@click.option("--keys", is_flag=True, help="Answer only requests signed with an access key (`openrek keys create`).")
+@click.option("--keys", is_flag=True, help="Accept only requests signed with an access key (`openrek keys create`).")
 @click.option(
     "--keys-file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -49,7 +49,7 @@ def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) 
     """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA.
 
     Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
-    ask too; this server speaks plain HTTP, so put one that speaks TLS and keeps the Host header before it.
+    connect too; this server speaks plain HTTP, so put one that speaks TLS and keeps the Host header before it.
     """
     with signals_to(end_at_once):  # until the server takes them: numpy and the models need a moment
         _serve(host, port, data, keys, keys_file)
@@ -102,7 +102,7 @@ def weights(check: bool) -> None:
 def kernel() -> None:
     """Build the search kernel for this machine if it is missing.
 
-    Searches find the same without it, but large collections take several times as long.
+    Searches find the same faces without it, but large collections take several times as long.
     """
     from openrek.store.search import build_row_scan
     from openrek.store.search.row_scan import this_machine

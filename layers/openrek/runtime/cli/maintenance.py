@@ -1,4 +1,4 @@
-"""`openrek verify`, `purge`, `export` and `import` as a person sees them, over the embedded store."""
+"""Output of `openrek verify`, `purge`, `export` and `import`, over the embedded store."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -97,43 +97,51 @@ def _table(reports: Sequence[Report]) -> Table:
 
 
 def purge(adapters: Adapters, console: Console) -> bool:
-    """Whether nothing is left of what was deleted before the call. Raises what the store raises."""
+    """Remove all deleted data; return True if none remains of what was deleted before the call.
+
+    Raises the store's errors.
+    """
     items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
     with console.status("Purging"):
         adapters.upkeep().purge()
         left_aside = blobs.clear_aside(ASIDE_S)
-        wiped = items.wipe()
+        vacuumed = items.vacuum()
     if left_aside:
         files = f"{counted(left_aside, 'file')} {'is' if left_aside == 1 else 'are'} being written"
         console.print(f"{files}, or {'was' if left_aside == 1 else 'were'} left a moment ago; purge again in a minute.")
-    if not wiped:
+    if not vacuumed:
         console.print(
             "Another process is reading or writing the database, so pages of it still hold deleted data: "
             "purge again when it is quieter, or stop the servers first.",
             soft_wrap=True,
         )
-    if wiped and not left_aside:
+    if vacuumed and not left_aside:
         console.print("Nothing is left of what was deleted.")
-    return wiped and not left_aside
+    return vacuumed and not left_aside
 
 
 def export_collection(adapters: Adapters, collection_id: str, path: Path, console: Console) -> None:
-    """Raises NotExported, ResourceNotFound or OSError."""
+    """Write the collection to `path`, with a progress bar. Raises NotExported, ResourceNotFound or OSError."""
     total = adapters.collections().require(collection_id).face_count
     with _bar("Exporting", total, console) as (progress, task):
-        archive = export(adapters.items(), collection_id, told=lambda done: progress.update(task, completed=done))
+        archive = export(
+            adapters.items(), collection_id, on_progress=lambda done: progress.update(task, completed=done)
+        )
         progress.update(task, completed=len(archive), total=len(archive))
         save(archive, path)
     console.print(line(f"{len(archive)} faces of {collection_id} are in {path}."), soft_wrap=True)
 
 
 def import_collection(adapters: Adapters, path: Path, collection_id: str, console: Console) -> None:
-    """Raises BadArchive with nothing written, any Refusal, or OSError."""
+    """Add the file's faces to the collection, with a progress bar.
+
+    Raises BadArchive with nothing written, any Refusal, or OSError.
+    """
     with console.status(line(f"Reading {path}")):
         archive = load(path)
     with _bar("Importing", len(archive), console) as (progress, task):
         outcome = import_archive(
-            adapters.items(), archive, collection_id, told=lambda done: progress.update(task, completed=done)
+            adapters.items(), archive, collection_id, on_progress=lambda done: progress.update(task, completed=done)
         )
     if outcome.made:
         console.print(line(f"Created the collection {collection_id}."))

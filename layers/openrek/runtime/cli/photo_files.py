@@ -1,4 +1,4 @@
-"""Photos on disk: which files are photos, and their bytes as the API takes them.
+"""Photos on disk: the search for them, and their bytes as the API takes them.
 
 A photo above the API's limits (5 MiB inline, 10,000 pixels a side, the work of decoding it) is sent smaller. Boxes are
 ratios, so that answers mean the same for the photo on disk. Whatever is in a file, it is no more than that photo's
@@ -28,21 +28,23 @@ MOST_PIXELS = 180_000_000
 
 
 class UnreadablePhoto(ValueError):
-    """Why the photo cannot be sent, in a few words."""
+    """The photo cannot be sent; the text says why in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentPhoto:
-    """`image` is what the API gets; `shrunk` when it is not the file itself."""
+    """A photo for the API; `shrunk` if `image` is not the file itself."""
 
     image: bytes
     shrunk: bool
 
 
 def find_photos(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
-    """Every JPEG and PNG below `folder`, by its suffix, in the order of the names. Links to folders are not followed.
+    """Yield every JPEG and PNG below `folder`, by its suffix, in the order of the names.
 
-    `unreadable` is told of each folder that could not be read.
+    Links to folders are not followed.
+
+    `unreadable` is called with the error of each folder that could not be read.
     """
     for here, folders, names in os.walk(folder, onerror=unreadable):
         folders.sort()
@@ -50,9 +52,9 @@ def find_photos(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator
 
 
 def read_found(photo: Path) -> bytes:
-    """The bytes of a file that a folder held, without waiting for the other end of a pipe.
+    """Return the bytes of a file that was found in a folder, without waiting for the other end of a pipe.
 
-    Raises OSError, and UnreadablePhoto for what is no file or too large.
+    Raises OSError, and UnreadablePhoto for a file that is not regular or too large.
     """
     handle = os.open(photo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, "rb") as file:
@@ -63,13 +65,13 @@ def read_found(photo: Path) -> bytes:
 
 
 def read_named(photo: Path) -> bytes:
-    """The bytes of what a person named; a pipe is welcome. Raises OSError or UnreadablePhoto."""
+    """Return the bytes of a file that a person named; it may be a pipe. Raises OSError or UnreadablePhoto."""
     with photo.open("rb") as file:
         return _content(file)
 
 
 def _content(file: io.BufferedReader, size_bytes: int = 0) -> bytes:
-    """What an open file holds, which may say how much that is. Raises OSError or UnreadablePhoto."""
+    """Read an open file of `size_bytes`, as far as that is known. Raises OSError or UnreadablePhoto."""
     content = b"" if size_bytes > MOST_FILE_BYTES else file.read(MOST_FILE_BYTES + 1)
     if max(size_bytes, len(content)) > MOST_FILE_BYTES:
         raise UnreadablePhoto(f"larger than {MOST_FILE_BYTES // 1024 // 1024} MiB")
@@ -79,7 +81,10 @@ def _content(file: io.BufferedReader, size_bytes: int = 0) -> bytes:
 
 
 def fit(content: bytes) -> SentPhoto:
-    """The photo within the API's limits. Raises UnreadablePhoto for one that is too large and cannot be shrunk."""
+    """Return the photo within the API's limits.
+
+    Raises UnreadablePhoto for one that is too large and cannot be shrunk.
+    """
     try:
         header = read_header(content)
     except InvalidImageFormat as refusal:
@@ -105,7 +110,7 @@ def _is_bounded(header: Header) -> bool:
 
 
 def pixels(content: bytes) -> Image.Image:
-    """The upright photo in RGB. Raises UnreadablePhoto."""
+    """Return the upright photo in RGB. Raises UnreadablePhoto."""
     try:
         header = read_header(content)
         return upright(opened(header).convert("RGB"), header.orientation)

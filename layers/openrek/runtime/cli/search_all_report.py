@@ -1,4 +1,4 @@
-"""`openrek search-all`: who is on a photo, all of them, as a table and as a picture."""
+"""Output of `openrek search-all`: the matches of every face of a photo, as a table and as a picture."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +12,10 @@ from openrek.runtime.cli.terminal_text import add_row
 from openrek.runtime.cli.users_report import plain_table
 
 
-def table(answer: Mapping[str, Any]) -> Table:
-    """One line per match, and one for a face without any; faces are numbered from the largest."""
+def table(response: Mapping[str, Any]) -> Table:
+    """Return one line per match, and one for a face without any; faces are numbered from the largest."""
     found = plain_table("Face", "Similarity", "Match", "FaceId")
-    for number, face in enumerate(answer["SearchedFaces"], start=1):
+    for number, face in enumerate(response["SearchedFaces"], start=1):
         lines = [
             *((match["Similarity"], f"user {match['User']['UserId']}", "") for match in face.get("UserMatches", ())),
             *((match["Similarity"], _photo(match), match["Face"]["FaceId"]) for match in face.get("FaceMatches", ())),
@@ -27,10 +27,10 @@ def table(answer: Mapping[str, Any]) -> Table:
     return found
 
 
-def save_picture(image: bytes, answer: Mapping[str, Any], path: Path) -> None:
-    """Writes the photo with all its faces and each one's best match. Raises OSError."""
-    marks = [_mark(face) for face in answer["SearchedFaces"]]
-    marks += [mark(face["FaceDetails"], "") for face in answer["UnsearchedFaces"]]
+def save_picture(image: bytes, response: Mapping[str, Any], path: Path) -> None:
+    """Write the photo with all its faces and each one's best match. Raises OSError."""
+    marks = [_mark(face) for face in response["SearchedFaces"]]
+    marks += [mark(face["FaceDetails"], "") for face in response["UnsearchedFaces"]]
     annotate(image, marks).save(path)
 
 

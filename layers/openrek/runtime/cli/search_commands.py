@@ -1,4 +1,4 @@
-"""`openrek search`, on any endpoint, and `openrek search-all`, which needs an openrek server: who is on a photo."""
+"""`openrek search`, on any endpoint, and `openrek search-all`, which needs an openrek server."""
 
 from pathlib import Path
 
@@ -45,15 +45,15 @@ def search(
     console = Console(stderr=as_json)
     with asking(endpoint_url) as rekognition:
         image = photo_bytes(photo)
-        answer = search_report.search(rekognition, image, collection, limit=max_faces, threshold_pct=threshold)
+        response = search_report.search(rekognition, image, collection, limit=max_faces, threshold_pct=threshold)
         if as_json:
-            print_json(answer)
-        elif answer["FaceMatches"]:
-            console.print(search_report.table(answer))
+            print_json(response)
+        elif response["FaceMatches"]:
+            console.print(search_report.table(response))
         else:
             console.print(line(f"No face in {collection} is at least {threshold:g} similar."))
         if picture:
-            search_report.save_picture(rekognition, image, answer, picture)
+            search_report.save_picture(rekognition, image, response, picture)
             console.print(line(f"Picture: {picture}"), soft_wrap=True)
 
 
@@ -82,7 +82,7 @@ def search_all(
     console = Console(stderr=as_json)
     with asking(endpoint_url, extended=True) as rekognition:
         image = photo_bytes(photo)
-        answer = rekognition.search_all_faces_by_image(  # type: ignore[attr-defined]
+        response = rekognition.search_all_faces_by_image(  # type: ignore[attr-defined]
             CollectionId=collection,
             Image={"Bytes": image},
             Include=["FACES", "USERS"] if users else ["FACES"],
@@ -92,13 +92,13 @@ def search_all(
             UserMatchThreshold=threshold,
         )
         if as_json:
-            print_json(answer)
-        elif answer["SearchedFaces"]:
-            console.print(search_all_report.table(answer))
+            print_json(response)
+        elif response["SearchedFaces"]:
+            console.print(search_all_report.table(response))
         else:
             console.print("No face was found in the photo.")
         if picture:
-            search_all_report.save_picture(image, answer, picture)
+            search_all_report.save_picture(image, response, picture)
             console.print(line(f"Picture: {picture}"), soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Files that are nobody else's business."""
+"""Files that only this user can read."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ OTHERS = 0o077
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """What is made meanwhile only this user can read, whoever may look into the folder.
+    """Create files and folders inside the block readable by this user only, whoever may look into the folder.
 
     It holds for the whole process, so it is for commands.
     """

@@ -24,7 +24,7 @@ faces_argument = click.argument("face_ids", metavar="FACE_ID...", nargs=-1, requ
 
 @click.group()
 def users() -> None:
-    """Users: up to 100 faces of one person under one name."""
+    """Manage users: up to 100 faces of one person under one name."""
 
 
 @users.command()
@@ -80,22 +80,22 @@ def associate(
 ) -> None:
     """Give faces of the collection to USER.
 
-    A face must be similar to the faces that USER has already. Exits with 1 if a face was left out.
+    A face must be similar to the faces that USER has already. Exits with 1 if a face was skipped.
     """
     from openrek.runtime.cli import users_report
 
     with asking(endpoint_url) as rekognition:
-        answer = rekognition.associate_faces(
+        response = rekognition.associate_faces(
             CollectionId=collection, UserId=user_id, FaceIds=face_ids, UserMatchThreshold=threshold
         )
     table = users_report.changes(
         face_ids,
-        answer["AssociatedFaces"],
-        answer["UnsuccessfulFaceAssociations"],
+        response["AssociatedFaces"],
+        response["UnsuccessfulFaceAssociations"],
         done="joined",
         else_="was there already",
     )
-    _tell(answer, table, complete=not answer["UnsuccessfulFaceAssociations"], as_json=as_json)
+    _finish(response, table, complete=not response["UnsuccessfulFaceAssociations"], as_json=as_json)
 
 
 @users.command()
@@ -107,19 +107,19 @@ def associate(
 def disassociate(
     user_id: str, face_ids: tuple[str, ...], collection: str, endpoint_url: str | None, as_json: bool
 ) -> None:
-    """Take faces from USER; they stay in the collection. Exits with 1 if a face was left out."""
+    """Take faces from USER; they stay in the collection. Exits with 1 if a face was skipped."""
     from openrek.runtime.cli import users_report
 
     with asking(endpoint_url) as rekognition:
-        answer = rekognition.disassociate_faces(CollectionId=collection, UserId=user_id, FaceIds=face_ids)
+        response = rekognition.disassociate_faces(CollectionId=collection, UserId=user_id, FaceIds=face_ids)
     table = users_report.changes(
         face_ids,
-        answer["DisassociatedFaces"],
-        answer["UnsuccessfulFaceDisassociations"],
+        response["DisassociatedFaces"],
+        response["UnsuccessfulFaceDisassociations"],
         done="left",
         else_="was not there",
     )
-    _tell(answer, table, complete=not answer["UnsuccessfulFaceDisassociations"], as_json=as_json)
+    _finish(response, table, complete=not response["UnsuccessfulFaceDisassociations"], as_json=as_json)
 
 
 @users.command()
@@ -147,26 +147,26 @@ def search(
     if sum(given is not None for given in (photo, user_id, face_id)) != 1:
         raise click.UsageError("Give either PHOTO, --user or --face.")
     with asking(endpoint_url) as rekognition:
-        answer: Mapping[str, Any]
+        response: Mapping[str, Any]
         if photo is not None:
             image = photo_bytes(photo)
-            answer = rekognition.search_users_by_image(
+            response = rekognition.search_users_by_image(
                 CollectionId=collection, Image={"Bytes": image}, MaxUsers=max_users, UserMatchThreshold=threshold
             )
         elif user_id is not None:
-            answer = rekognition.search_users(
+            response = rekognition.search_users(
                 CollectionId=collection, UserId=user_id, MaxUsers=max_users, UserMatchThreshold=threshold
             )
         else:
-            answer = rekognition.search_users(
+            response = rekognition.search_users(
                 CollectionId=collection, FaceId=face_id or "", MaxUsers=max_users, UserMatchThreshold=threshold
             )
     if as_json:
-        print_json(answer)
-    elif photo is not None and "SearchedFace" not in answer:
+        print_json(response)
+    elif photo is not None and "SearchedFace" not in response:
         click.echo("No face was found in the photo.")
-    elif answer["UserMatches"]:
-        Console().print(users_report.matches(answer["UserMatches"]))
+    elif response["UserMatches"]:
+        Console().print(users_report.matches(response["UserMatches"]))
     else:
         click.echo(shown(f"No user of {collection} is at least {threshold:g} similar."))
 
@@ -174,10 +174,10 @@ def search(
 COMMANDS = (users,)
 
 
-def _tell(answer: Any, table: Any, *, complete: bool, as_json: bool) -> None:
-    """Ends the command: with 1 unless everything was done."""
+def _finish(response: Any, table: Any, *, complete: bool, as_json: bool) -> None:
+    """Print the result and end the command: with 1 unless everything was done."""
     if as_json:
-        print_json(answer)
+        print_json(response)
     else:
         Console().print(table)
     sys.exit(0 if complete else 1)

@@ -1,4 +1,4 @@
-"""`openrek users` as a person sees it: tables of users, of what happened to faces, and of matches."""
+"""Output of `openrek users`: tables of users, of faces that were moved or skipped, and of matches."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ WORDS = {
 
 
 def plain_table(*columns: str) -> Table:
-    """Without frames; what does not fit goes on in the next line."""
+    """Return an empty table without frames; a long cell goes on in the next line."""
     shown = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         shown.add_column(column, overflow="fold", justify="right" if column == "Similarity" else "left")
@@ -23,6 +23,7 @@ def plain_table(*columns: str) -> Table:
 
 
 def users(found: Iterable[Mapping[str, Any]]) -> Table:
+    """Return one line per user."""
     table = plain_table("User", "Status")
     for user in found:
         add_row(table, user["UserId"], user["UserStatus"])
@@ -30,7 +31,7 @@ def users(found: Iterable[Mapping[str, Any]]) -> Table:
 
 
 def matches(found: Iterable[Mapping[str, Any]]) -> Table:
-    """One line per user, best first."""
+    """Return one line per user, best first."""
     table = plain_table("Similarity", "User", "Status")
     for match in found:
         add_row(table, f"{match['Similarity']:.2f}", match["User"]["UserId"], match["User"]["UserStatus"])
@@ -40,14 +41,14 @@ def matches(found: Iterable[Mapping[str, Any]]) -> Table:
 def changes(
     asked: Sequence[str],
     moved: Iterable[Mapping[str, Any]],
-    left: Iterable[Mapping[str, Any]],
+    skipped: Iterable[Mapping[str, Any]],
     *,
     done: str,
     else_: str,
 ) -> Table:
-    """What happened to each face that was asked for: `done`, why not, or `else_` where the service said nothing."""
+    """Return a line for each face of the request: `done`, the reason for skipping it, or else `else_`."""
     moved_ids = {face["FaceId"] for face in moved}
-    why = {face["FaceId"]: _why(face) for face in left}
+    why = {face["FaceId"]: _why(face) for face in skipped}
     table = plain_table("FaceId", "")
     for face_id in dict.fromkeys(asked):
         add_row(table, face_id, done if face_id in moved_ids else why.get(face_id, else_))
@@ -55,7 +56,7 @@ def changes(
 
 
 def _why(face: Mapping[str, Any]) -> str:
-    """Why a face was left out, in words."""
+    """Return the reason for skipping a face, in words."""
     if not face.get("Reasons"):
         return "has no place: the user has all the faces that it may have"
     words = [WORDS.get(reason, reason) for reason in face["Reasons"]]

@@ -1,25 +1,25 @@
-"""What a function makes while it starts, so that its first request need not; and what a snapshot must not freeze.
+"""The start of a function: the parts that it makes before its first request, and what a snapshot must not freeze.
 
 Clients are made here and connect when they are first used, so a snapshot (SnapStart) holds no connection. Secrets and
 ids come from the operating system, which a restored machine seeds anew; only `random`, which spreads retries and orders
-sweeps, does not.
+sweeps, needs a new seed.
 """
 
 import random
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 
-from openrek.runtime.parts.adapters import Adapters, Operation, needs
+from openrek.runtime.parts.adapters import Adapters, OperationFunction, needs
 
 READER = "reader"
 SNAPSHOTS = "snapshot_restore_py"
 """Part of Lambda's runtime; there is none where a function runs elsewhere."""
 
 
-def start(operation: Operation, adapters: Adapters) -> None:
-    """Makes the operation's parts; models load in a thread meanwhile, and the first photo waits for them.
+def start(operation: OperationFunction, adapters: Adapters) -> None:
+    """Make the operation's parts; models load in a thread meanwhile, and the first photo waits for them.
 
-    Raises SettingsError. What is wrong with the models is raised to whoever asks for them.
+    Raises SettingsError. An error of the models is raised to the first caller that needs them.
     """
     loading = _loading(adapters) if READER in needs(operation) else None
     for name in needs(operation):
@@ -33,7 +33,7 @@ def start(operation: Operation, adapters: Adapters) -> None:
 
 
 def seed_copies() -> None:
-    """Every copy of a snapshot draws random numbers of its own."""
+    """Make every restored copy of a snapshot seed `random` anew."""
     if find_spec(SNAPSHOTS):
         from snapshot_restore_py import register_after_restore
 

@@ -14,9 +14,9 @@ from openrek.domain.ports import Collections
 from openrek.runtime.functions.gateway_event import Event, Handler, request_of, response_of
 from openrek.runtime.functions.invocation_notes import Notes, noted
 from openrek.runtime.functions.prefetch import AheadCollections
-from openrek.runtime.parts.adapters import Adapters, Operation, bind, needs
+from openrek.runtime.parts.adapters import Adapters, OperationFunction, bind, needs
+from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.names import api_name
-from openrek.runtime.parts.once import Once
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply
@@ -26,14 +26,14 @@ Tell: TypeAlias = Callable[[Notes, HttpReply, Any, float], None]
 """`tell(notes, reply, context, ms)`, once an invocation is answered."""
 
 
-def serve(operation: Operation, settings: Settings | None = None) -> Handler:
+def serve(operation: OperationFunction, settings: Settings | None = None) -> Handler:
     """The Lambda handler of one operation, by default with the settings of the environment.
 
     Raises SettingsError for settings that it cannot work with: that is for the operator's log.
     """
     settings = settings or _environment()
     notes = Notes()
-    adapters = Adapters(settings, scanned=notes.scan)
+    adapters = Adapters(settings, on_scan=notes.scan)
     tell = _begin(operation, adapters, settings)
     bound = noted(bind(operation, adapters, **_ahead(operation, adapters)), notes)
     door = Door({api_name(operation): bound}, authenticate=adapters.authenticate(), elsewhere=_offered)
@@ -42,7 +42,7 @@ def serve(operation: Operation, settings: Settings | None = None) -> Handler:
         began_s = time.perf_counter()
         notes.clear()
         try:
-            reply = door.answer(request_of(event))
+            reply = door.respond(request_of(event))
         except ValueError:
             reply = refuse(SerializationError(reason="The event's body is not base64."))
         if tell is not None:
@@ -65,18 +65,18 @@ def _environment() -> Settings:
     return settings
 
 
-def _ahead(operation: Operation, adapters: Adapters) -> dict[str, Once[Collections]]:
+def _ahead(operation: OperationFunction, adapters: Adapters) -> dict[str, Lazy[Collections]]:
     """Where a photo is read before the search, the collection is opened meanwhile."""
     if not {"collections", "reader", "search"} <= set(needs(operation)):
         return {}
     return {
-        "collections": Once(
+        "collections": Lazy(
             lambda: AheadCollections(adapters.collections(), lambda found: adapters.search().prepare(found))
         )
     }
 
 
-def _begin(operation: Operation, adapters: Adapters, settings: Settings) -> Tell | None:
+def _begin(operation: OperationFunction, adapters: Adapters, settings: Settings) -> Tell | None:
     """On a developer's machine nothing is made before it is needed, and the answers are all that is told."""
     if settings.aws is None:
         return None

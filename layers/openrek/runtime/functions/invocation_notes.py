@@ -1,16 +1,19 @@
-"""What is worth telling of one invocation, noted while it runs. Counts and names only: never what was sent or found."""
+"""Notes on one invocation for log and metrics: counts and names only, never contents of a request or a response."""
 
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from typing import Any
 
 from openrek.domain.caller import Caller
-from openrek.runtime.parts.adapters import Bound
+from openrek.wire.door import BoundOperation
 
 
 @dataclass(slots=True)
 class Notes:
-    """`collection` is an id that the service model allows. A function works on one request at a time."""
+    """The notes of the invocation that is running; a function works on one request at a time.
+
+    `collection` is an id that the service model allows.
+    """
 
     collection: str | None = None
     faces: int | None = None
@@ -26,22 +29,22 @@ class Notes:
 
 
 FACES = ("FaceRecords", "FaceMatches", "FaceDetails", "Faces", "DeletedFaces", "UserMatches", "SearchedFaces")
-"""Members of an answer that list faces, or users found; an answer has at most one of them."""
+"""Members of a response that list faces, or users found; a response has at most one of them."""
 
 
-def noted(operation: Bound, notes: Notes) -> Bound:
-    """The operation, with notes taken of its request and its answer."""
+def noted(operation: BoundOperation, notes: Notes) -> BoundOperation:
+    """Wrap the operation so that it writes notes on its request and its response."""
 
     def bound(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
         notes.collection = request.get("CollectionId")
-        answer = operation(request, caller)
-        notes.faces = _faces(answer)
-        notes.indexed = len(answer.get("FaceRecords", ()))
-        return answer
+        response = operation(request, caller)
+        notes.faces = _faces(response)
+        notes.indexed = len(response.get("FaceRecords", ()))
+        return response
 
     return bound
 
 
-def _faces(answer: Mapping[str, Any]) -> int | None:
-    found: Sized | None = next((answer[name] for name in FACES if name in answer), None)
+def _faces(response: Mapping[str, Any]) -> int | None:
+    found: Sized | None = next((response[name] for name in FACES if name in response), None)
     return None if found is None else len(found)

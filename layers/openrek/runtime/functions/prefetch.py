@@ -1,4 +1,4 @@
-"""A collection is opened for the search that will follow while the photo is still being read."""
+"""Opening of a collection for the search that will follow, while the photo is still being read."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +9,9 @@ from openrek.domain.ports import Collections, Page
 
 
 class AheadCollections:
-    """`collections`, and each one that is found is handed to `prepare` in a thread of its own.
+    """A Collections port that hands each collection that it finds to `prepare`, in a thread of its own.
 
-    What goes wrong there goes wrong in the search again, and is told there.
+    An error there is not raised: the search meets it again.
     """
 
     def __init__(self, collections: Collections, prepare: Callable[[Collection], None]) -> None:

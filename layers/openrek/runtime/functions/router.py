@@ -17,7 +17,7 @@ from botocore.session import get_session
 
 from openrek.domain.errors import ImageTooLarge, InternalServerError, Refusal, Throttling
 from openrek.runtime.functions.gateway_event import Event, Handler, head_of, response_of
-from openrek.runtime.parts.adapters import Operation
+from openrek.runtime.parts.adapters import OperationFunction
 from openrek.runtime.parts.lambda_calls import lambda_client
 from openrek.runtime.settings import OPERATION, functions_of
 from openrek.wire.door import Door
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def route(
-    operations: Mapping[str, Operation],
+    operations: Mapping[str, OperationFunction],
     functions: str | None = None,
     client: Any = None,
     clock: Callable[[], float] = time.time,
@@ -80,8 +80,8 @@ class Call:
             self._client.close()
         payload = json.dumps(event, separators=(",", ":")).encode()
         try:
-            answer = self._client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
-            said = answer["Payload"].read()
+            response = self._client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
+            said = response["Payload"].read()
         except ClientError as error:
             raise _refusal(function, error.response["Error"]["Code"]) from error
         except BotoCoreError as error:
@@ -89,8 +89,8 @@ class Call:
             raise InternalServerError(reason="The operation's function did not answer.") from error
         finally:
             self._used_s = self._clock()
-        if answer.get("FunctionError"):
-            log.error("%s failed: %s", function, answer["FunctionError"])
+        if response.get("FunctionError"):
+            log.error("%s failed: %s", function, response["FunctionError"])
             raise InternalServerError(reason="The operation's function failed.")
         return _proxy_response(function, said)
 

@@ -1,6 +1,6 @@
 """One line of log and one set of metrics for each invocation, through Powertools. Loaded in AWS only.
 
-Names, counts and times: never what a request holds, what an answer says, or what signs it. The metrics' namespace is
+Names, counts and times: never contents of a request or a response, and no signature. The metrics' namespace is
 `openrek`; their dimensions are `service` (POWERTOOLS_SERVICE_NAME, one per deployment), `operation`, and for errors
 `code`. Only Logger and Metrics are used: the other parts of Powertools cost several hundred milliseconds of a start.
 """
@@ -18,14 +18,17 @@ NAME: Final = "openrek"
 
 
 class Telemetry:
+    """The log and the metrics of one operation's function."""
+
     def __init__(self, operation: str, *, cold: bool) -> None:
-        """`cold`: whether a request waits for the start that is under way."""
+        """Start the log and the metrics; `cold` says that a request waits for the start that is under way."""
         self._operation = operation
         self._cold = cold
         self._log = Logger(service=NAME, level="INFO", use_rfc3339=True)  # also for what the package's modules log
         self._metrics = Metrics(namespace=NAME)
 
     def __call__(self, notes: Notes, reply: HttpReply, context: Any, ms: float) -> None:
+        """Write the line and the metrics of an invocation that took `ms` milliseconds."""
         cold, self._cold = self._cold, False
         code = _code(reply)
         facts = {
@@ -40,8 +43,8 @@ class Telemetry:
             "rows_scanned": notes.rows_scanned or None,
             "cold_start": cold,
         }
-        tell = self._log.error if reply.status >= 500 else self._log.info
-        tell("answered", extra={name: fact for name, fact in facts.items() if fact is not None})
+        write = self._log.error if reply.status >= 500 else self._log.info
+        write("answered", extra={name: fact for name, fact in facts.items() if fact is not None})
         self._count(notes, ms, cold=cold)
         if code:
             self._count_error(code)
@@ -67,7 +70,7 @@ class Telemetry:
 
 
 def _code(reply: HttpReply) -> str | None:
-    """The error's code; there are as many as `wire.reply` has."""
+    """Return the error's code, or None; there are as many codes as `wire.reply` has."""
     if reply.status < 400:
         return None
     code: str = json.loads(reply.body)["__type"]

@@ -1,9 +1,9 @@
-"""The upkeep function: compaction, garbage, erasure.
+"""The upkeep function: compaction, garbage collection, erasure.
 
-A schedule starts it with `{}`, which means everything that is due; a write that left a long log, with
-`{"collection": "<id>"}`.
+Its event is `{}` from a schedule, for everything that is due, or `{"collection": "<id>"}` from a write that left a long
+log.
 
-It ends well before its time is over; what it leaves is found by the next one. Being started twice does no harm.
+It ends well before its time is over, and the next invocation does the remaining work. Being started twice does no harm.
 """
 
 import os
@@ -21,11 +21,11 @@ from openrek.store.upkeep.upkeep import BUSY
 RESERVE_MS: Final = 120_000
 """No step begins with less time left: the largest one reads and writes 256 MB."""
 
-Answer = dict[str, Any]
+Result = dict[str, Any]
 
 
-def serve_upkeep(settings: Settings | None = None) -> Callable[[Event, Any], Answer]:
-    """The handler. It raises what is wrong with a collection, and Lambda then counts the invocation as failed.
+def serve_upkeep(settings: Settings | None = None) -> Callable[[Event, Any], Result]:
+    """Return the Lambda handler. It raises errors of a collection, and Lambda then counts the invocation as failed.
 
     Raises SettingsError unless the settings name a table and a bucket.
     """
@@ -38,16 +38,18 @@ def serve_upkeep(settings: Settings | None = None) -> Callable[[Event, Any], Ans
     log = Logger(service="openrek", level="INFO", use_rfc3339=True)
     upkeep = Adapters(replace(settings, aws=replace(settings.aws, upkeep=None))).upkeep()  # it asks nobody else
 
-    def handler(event: Event, context: Any) -> Answer:
+    def handler(event: Event, context: Any) -> Result:
         began_s = time.perf_counter()
         collection_id = _collection_id(event)
 
-        def enough() -> bool:
-            left_ms: int = context.get_remaining_time_in_millis()
-            return left_ms < RESERVE_MS
+        def should_stop() -> bool:
+            remaining_ms: int = context.get_remaining_time_in_millis()
+            return remaining_ms < RESERVE_MS
 
         try:
-            done = upkeep.sweep_until(enough) if collection_id is None else upkeep.compact(collection_id, enough)
+            done = (
+                upkeep.sweep_until(should_stop) if collection_id is None else upkeep.compact(collection_id, should_stop)
+            )
         except BUSY as busy:
             done = False
             log.warning("others were in the way", extra={"collection": collection_id, "kind": type(busy).__name__})
@@ -60,7 +62,7 @@ def serve_upkeep(settings: Settings | None = None) -> Callable[[Event, Any], Ans
 
 
 def _collection_id(event: Event) -> str | None:
-    """Raises ValueError."""
+    """Return the id of the event's collection, or None. Raises ValueError for anything else."""
     named = event.get("collection")
     if named is None or (isinstance(named, str) and 0 < len(named) <= 255):
         return named

@@ -83,12 +83,12 @@ class SsmKeys:
 
     def _get(self, key_id: str) -> AccessKey | None:
         try:
-            answer = self._ssm.get_parameter(Name=self._name(key_id), WithDecryption=True)
+            response = self._ssm.get_parameter(Name=self._name(key_id), WithDecryption=True)
         except ClientError as error:
             if error.response["Error"]["Code"] != MISSING:
                 raise
             return None
-        return of_text(key_id, answer["Parameter"]["Value"])
+        return of_text(key_id, response["Parameter"]["Value"])
 
     def _all(self, *, decrypted: bool) -> Iterator[tuple[str, str]]:
         """Ids and texts, ten a call."""

@@ -1,7 +1,7 @@
-"""Which adapter serves each port: imported and made when it is first asked for, once per process.
+"""The adapter behind each port: imported and made at its first use, once per process.
 
-An operation's keyword-only parameters are the whole list of what it needs, and `bind` reads that list. So a function
-that lists faces never loads numpy or onnxruntime, which is why the imports of this module stand inside the providers.
+An operation's keyword-only parameters are the whole list of its needs, and `bind` reads that list. So a function that
+lists faces never loads numpy or onnxruntime, which is why the imports of this module stand inside the providers.
 """
 
 import inspect
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
+from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
-from openrek.runtime.parts.once import Once
 from openrek.runtime.settings import Settings, SettingsError
-from openrek.wire.door import Authenticate
+from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
     from openrek.store.blobs.port import Blobs
@@ -23,16 +23,14 @@ if TYPE_CHECKING:
     from openrek.store.upkeep.upkeep import Upkeep
     from openrek.vision.faces.reader import FaceReader
 
-Operation: TypeAlias = Callable[..., dict[str, Any]]
+OperationFunction: TypeAlias = Callable[..., dict[str, Any]]
 """`operation(request, *, port, ...)`: an API operation and what it needs."""
-Bound: TypeAlias = Callable[[dict[str, Any], Caller], dict[str, Any]]
-"""`bound(request, caller)`: the operation with its needs filled in."""
 
 CALLER = "caller"
 
 
-class Storage(Protocol):
-    """What the place provides where a process keeps its data: LocalParts or AwsParts."""
+class PlatformParts(Protocol):
+    """The parts that depend on where the data is: LocalParts (this machine) or AwsParts."""
 
     @property
     def items(self) -> Callable[[], "Items"]: ...
@@ -48,35 +46,36 @@ class Adapters:
     """The parts of one process. A part that cannot be made raises SettingsError, WeightsError or UnusableStore."""
 
     def __init__(
-        self, settings: Settings, *, scanned: Callable[[int], None] | None = None, read_only: bool = False
+        self, settings: Settings, *, on_scan: Callable[[int], None] | None = None, read_only: bool = False
     ) -> None:
-        """`scanned` is told how many rows each search read. `read_only`: see LocalParts."""
+        """`on_scan` is called with the number of rows that each search read. `read_only`: see LocalParts."""
         self._settings = settings
-        self._scanned = scanned
-        self.storage: Storage = _storage(settings, read_only=read_only)
-        self.items = self.storage.items
-        self.blobs = self.storage.blobs
-        self.authenticate = self.storage.authenticate
-        self.reader: Once[FaceReader] = Once(self._reader)
-        self.collections: Once[Collections] = Once(self._collections)
-        self.search: Once[StoredSearch] = Once(self._search)
+        self._on_scan = on_scan
+        self.platform: PlatformParts = _platform(settings, read_only=read_only)
+        self.items = self.platform.items
+        self.blobs = self.platform.blobs
+        self.authenticate = self.platform.authenticate
+        self.reader: Lazy[FaceReader] = Lazy(self._reader)
+        self.collections: Lazy[Collections] = Lazy(self._collections)
+        self.search: Lazy[StoredSearch] = Lazy(self._search)
         self._parts: dict[str, Callable[[], Any]] = {
             "collections": self.collections,
-            "faces": Once(self._faces),
-            "users": Once(self._users),
-            "tags": Once(self._tags),
-            "erasure": Once(self._erasure),
+            "faces": Lazy(self._faces),
+            "users": Lazy(self._users),
+            "tags": Lazy(self._tags),
+            "erasure": Lazy(self._erasure),
             "search": self.search,
             "reader": self.reader,
-            "buckets": self.storage.buckets,
-            "tokens": Once(self._tokens),
+            "buckets": self.platform.buckets,
+            "tokens": Lazy(self._tokens),
         }
 
     def part(self, name: str) -> object:
-        """The port's adapter. Raises LookupError for a name that is no port."""
+        """Return the port's adapter. Raises LookupError for a name that is no port."""
         return self._parts[name]()
 
     def knows(self, name: str) -> bool:
+        """Return True if there is a port of this name."""
         return name in self._parts
 
     def upkeep(self) -> "Upkeep":
@@ -85,28 +84,30 @@ class Adapters:
         return Upkeep(self.items(), self.blobs())
 
     def embedded(self) -> LocalParts:
-        """For what only the embedded store needs. Raises SettingsError where the store is in AWS."""
-        if isinstance(self.storage, LocalParts):
-            return self.storage
+        """Return the parts of the data folder. Raises SettingsError where the store is in AWS."""
+        if isinstance(self.platform, LocalParts):
+            return self.platform
         raise SettingsError("This works on a data folder, not on the tables of AWS: unset OPENREK_TABLE.")
 
     def sweep(self) -> None:
-        """One pass of upkeep, of the files' own, and of what searches keep in memory: what fails in one of them, which
-        is raised in the end, holds up none of the others.
+        """Run one pass of upkeep, of the files' own upkeep, and of the search cache's.
+
+        A failure in one of them holds up none of the others, and is raised in the end.
         """
         from openrek.store.blobs.folder import STALE_AFTER_S
-        from openrek.store.upkeep.sqlite_vacuum import wipe_if_due
+        from openrek.store.upkeep.sqlite_vacuum import vacuum_if_due
 
         with ExitStack() as afterwards:  # in reverse order
             if self.search.made:
                 afterwards.callback(self.search().tidy)
-            afterwards.callback(wipe_if_due, self.embedded().items())
+            afterwards.callback(vacuum_if_due, self.embedded().items())
             afterwards.callback(self.embedded().blobs().clear_aside, STALE_AFTER_S)
             self.upkeep().sweep()
 
     def load_models(self, *, present: bool = False) -> None:
-        """Opens every model now rather than at its first use; with `present`, those whose files are there: a function
-        carries only its own. Raises WeightsError.
+        """Open every model now rather than at its first use. Raises WeightsError.
+
+        With `present`, only the models whose files are there: a function carries only its own.
         """
         from openrek.vision.models import zoo
 
@@ -116,7 +117,7 @@ class Adapters:
                 reader.session(name)
 
     def close(self) -> None:
-        self.storage.close()
+        self.platform.close()
 
     def _collections(self) -> Collections:
         from openrek.store.collections.collections import StoredCollections
@@ -148,7 +149,7 @@ class Adapters:
         from openrek.store.search.search import StoredSearch
 
         return StoredSearch(
-            self.items(), self.blobs(), scanned=self._scanned, max_bytes=self._settings.search_bytes or MAX_BYTES
+            self.items(), self.blobs(), on_scan=self._on_scan, max_bytes=self._settings.search_bytes or MAX_BYTES
         )
 
     def _tokens(self) -> PageTokens:
@@ -162,7 +163,7 @@ class Adapters:
         return FaceReader(self._settings.weights, self._settings.threads)
 
 
-def _storage(settings: Settings, *, read_only: bool) -> Storage:
+def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:
     """Raises SettingsError when both places are named."""
     if settings.aws is None:
         return LocalParts(settings.data, read_only=read_only)
@@ -173,17 +174,17 @@ def _storage(settings: Settings, *, read_only: bool) -> Storage:
     return AwsParts(settings.aws)
 
 
-def needs(operation: Operation) -> tuple[str, ...]:
-    """The names of the operation's keyword-only parameters."""
+def needs(operation: OperationFunction) -> tuple[str, ...]:
+    """Return the names of the operation's keyword-only parameters."""
     parameters = inspect.signature(operation).parameters.values()
     return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def bind(operation: Operation, adapters: Adapters, **instead: Callable[[], object]) -> Bound:
-    """Fills in the operation's needs at each call, making parts when they are first needed.
+def bind(operation: OperationFunction, adapters: Adapters, **instead: Callable[[], object]) -> BoundOperation:
+    """Return the operation with its needs filled in at each call; parts are made when they are first needed.
 
-    What `instead` makes takes the place of the adapters' own. `caller` is the one need that differs from request to
-    request. Raises LookupError for a need that no part fills.
+    `instead` replaces the adapters' own parts by the results of these functions. `caller` is the one need that differs
+    from request to request. Raises LookupError for a need that no part fills.
     """
     names = needs(operation)
     ports = tuple(name for name in names if name != CALLER)

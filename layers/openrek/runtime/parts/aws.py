@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from openrek.domain.ports import Buckets
-from openrek.runtime.parts.once import Once
+from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.settings import AwsSettings, SettingsError
 from openrek.wire.door import Authenticate
 
@@ -16,17 +16,22 @@ if TYPE_CHECKING:
 
 
 class AwsParts:
+    """The parts of a deployment, over one botocore session."""
+
     def __init__(self, settings: AwsSettings) -> None:
         self._settings = settings
-        self.items: Once[Items] = Once(self._items)
-        self.blobs: Once[S3Blobs] = Once(self._blobs)
-        self.buckets: Once[Buckets] = Once(self._buckets)
-        self._dynamo: Once[DynamoItems] = Once(self._dynamo_items)
-        self._s3: Once[Any] = Once(self._s3_client)
-        self._session: Once[Session] = Once(_botocore_session)
+        self.items: Lazy[Items] = Lazy(self._items)
+        self.blobs: Lazy[S3Blobs] = Lazy(self._blobs)
+        self.buckets: Lazy[Buckets] = Lazy(self._buckets)
+        self._dynamo: Lazy[DynamoItems] = Lazy(self._dynamo_items)
+        self._s3: Lazy[Any] = Lazy(self._s3_client)
+        self._session: Lazy[Session] = Lazy(_botocore_session)
 
     def authenticate(self) -> Authenticate:
-        """Raises SettingsError without access keys: a deployed function answers nobody whom it cannot verify."""
+        """Return the step that verifies signatures.
+
+        Raises SettingsError without access keys: a deployed function serves only callers that it can verify.
+        """
         if self._settings.keys is None:
             raise SettingsError("OPENREK_KEYS is missing: the prefix of the access keys, like /openrek/main/keys/.")
         from openrek.runtime.keys.cached_keys import CachedKeys, authenticator
@@ -41,7 +46,7 @@ class AwsParts:
             self._dynamo().close()
 
     def _items(self) -> "Items":
-        """The table; where the deployment has an upkeep function, that is told of collections that need it."""
+        """Return the table; if the deployment has an upkeep function, writes that leave a long log start it."""
         if self._settings.upkeep is None:
             return self._dynamo()
         from openrek.runtime.parts.lambda_calls import HAND_OVER_TIMEOUT_S, UpkeepCall, lambda_client
@@ -77,7 +82,7 @@ class AwsParts:
 
 
 def _botocore_session() -> "Session":
-    """One for all clients: what is read to make the first is there for the others."""
+    """Return the one session of all clients: what is read to make the first is there for the others."""
     from botocore.session import get_session
 
     return get_session()

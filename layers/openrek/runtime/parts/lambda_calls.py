@@ -1,4 +1,4 @@
-"""One function of the deployment calls another: botocore's client for that, and the call that asks for upkeep."""
+"""Calls from one function of the deployment to another: botocore's client for them, and the call that starts upkeep."""
 
 import json
 import logging
@@ -13,13 +13,13 @@ from botocore.session import Session
 CONNECT_TIMEOUT_S: Final = 2.0
 HAND_OVER_TIMEOUT_S: Final = 3.0
 AGAIN_AFTER_S: Final = 30.0
-"""A log grows by some writes while it is being compacted: nobody is told of each."""
+"""A log grows by some writes while it is being compacted: not each of them starts upkeep again."""
 
 log = logging.getLogger(__name__)
 
 
 def lambda_client(session: Session, *, read_timeout_s: float, region: str | None = None) -> Any:
-    """A client that sends each call once: a second attempt could carry out a write twice."""
+    """Return a client that sends each call once: a second attempt could carry out a write twice."""
     return session.create_client(
         "lambda",
         region_name=region,
@@ -32,8 +32,11 @@ def lambda_client(session: Session, *, read_timeout_s: float, region: str | None
 
 
 class UpkeepCall:
-    """Tells the upkeep function of a collection, without waiting for it. Called inside a write that is done already, so
-    it raises nothing: what is not told now is told by a later write, or found by the function's own schedule."""
+    """The call that asks the upkeep function to compact a collection, without waiting for it.
+
+    It is made inside a write that is done already, so it raises nothing: if it fails, a later write asks again, or the
+    function's own schedule finds the collection.
+    """
 
     def __init__(
         self,
@@ -42,19 +45,20 @@ class UpkeepCall:
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`client` makes one for Lambda, and is called when there is something to tell; `clock` gives seconds."""
+        """Make no client yet: `client` makes one for Lambda at the first call. `clock` returns seconds."""
         self._function = function
         self._make = client
         self._clock = clock
         self._client: Any = None
-        self._told_s: dict[str, float] = {}
+        self._asked_s: dict[str, float] = {}
 
     def __call__(self, collection_id: str) -> None:
+        """Start the upkeep function for the collection, unless it was started within the last AGAIN_AFTER_S."""
         now_s = self._clock()
-        self._told_s = {told: at_s for told, at_s in self._told_s.items() if now_s - at_s < AGAIN_AFTER_S}
-        if collection_id in self._told_s:
+        self._asked_s = {asked: at_s for asked, at_s in self._asked_s.items() if now_s - at_s < AGAIN_AFTER_S}
+        if collection_id in self._asked_s:
             return
-        self._told_s[collection_id] = now_s
+        self._asked_s[collection_id] = now_s
         try:
             if self._client is None:
                 self._client = self._make()

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from openrek.domain.ports import Buckets
-from openrek.runtime.parts.once import Once
+from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.settings import SettingsError
 from openrek.wire.door import Authenticate
 from openrek.wire.scope import caller_by_scope
@@ -23,9 +23,9 @@ class LocalParts:
         """`read_only`: items and blobs are opened so that nothing in the folder changes."""
         self._folder = data
         self._read_only = read_only
-        self.items: Once[SqliteItems] = Once(self._items)
-        self.blobs: Once[FolderBlobs] = Once(self._blobs)
-        self.buckets: Once[Buckets] = Once(self._buckets)
+        self.items: Lazy[SqliteItems] = Lazy(self._items)
+        self.blobs: Lazy[FolderBlobs] = Lazy(self._blobs)
+        self.buckets: Lazy[Buckets] = Lazy(self._buckets)
 
     def authenticate(self) -> Authenticate:
         return caller_by_scope

@@ -1,4 +1,4 @@
-"""Every operation that openrek offers. The census test compares this with modules, handlers, events and tests."""
+"""Every operation that openrek offers. The census test compares the list with modules, handlers, events and tests."""
 
 from openrek.operations.associate_faces import associate_faces
 from openrek.operations.compare_faces import compare_faces
@@ -23,10 +23,10 @@ from openrek.operations.search_users import search_users
 from openrek.operations.search_users_by_image import search_users_by_image
 from openrek.operations.tag_resource import tag_resource
 from openrek.operations.untag_resource import untag_resource
-from openrek.runtime.parts.adapters import Operation
+from openrek.runtime.parts.adapters import OperationFunction
 from openrek.runtime.parts.names import api_name
 
-OFFERED: dict[str, Operation] = {
+OFFERED: dict[str, OperationFunction] = {
     api_name(operation): operation
     for operation in (
         associate_faces,

@@ -50,16 +50,16 @@ class Api:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._inside += 1
         try:
-            answer = await self._answer(scope, receive)
+            result = await self._respond(scope, receive)
         except Refusal as refusal:
-            answer = early(refusal)
+            result = early(refusal)
         except ClientGone:
             return
         finally:
             self._inside -= 1
-        await answer(scope, receive, send)
+        await result(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
         if self._inside > MAX_REQUESTS:
             raise Throttling(reason=f"{MAX_REQUESTS} requests are already being answered.")
         headers = headers_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
@@ -84,7 +84,7 @@ class Api:
 
 async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -> HttpReply:
     """The door's answer, made in the lane. Raises Throttling, or ClientGone when the client hangs up while it waits."""
-    working = asyncio.create_task(lane.run(lambda: door.answer(request)))
+    working = asyncio.create_task(lane.run(lambda: door.respond(request)))
     leaving = asyncio.create_task(wait_until_gone(receive))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)

@@ -15,14 +15,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from openrek.domain.errors import Refusal, UnknownOperation
-from openrek.runtime.parts.adapters import Bound
 from openrek.runtime.server import page
 from openrek.runtime.server.api import Api
 from openrek.runtime.server.guard import Guard
 from openrek.runtime.server.health import Health, unanswered
 from openrek.runtime.server.lanes import Lane
 from openrek.runtime.server.responses import SECURITY_HEADERS, response
-from openrek.wire.door import HOW_TO_ASK, Door
+from openrek.wire.door import HOW_TO_ASK, BoundOperation, Door
 from openrek.wire.reply import refuse
 from openrek.wire.scope import caller_by_scope
 from openrek.wire.sigv4 import SigV4
@@ -46,7 +45,7 @@ class LocalApp:
 
     def __init__(
         self,
-        operations: Mapping[str, Bound],
+        operations: Mapping[str, BoundOperation],
         heavy: Collection[str],
         *,
         examine: Callable[[], Health],
@@ -111,8 +110,8 @@ async def _refused(_: Request, refusal: Exception) -> Response:
 
 async def _not_here(_: Request, error: Exception) -> Response:
     """A path or a method that there is nothing for."""
-    answer = response(refuse(UnknownOperation(reason=HOW_TO_ASK)))
+    refused = response(refuse(UnknownOperation(reason=HOW_TO_ASK)))
     if isinstance(error, HTTPException):
-        answer.status_code = error.status_code
-        answer.headers.update(error.headers or {})
-    return answer
+        refused.status_code = error.status_code
+        refused.headers.update(error.headers or {})
+    return refused

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from openrek.domain.errors import Throttling
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Lane:
@@ -21,7 +21,7 @@ class Lane:
         self._inside = 0
         self._lock = Lock()
 
-    async def run(self, work: Callable[[], Answer]) -> Answer:
+    async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` returns. Raises Throttling when the lane is full.
 
         Cancelling takes waiting work out of the queue. Running work goes on and keeps its place until it is done.
@@ -46,6 +46,6 @@ class Lane:
                 raise Throttling(reason=f"{self._room} requests for {self._name} are already running or waiting.")
             self._inside += 1
 
-    def _leave(self, _: "Future[Answer]") -> None:
+    def _leave(self, _: "Future[Result]") -> None:
         with self._lock:
             self._inside -= 1

@@ -1,4 +1,4 @@
-"""What a person sees who opens the server in a browser. Self-contained: one page, no script, nothing loaded."""
+"""The web page of the local server: one self-contained page, no script, nothing loaded from elsewhere."""
 
 import base64
 import hashlib
@@ -11,8 +11,8 @@ from openrek.runtime.server.health import Health
 
 
 def render(health: Health, url: str, operations: Iterable[str]) -> tuple[str, str]:
-    """The HTML, and the Content-Security-Policy that allows its style sheet and nothing else."""
-    folder = files("openrek.runtime")
+    """Return the HTML, and the Content-Security-Policy that allows its style sheet and nothing else."""
+    folder = files("openrek.runtime.server")
     style = folder.joinpath("page.css").read_text("utf-8")
     page = Template(folder.joinpath("page.html").read_text("utf-8"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""HttpReply of the wire -> responses of the server library."""
+"""Conversion of the wire's HttpReply to responses of the server library."""
 
 from starlette.responses import Response
 
@@ -18,10 +18,11 @@ SECURITY_HEADERS = {
 
 
 def response(reply: HttpReply) -> Response:
+    """Return the reply with the security headers."""
     return Response(reply.body, reply.status, {**SECURITY_HEADERS, **reply.headers})
 
 
 def early(refusal: Refusal) -> EarlyResponse:
-    """The answer to a request that is refused before its body is read."""
+    """Return the response to a request that is refused before its body is read."""
     reply = refuse(refusal)
     return EarlyResponse(reply.body, reply.status, {**SECURITY_HEADERS, **reply.headers})

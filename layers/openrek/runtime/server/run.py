@@ -1,6 +1,6 @@
 """`openrek serve`: the real operations behind the local server.
 
-Everything that can be wrong is found before the first connection is accepted, and raised as one sentence.
+Every error of settings, store and models is found before the first connection is accepted, and raised as one sentence.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ OWN_THREADS = 2
 def serve(
     settings: Settings, host: str, port: int, announce: Callable[[str], None], *, keys: KeyStore | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `announce` is told the URL when requests are answered.
+    """Serve until SIGTERM or SIGINT; call `announce` with the URL when connections are accepted.
 
     With `keys`, every request must be signed with one of them. Raises SettingsError, WeightsError or UnusableStore
     before it serves.
@@ -53,7 +53,7 @@ def serve(
 
 
 def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) -> LocalApp:
-    """The application over the real operations."""
+    """Return the application over the real operations."""
     return LocalApp(
         {name: bind(operation, adapters) for name, operation in OFFERED.items()},
         [name for name, operation in OFFERED.items() if "reader" in needs(operation)],
@@ -65,7 +65,7 @@ def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) 
 
 
 def _ready_data_folder(settings: Settings) -> None:
-    """Makes the data folder, for this user only. Raises SettingsError."""
+    """Make the data folder, for this user only. Raises SettingsError."""
     if settings.data is None:
         raise SettingsError("There is no data folder: give --data or set OPENREK_DATA.")
     try:

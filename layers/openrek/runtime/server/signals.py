@@ -1,4 +1,4 @@
-"""What SIGTERM and SIGINT do, for a while. Imports nothing that takes time."""
+"""Handlers of SIGTERM and SIGINT. Imports nothing that takes time."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -9,7 +9,10 @@ from types import FrameType
 
 @contextmanager
 def signals_to(handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
-    """Only for the main thread: no other may say who gets signals."""
+    """Call `handler` for SIGTERM and SIGINT inside the block.
+
+    Only for the main thread: Python lets no other set handlers.
+    """
     before = {number: signal(number, handler) for number in (SIGINT, SIGTERM)}
     try:
         yield
@@ -19,6 +22,9 @@ def signals_to(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
 
 
 def end_at_once(number: int, frame: FrameType | None) -> None:
-    """For while nothing runs that must be finished. No exception: some imports would take it for one of theirs."""
+    """End the process with 0, while nothing runs that must be finished.
+
+    No exception: some imports would take it for one of theirs.
+    """
     del number, frame
     os._exit(0)

@@ -14,7 +14,11 @@ log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Calls `sweep` at once and then every `interval_s`, until it is stopped. What fails is tried again next time."""
+    """A thread that calls `sweep` at once and then every `interval_s`, until it is stopped.
+
+    A sweep that fails is tried again next time; the errors in `tolerate` are expected now and then, and logged as
+    warnings.
+    """
 
     def __init__(
         self, sweep: Callable[[], object], *, tolerate: tuple[type[Exception], ...], interval_s: float = INTERVAL_S
@@ -29,7 +33,7 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Returns when a sweep that is under way has ended."""
+        """Stop the thread; return when a sweep that is under way has ended."""
         self._stopping.set()
         self._thread.join()
 

@@ -10,7 +10,7 @@ NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
 class BlobExists(Exception):
-    """A blob of that name is there already; blobs are never overwritten."""
+    """A blob of that name exists already; blobs are never overwritten."""
 
 
 class BlobMissing(Exception):
@@ -18,14 +18,17 @@ class BlobMissing(Exception):
 
 
 class Blobs(Protocol):
-    """Names are path-like: lower-case letters, digits, `.`, `_`, `-`, in parts joined by `/`; else ValueError."""
+    """A store of blobs.
+
+    Names are path-like: lower-case letters, digits, `.`, `_`, `-`, in parts joined by `/`; else ValueError.
+    """
 
     def put(self, name: str, content: bytes) -> None:
-        """Durable and complete when it returns. Raises BlobExists."""
+        """Store a blob; it is durable and complete on return. Raises BlobExists."""
         ...
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
-        """The whole blob, or `length` bytes of it from `start`; less at its end. Raises BlobMissing."""
+        """Return the whole blob, or `length` bytes of it from `start`; fewer at its end. Raises BlobMissing."""
         ...
 
     def open(self, name: str) -> Buffer:
@@ -33,20 +36,21 @@ class Blobs(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Gone when it returns; a name that is not there is fine."""
+        """Delete a blob, for good on return; it need not exist."""
         ...
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        """In ascending order."""
+        """Yield the names that begin with `prefix`, in ascending order."""
         ...
 
 
 def is_name(name: str) -> bool:
+    """Return whether a blob may have this name."""
     return NAME.fullmatch(name) is not None
 
 
 def checked_name(name: str) -> str:
-    """The name itself. Raises ValueError for what no blob may be called."""
+    """Return the name. Raises ValueError if no blob may have it."""
     if not is_name(name):
         raise ValueError(f"not a blob name: {name!r}")
     return name

@@ -1,7 +1,7 @@
 """Blobs as objects of one S3 bucket. Knows botocore, and nothing of what the blobs hold.
 
 The role needs s3:ListBucket besides reading, writing and deleting: without it S3 says "access denied" for a missing
-object. Versioning must be off, or what was deleted would stay.
+object. Versioning must be off, or deleted objects would stay.
 """
 
 import mmap
@@ -41,14 +41,14 @@ BROKEN_OFF: Final = (
     ReadTimeoutError,
     ResponseStreamingError,
 )
-"""The answer began, and its body ended early or is wrong: botocore's own retries do not cover that."""
+"""The response began, and its body ended early or is wrong: botocore's own retries do not cover that."""
 
 MISSING: Final = ("NoSuchKey", "404")
 CONFLICT: Final = "ConditionalRequestConflict"
 PRECONDITION: Final = "PreconditionFailed"
 NO_SUCH_RANGE: Final = "InvalidRange"
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class S3Blobs:
@@ -60,7 +60,7 @@ class S3Blobs:
         client: Any = None,
         part_bytes: int = PART_BYTES,
     ) -> None:
-        """Touches nothing yet. `prefix` stands before every name, as it is; `client`: as `s3_client` makes it."""
+        """Connect to nothing yet. `prefix` stands before every name, as it is; `client` is made as by `s3_client`."""
         self._bucket = bucket
         self._prefix = prefix
         self._part_bytes = part_bytes
@@ -69,9 +69,9 @@ class S3Blobs:
         self._pool = ThreadPoolExecutor(THREADS, "blobs")
 
     def put(self, name: str, content: bytes) -> None:
-        """One conditional request. S3 checks the content against a checksum before it stores it.
+        """Store a blob with one conditional request. S3 checks the content against a checksum before it stores it.
 
-        When an earlier attempt's answer was lost, the next one finds the blob there: its metadata tell whose it is.
+        When the response to an earlier attempt was lost, the next one finds the blob: its metadata tell whose it is.
         """
         writer = secrets.token_hex(16)
         for attempt in range(ATTEMPTS):
@@ -98,24 +98,24 @@ class S3Blobs:
             self._described(name)  # for BlobMissing: there is no empty range to ask for
             return b""
         end = "" if length is None else start + length - 1
-        asked = {} if start == 0 and length is None else {"Range": f"bytes={start}-{end}"}
+        range_ = {} if start == 0 and length is None else {"Range": f"bytes={start}-{end}"}
 
         def fetch() -> bytes:
-            content: bytes = self._client.get_object(**self._at(name), **asked)["Body"].read()
+            content: bytes = self._client.get_object(**self._at(name), **range_)["Body"].read()
             return content
 
         try:
             return self._whole(name, fetch)
-        except NothingThere:
+        except BeyondEnd:
             return b""
 
     def open(self, name: str) -> Buffer:
-        """Read in parts, several at once, into memory that is allocated once. The first part's answer tells the size,
-        so a small blob takes one request.
+        """Read the blob in parts, several at once, into memory that is allocated once. The response to the first tells
+        the size, so a small blob takes one request.
         """
         try:
             first = self._whole(name, lambda: self._client.get_object(**self._at(name), Range=self._range(0)))
-        except NothingThere:
+        except BeyondEnd:
             return b""
         size, etag = int(first["ContentRange"].rpartition("/")[2]), first["ETag"]
         memory = mmap.mmap(-1, size, access=mmap.ACCESS_COPY)  # pages that the parts' own threads touch first
@@ -152,7 +152,7 @@ class S3Blobs:
 
     @property
     def _client(self) -> Any:
-        """One for all threads, made under a lock: botocore cannot make clients in several threads at once."""
+        """The one client of all threads, made under a lock: botocore cannot make clients in several threads at once."""
         with self._connecting:
             if self._given is None:
                 self._given = s3_client()
@@ -165,7 +165,7 @@ class S3Blobs:
         return f"bytes={start}-{start + self._part_bytes - 1}"
 
     def _wrote(self, name: str, writer: str) -> bool:
-        """Whether the blob that is there was written by `writer`."""
+        """Return whether the stored blob was written by `writer`."""
         try:
             return bool(self._described(name)["Metadata"].get(WRITER) == writer)
         except BlobMissing:
@@ -174,9 +174,11 @@ class S3Blobs:
     def _described(self, name: str) -> Any:
         return self._whole(name, lambda: self._client.head_object(**self._at(name)))
 
-    def _whole(self, name: str, fetch: Callable[[], Answer]) -> Answer:
-        """The answer, asked for again when it broke off. Raises BlobMissing, also when the blob changed meanwhile: it
-        was deleted then; NothingThere when it ends before the range.
+    def _whole(self, name: str, fetch: Callable[[], Result]) -> Result:
+        """Return what `fetch` returns, fetched again when the response broke off.
+
+        Raises BlobMissing, also when the blob changed meanwhile, for then it was deleted; BeyondEnd when it ends before
+        the range.
         """
         for _ in range(ATTEMPTS - 1):
             try:
@@ -186,7 +188,7 @@ class S3Blobs:
         return self._known(name, fetch)
 
     @staticmethod
-    def _known(name: str, fetch: Callable[[], Answer]) -> Answer:
+    def _known(name: str, fetch: Callable[[], Result]) -> Result:
         try:
             return fetch()
         except ClientError as error:
@@ -194,7 +196,7 @@ class S3Blobs:
             if code in MISSING or code == PRECONDITION:
                 raise BlobMissing(name) from None
             if code == NO_SUCH_RANGE:
-                raise NothingThere from None
+                raise BeyondEnd from None
             raise
 
 
@@ -211,7 +213,7 @@ def s3_client(session: Session | None = None, *, read_timeout_s: float = READ_TI
     )
 
 
-class NothingThere(Exception):
+class BeyondEnd(Exception):
     """The range begins at or after the blob's end."""
 
 

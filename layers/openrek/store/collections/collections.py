@@ -1,4 +1,4 @@
-"""Collections as heads: made, listed and deleted, each in one transaction."""
+"""Collections: created, listed and deleted, each in one transaction on the head."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,17 +10,18 @@ from openrek.domain.errors import ResourceAlreadyExists, Throttling, collection_
 from openrek.domain.models import FaceModel
 from openrek.domain.ports import Page
 from openrek.store.collections.tags import tags_attributes
-from openrek.store.items.port import ABSENT, Delete, Items, Operation, Put
-from openrek.store.items.retries import Sent, no_answer, send
+from openrek.store.items.port import ABSENT, Delete, Items, Put, Write
+from openrek.store.items.retries import Sent, refusal_of, send
 from openrek.store.log.head import Head, head_now
 from openrek.store.log.keys import DIRECTORY, directory_key, tags_key, uid_key
 
 
 class StoredCollections:
+    """The collections of a store. `clock` returns epoch seconds; `pause` takes seconds."""
+
     def __init__(
         self, items: Items, *, clock: Callable[[], float] = time.time, pause: Callable[[float], None] = time.sleep
     ) -> None:
-        """`clock` gives epoch seconds; `pause` takes seconds."""
         self._items = items
         self._clock = clock
         self._pause = pause
@@ -29,14 +30,14 @@ class StoredCollections:
         head = Head(
             collection_id, uuid4(), seq=0, faces=0, users=0, model=model.version, created_ms=int(self._clock() * 1000)
         )
-        operations: list[Operation] = [
+        writes: list[Write] = [
             Put(head.key, head.attributes(), expect=ABSENT),
             Put(directory_key(collection_id), head.lines[directory_key(collection_id)]),
             Put(uid_key(head.uid), head.lines[uid_key(head.uid)], expect=ABSENT),
         ]
         if tags:
-            operations.append(Put(tags_key(head.uid), tags_attributes(tags)))
-        if not self._sent(operations, lambda: self._created(head)):
+            writes.append(Put(tags_key(head.uid), tags_attributes(tags)))
+        if not self._sent(writes, lambda: self._created(head)):
             raise ResourceAlreadyExists(f"The collection id: {collection_id} already exists")
         return head.collection()
 
@@ -52,23 +53,23 @@ class StoredCollections:
         return Page(tuple(rows), found.more)
 
     def delete(self, collection_id: str) -> None:
-        """The eraser removes the rest: what no head names is nobody's."""
+        """Delete the head; the orphan sweep removes the items and blobs that no head names any more."""
         head = head_now(self._items, collection_id)
         if head is None:
             raise collection_not_found(collection_id)
-        operations: list[Operation] = [
+        writes: list[Write] = [
             Delete(head.key, expect=head.same_collection),
             Delete(directory_key(collection_id)),
         ]
-        if not self._sent(operations, lambda: self._deleted(head)):
+        if not self._sent(writes, lambda: self._deleted(head)):
             raise collection_not_found(collection_id)
 
-    def _sent(self, operations: Sequence[Operation], landed: Callable[[], bool | None]) -> bool:
-        """Whether the transaction took effect; False only if it did not.
+    def _sent(self, writes: Sequence[Write], landed: Callable[[], bool | None]) -> bool:
+        """Send a transaction; return whether it took effect, False only if it did not.
 
-        `landed` reads that where the store did not say: None where reading cannot tell.
+        If the store does not tell, `landed` reads it; it returns None if reading cannot tell either.
         """
-        sent = send(self._items, operations, pause=self._pause)
+        sent = send(self._items, writes, pause=self._pause)
         if sent in (Sent.WRITTEN, Sent.REFUSED):
             return sent is Sent.WRITTEN
         found = None
@@ -76,14 +77,14 @@ class StoredCollections:
             with suppress(Throttling):  # it would tell the caller that nothing was written
                 found = landed()
         if found is None:
-            raise no_answer(sent)
+            raise refusal_of(sent)
         return found
 
     def _created(self, head: Head) -> bool | None:
-        """Whether `head` was written, told by the line that every creation leaves under its uid.
+        """Return whether `head` was written, as the line tells that every creation writes under its uid.
 
-        Where another collection has the name, a line that forbids this creation is left before False is said: an
-        attempt that is still on its way needs the line's absence, and must not land once that collection is deleted.
+        If another collection has the name, a line that forbids this creation is written before False is returned: an
+        attempt that is still on its way needs the line's absence, and must not land after that collection is deleted.
         """
         key = uid_key(head.uid)
         if self._items.get(key) is None:
@@ -96,6 +97,6 @@ class StoredCollections:
         return None if line is None else "forbidden" not in line.attributes
 
     def _deleted(self, head: Head) -> bool | None:
-        """Whether `head` is gone; while it is there, an earlier attempt may still remove it."""
+        """Return True if `head` is gone; while it exists None, since an earlier attempt may still remove it."""
         found = head_now(self._items, head.collection_id)
         return None if found is not None and found.uid == head.uid else True

@@ -1,4 +1,4 @@
-"""NextTokens: where the next page starts, signed with a secret that all processes of one deployment share."""
+"""NextTokens: the start of the next page, signed with a secret that all processes of one deployment share."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from typing import Final
 
 from openrek.domain.errors import InvalidPaginationToken
 from openrek.store.items.port import ABSENT, Item, Items, Put
-from openrek.store.items.retries import no_answer, send
+from openrek.store.items.retries import refusal_of, send
 from openrek.store.log.keys import deployment_key
 
 MAC_BYTES: Final = 16
@@ -20,14 +20,16 @@ SECRET_KEY: Final = deployment_key("page-token-secret")
 
 
 class SealedPageTokens:
-    """Token = base64url(HMAC-SHA256(secret, place 0x00 cursor)[:16] + cursor): 198 characters at most for a cursor
-    of 129 (the longest there is, an over-long collection id's)."""
+    """NextTokens that nobody can forge. `pause` takes seconds.
+
+    Token = base64url(HMAC-SHA256(secret, place 0x00 cursor)[:16] + cursor): 198 characters at most for a cursor of 129,
+    the longest there is (that of an over-long collection id).
+    """
 
     def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
-        """`pause` takes seconds."""
         self._items = items
         self._pause = pause
-        self._once = threading.Lock()
+        self._lock = threading.Lock()
         self._secret: bytes | None = None
 
     def seal(self, place: str, cursor: str) -> str:
@@ -48,18 +50,18 @@ class SealedPageTokens:
         return hmac.digest(self._shared_secret(), place.encode() + b"\0" + cursor, hashlib.sha256)[:MAC_BYTES]
 
     def _shared_secret(self) -> bytes:
-        with self._once:
+        with self._lock:
             if self._secret is None:
                 found = self._items.get(SECRET_KEY) or self._first_secret()
                 self._secret = found.attributes["secret"]
             return self._secret
 
     def _first_secret(self) -> Item:
-        """The deployment's secret, made here or by whoever was first."""
+        """Return the item with the deployment's secret, written by this process or by another that was faster."""
         sent = send(
             self._items, [Put(SECRET_KEY, {"secret": secrets.token_bytes(32)}, expect=ABSENT)], pause=self._pause
         )
         found = self._items.get(SECRET_KEY)
         if found is None:
-            raise no_answer(sent)
+            raise refusal_of(sent)
         return found

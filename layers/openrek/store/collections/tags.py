@@ -1,4 +1,4 @@
-"""The tags of a collection: one item, changed on the condition that nobody else did."""
+"""The tags of a collection: one item, written on the condition that it has not changed meanwhile."""
 
 import secrets
 import time
@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ServiceQuotaExceeded, Throttling
-from openrek.store.items.port import ABSENT, Check, Expect, Item, Items, Operation, Put
-from openrek.store.items.retries import Sent, jittered_s, no_answer, send
+from openrek.store.items.port import ABSENT, Check, Expect, Item, Items, Put, Write
+from openrek.store.items.retries import Sent, jittered_s, refusal_of, send
 from openrek.store.log.head import same_collection
 from openrek.store.log.keys import head_key, tags_key
 
@@ -17,8 +17,9 @@ ATTEMPTS: Final = 40
 
 
 class StoredTags:
+    """The tags of the collections of a store. `pause` takes seconds."""
+
     def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
-        """`pause` takes seconds."""
         self._items = items
         self._pause = pause
 
@@ -47,21 +48,21 @@ class StoredTags:
         raise Throttling(reason="Too many clients change these tags at once; nothing was written.")
 
     def _written(self, collection: Collection, stored: Item | None, after: Mapping[str, str]) -> bool:
-        """Whether the tags were changed; False only if they were not."""
+        """Write the tags; return whether they were changed, False only if they were not."""
         expect: Expect = ABSENT if stored is None else {"nonce": stored.attributes["nonce"]}
         fresh = tags_attributes(after)
-        operations: list[Operation] = [
+        writes: list[Write] = [
             Check(head_key(collection.collection_id), {"uid": collection.uid.bytes}),
             Put(tags_key(collection.uid), fresh, expect=expect),
         ]
-        sent = send(self._items, operations, pause=self._pause)
+        sent = send(self._items, writes, pause=self._pause)
         if sent in (Sent.WRITTEN, Sent.REFUSED):
             return sent is Sent.WRITTEN
         if sent is not Sent.BUSY:
             found = self._stored(collection)
             if found is not None and found.attributes["nonce"] == fresh["nonce"]:
                 return True
-        raise no_answer(sent)
+        raise refusal_of(sent)
 
     def _stored(self, collection: Collection) -> Item | None:
         head, item = self._items.read([head_key(collection.collection_id), tags_key(collection.uid)])
@@ -70,7 +71,7 @@ class StoredTags:
 
 
 def tags_attributes(tags: Mapping[str, str]) -> dict[str, Any]:
-    """`nonce` tells one writing from another."""
+    """Return the attributes of the item; a random `nonce` distinguishes one write from another."""
     return {"tags": dict(tags), "nonce": secrets.token_bytes(16)}
 
 

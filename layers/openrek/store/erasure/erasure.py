@@ -1,14 +1,14 @@
-"""ErasePerson: everything that a collection knows of a person, removed as one plan that anyone can take up again.
+"""ErasePerson: everything that a collection stores about a person is removed under one plan, which any call can resume.
 
-    clear    what larger IndexFaces calls wrote ahead for pictures with the ExternalImageId, where that is erased
-    begin    one commit: the plan, with the person's faces as they are then where a user is erased
-    chunks   commits: face items, their places in their pictures' records, and what that makes of their users; what each
-             one removed is remembered beside the plan
-    tokens   the kept answers of calls that tell of the person
-    end      the plan and its memory go; the call answers for all attempts
+    clear    staged writes for pictures with the ExternalImageId, if that is erased
+    begin    one commit: the plan; if a user is erased, with its faces at that time
+    chunks   commits: delete face items and their ids in pictures' records, and change their users; the ids that each
+             one removes are stored beside the plan, in its memory
+    tokens   delete the stored results of calls that name the person
+    end      delete the plan and its memory; the call returns what all attempts removed
 
-The faces of an ExternalImageId are found by the records of their pictures, whose keys begin with it: what that costs
-depends on what there is to erase, not on the collection. A plan that nobody comes back for is completed by the eraser.
+The faces of an ExternalImageId are found by the records of their pictures, whose keys begin with it: the cost depends
+on the number of faces to erase, not on the collection. The orphan sweep completes abandoned plans.
 """
 
 import time
@@ -22,12 +22,18 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, user_not_found
 from openrek.domain.users import Erased
-from openrek.store.erasure.erasure_plans import Gone, Plan, erasure_plan, fresh_plan, still
+from openrek.store.erasure.erasure_plans import (
+    ErasureEnded,
+    ErasurePlan,
+    current_plan,
+    erasure_plan_of,
+    new_erasure_plan,
+)
 from openrek.store.faces.duplicates import picture_of, removals
-from openrek.store.faces.staged_writes import PlanLost, Plans, plan_from, plans_of
-from openrek.store.items.port import ABSENT, MAX_OPERATIONS, Delete, Item, ItemPage, Items, Key, Operation, Put
-from openrek.store.items.retries import Sent, no_answer, send
-from openrek.store.log.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, UNFINISHED, Change, Commits, in_pieces
+from openrek.store.faces.staged_writes import StagedWriteLost, StagedWrites, plans_of, staged_write_of
+from openrek.store.items.port import ABSENT, MAX_WRITES, Delete, Item, ItemPage, Items, Key, Put, Write
+from openrek.store.items.retries import Sent, refusal_of, send
+from openrek.store.log.commits import OWN_WRITES, TOO_MANY_WRITERS, UNFINISHED, Change, Commits, in_pieces
 from openrek.store.log.head import Head
 from openrek.store.log.keys import user_key
 from openrek.store.log.pages import item_pages
@@ -37,27 +43,28 @@ from openrek.store.users.request_tokens import names_any
 
 FACES_PER_COMMIT: Final = 48
 USERS_PER_COMMIT: Final = 8
-"""All faces of each must be read, to give it its new vector."""
+"""All faces of each must be read, to compute its new vector."""
 
-OWN: Final = OWN_OPERATIONS + 2
-"""The plan and its memory besides the head and the log entry."""
+ERASURE_WRITES: Final = OWN_WRITES + 2
+"""The head, the log entry, the plan and its memory."""
 
 ATTEMPTS: Final = 8
 RECORDS_PER_PAGE: Final = 24
-DELETES_PER_TRANSACTION: Final = MAX_OPERATIONS
+DELETES_PER_TRANSACTION: Final = MAX_WRITES
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What goes in one commit, and the users that it changes, as they are after it."""
+    """The faces and users to remove in one commit, and the users that it changes, as they are after it."""
 
     faces: Sequence[Item]
-    gone: Sequence[StoredUser]
+    users: Sequence[StoredUser]
     changed: Sequence[StoredUser]
 
     @property
     def names(self) -> int:
-        return len(self.faces) + len(self.gone)
+        """The number of removed ids."""
+        return len(self.faces) + len(self.users)
 
     @property
     def face_ids(self) -> list[UUID]:
@@ -65,10 +72,13 @@ class Removal:
 
     @property
     def touched(self) -> dict[str, UserRow | None]:
-        return {**{user.user_id: None for user in self.gone}, **{user.user_id: user.row for user in self.changed}}
+        """The users that it removes or changes, each with its row if it has faces."""
+        return {**{user.user_id: None for user in self.users}, **{user.user_id: user.row for user in self.changed}}
 
 
 class StoredErasure:
+    """The erasure of persons from the collections of a store. `clock` returns epoch seconds; `pause` takes seconds."""
+
     def __init__(
         self,
         items: Items,
@@ -77,53 +87,54 @@ class StoredErasure:
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` gives epoch seconds, `pause` takes seconds."""
         self._items = items
         self._faces_per_commit = min(faces_per_commit, FACES_PER_COMMIT)
         self._clock = clock
         self._pause = pause
         self._commits = Commits(items, lost=Conflict, pause=pause)
         self._memberships = Memberships(items, self._commits)
-        self._plans = Plans(items, clock=clock, pause=pause)
+        self._staged_writes = StagedWrites(items, clock=clock, pause=pause)
 
     def erase_user(self, collection: Collection, user_id: str) -> Erased:
-        return self._erase(collection, fresh_plan(collection.uid, user_id, None, self._clock()))
+        return self._erase(collection, new_erasure_plan(collection.uid, user_id, None, self._clock()))
 
     def erase_external_image_id(self, collection: Collection, external_image_id: str) -> Erased:
         try:
             self._stop_adding(collection.uid, external_image_id)
-        except PlanLost:
+        except StagedWriteLost:
             raise Conflict(reason=UNFINISHED) from None
-        return self._erase(collection, fresh_plan(collection.uid, None, external_image_id, self._clock()))
+        return self._erase(collection, new_erasure_plan(collection.uid, None, external_image_id, self._clock()))
 
     def complete(self, collection: Collection, item: Item) -> None:
-        """End a plan that nobody came back for."""
+        """Complete an abandoned plan."""
         try:
-            self._carry_out(collection, erasure_plan(item))
-        except Gone:
+            self._carry_out(collection, erasure_plan_of(item))
+        except ErasureEnded:
             return
 
     def _stop_adding(self, uid: UUID, external_image_id: str) -> None:
-        """What calls wrote ahead for pictures with that id goes; those that are still at work begin anew, as if they
-        came after the erasure. Raises PlanLost."""
+        """Abandon the staged writes of pictures with that id.
+
+        Calls that are still at work on them start over, as if they came after the erasure. Raises StagedWriteLost.
+        """
         first = f"{external_image_id}/"
         for item in plans_of(self._items, uid):
             if item.attributes["kind"] == "index":
-                plan = plan_from(item)
-                if any(face.attributes["picture"].startswith(first) for face in self._plans.staged(plan)):
-                    self._plans.clear(plan)
+                plan = staged_write_of(item)
+                if any(face.attributes["picture"].startswith(first) for face in self._staged_writes.staged_faces(plan)):
+                    self._staged_writes.clear(plan)
 
-    def _erase(self, collection: Collection, fresh: Plan) -> Erased:
+    def _erase(self, collection: Collection, fresh: ErasurePlan) -> Erased:
         for _ in range(ATTEMPTS):
             plan = self._commits.commit(collection, lambda head: self._begin(head, fresh))
             if plan is None:
                 return Erased((), ())
-            with in_pieces(), suppress(Gone):
+            with in_pieces(), suppress(ErasureEnded):
                 return self._carry_out(collection, plan)
         raise Conflict(reason=UNFINISHED)
 
-    def _begin(self, head: Head, fresh: Plan) -> Change[Plan | None]:
-        """Begins the plan, or takes up the one of an earlier call; None if there is nothing to erase."""
+    def _begin(self, head: Head, fresh: ErasurePlan) -> Change[ErasurePlan | None]:
+        """Begin the plan, or resume the one of an earlier call; the result is None if there is nothing to erase."""
         if fresh.user_id is None:
             (stored,) = self._commits.read_at(head, [fresh.key])
             if stored is None and not self._records(fresh, "").rows:
@@ -135,11 +146,11 @@ class StoredErasure:
                 raise user_not_found(fresh.user_id)
             plan = fresh if user is None else replace(fresh, face_ids=stored_user(user).members)
         if stored is not None:
-            return Change(erasure_plan(stored))
+            return Change(erasure_plan_of(stored))
         return Change(plan, writes=[Put(plan.key, plan.attributes(), expect=ABSENT)])
 
-    def _carry_out(self, collection: Collection, plan: Plan) -> Erased:
-        """Raises Gone."""
+    def _carry_out(self, collection: Collection, plan: ErasurePlan) -> Erased:
+        """Remove everything that the plan covers. Raises ErasureEnded."""
         if plan.user_id is not None:
             self._erase_faces(collection, plan, partial(self._of_user, plan))
         cursor = ""
@@ -150,17 +161,17 @@ class StoredErasure:
             if not page.more:
                 break
             cursor = keys[-1].sort
-        self._forget_tokens(plan)
+        self._delete_tokens(plan)
         return self._end(plan)
 
-    def _records(self, plan: Plan, cursor: str) -> ItemPage:
-        """Records of the pictures with that ExternalImageId; only these have keys between the two bounds."""
+    def _records(self, plan: ErasurePlan, cursor: str) -> ItemPage:
+        """Return records of the pictures with that ExternalImageId; only these have keys between the two bounds."""
         partition = plan.key.partition.removesuffix("/plan") + "/duplicate"
         first, last = f"{plan.external_image_id}/", f"{plan.external_image_id}0"
         return self._items.query(partition, after=cursor or first, through=last, limit=RECORDS_PER_PAGE)
 
-    def _of_user(self, plan: Plan, head: Head) -> list[UUID]:
-        """The faces that the user had when the erasure began, and those that it has now."""
+    def _of_user(self, plan: ErasurePlan, head: Head) -> list[UUID]:
+        """Return the faces that the user had when the erasure began, and those that it has now."""
         user = None if plan.user_id is None else self._memberships.user(head, plan.user_id)
         return list(dict.fromkeys([*plan.face_ids, *(user.members if user else ())]))
 
@@ -170,15 +181,15 @@ class StoredErasure:
             UUID(bytes=face["id"]) for record in records if record is not None for face in record.attributes["faces"]
         ]
 
-    def _erase_faces(self, collection: Collection, plan: Plan, find: Callable[[Head], Sequence[UUID]]) -> None:
-        """One commit after the other, until nothing is left of what `find` finds."""
+    def _erase_faces(self, collection: Collection, plan: ErasurePlan, find: Callable[[Head], Sequence[UUID]]) -> None:
+        """Commit chunk after chunk, until no face remains that `find` finds."""
         while self._commits.commit(collection, lambda head: self._chunk(head, plan, find(head))):
             pass
 
-    def _chunk(self, head: Head, begun: Plan, face_ids: Sequence[UUID]) -> Change[bool]:
-        """The answer is whether there may be more. Raises Gone."""
+    def _chunk(self, head: Head, begun: ErasurePlan, face_ids: Sequence[UUID]) -> Change[bool]:
+        """Return the change of one chunk; its result is whether more faces may remain. Raises ErasureEnded."""
         (stored,) = self._commits.read_at(head, [begun.key])
-        plan = still(begun, stored)
+        plan = current_plan(begun, stored)
         there = [face for face in self._memberships.faces(head, face_ids).values() if face is not None]
         chosen = self._chosen(there)
         removal = self._removal(head, plan, chosen)
@@ -194,16 +205,16 @@ class StoredErasure:
                 Put(plan.key, after.attributes(), expect=plan.unmoved),
                 Put(memory, _remembered(known, removal)),
                 *removals(removal.faces, lambda keys: self._commits.read_at(head, keys)),
-                *(Delete(user.key) for user in removal.gone),
+                *(Delete(user.key) for user in removal.users),
                 *(user_put(user) for user in removal.changed),
             ],
             faces=-len(removal.faces),
-            users=-len(removal.gone),
+            users=-len(removal.users),
             touched=removal.touched,
         )
 
     def _chosen(self, faces: Sequence[Item]) -> list[Item]:
-        """As many as fit one transaction with their pictures' records and their users."""
+        """Return as many faces as fit one transaction with their pictures' records and their users."""
         chosen: list[Item] = []
         pictures: set[Key] = set()
         owners: set[str] = set()
@@ -211,55 +222,59 @@ class StoredErasure:
             pictures.add(picture_of(face))
             owners |= {owner for owner in [owner_of(face)] if owner is not None}
             # The user that is erased may be among the owners, or not.
-            operations = OWN + len(chosen) + 1 + len(pictures) + len(owners) + 1
-            if operations > MAX_OPERATIONS or len(owners) > USERS_PER_COMMIT or len(chosen) >= self._faces_per_commit:
+            writes = ERASURE_WRITES + len(chosen) + 1 + len(pictures) + len(owners) + 1
+            if writes > MAX_WRITES or len(owners) > USERS_PER_COMMIT or len(chosen) >= self._faces_per_commit:
                 break
             chosen.append(face)
         return chosen
 
-    def _removal(self, head: Head, plan: Plan, faces: Sequence[Item]) -> Removal:
-        """The plan's user goes once it has no face; of an ExternalImageId, every user that loses its last one."""
+    def _removal(self, head: Head, plan: ErasurePlan, faces: Sequence[Item]) -> Removal:
+        """Return the removal of `faces`.
+
+        The plan's user goes once it has no face; of an ExternalImageId, every user that loses its last one.
+        """
         doomed = {UUID(bytes=face.attributes["id"]) for face in faces}
         owners = {owner for face in faces if (owner := owner_of(face)) is not None}
         users = self._memberships.users(head, owners | ({plan.user_id} if plan.user_id is not None else set()))
         staying = {user.user_id: [member for member in user.members if member not in doomed] for user in users}
         items = self._memberships.faces(head, [face_id for members in staying.values() for face_id in members])
-        gone: list[StoredUser] = []
+        emptied: list[StoredUser] = []
         changed: list[StoredUser] = []
         for user in users:
             members = [item for member in staying[user.user_id] if (item := items[member]) is not None]
             if not members and plan.user_id in (None, user.user_id):
-                gone.append(user)
+                emptied.append(user)
             elif len(members) < len(user.members):
                 changed.append(user.with_members(members))
-        return Removal(faces, gone, changed)
+        return Removal(faces, emptied, changed)
 
-    def _forget_tokens(self, plan: Plan) -> None:
+    def _delete_tokens(self, plan: ErasurePlan) -> None:
+        """Delete the stored results that name a removed face or user."""
         erased = self._remembered(plan)
         users, faces = set(erased.user_ids), {face_id.bytes for face_id in erased.face_ids}
         for rows in item_pages(self._items, plan.key.partition.removesuffix("/plan") + "/token"):
             self._delete([row.key for row in rows if names_any(row, users, faces)])
 
-    def _end(self, plan: Plan) -> Erased:
-        """Raises Gone."""
+    def _end(self, plan: ErasurePlan) -> Erased:
+        """Delete the plan and its memory; return all that was removed. Raises ErasureEnded."""
         for _ in range(ATTEMPTS):
-            now = still(plan, self._items.get(plan.key))
+            now = current_plan(plan, self._items.get(plan.key))
             erased = self._remembered(now)
             memories = now.memories()
             self._delete(memories[DELETES_PER_TRANSACTION - 1 :])
-            operations: list[Operation] = [
+            writes: list[Write] = [
                 Delete(now.key, expect=now.unmoved),
                 *(Delete(key) for key in memories[: DELETES_PER_TRANSACTION - 1]),
             ]
-            sent = send(self._items, operations, pause=self._pause)
+            sent = send(self._items, writes, pause=self._pause)
             if sent is Sent.WRITTEN or (sent is Sent.DOUBTFUL and self._items.get(plan.key) is None):
                 return erased
             if sent not in (Sent.REFUSED, Sent.DOUBTFUL):
-                raise no_answer(sent)
+                raise refusal_of(sent)
         raise Conflict(reason=TOO_MANY_WRITERS)
 
-    def _remembered(self, plan: Plan) -> Erased:
-        """What the plan's chunks removed so far."""
+    def _remembered(self, plan: ErasurePlan) -> Erased:
+        """Return the faces and users that the plan's chunks removed so far."""
         found = [item for key in plan.memories() if (item := self._items.get(key)) is not None]
         faces = {UUID(bytes=face_id) for item in found for face_id in item.attributes["faces"]}
         users = {user_id for item in found for user_id in item.attributes["users"]}
@@ -267,10 +282,10 @@ class StoredErasure:
 
     def _delete(self, keys: Sequence[Key]) -> None:
         for start in range(0, len(keys), DELETES_PER_TRANSACTION):
-            deletions: list[Operation] = [Delete(key) for key in keys[start : start + DELETES_PER_TRANSACTION]]
+            deletions: list[Write] = [Delete(key) for key in keys[start : start + DELETES_PER_TRANSACTION]]
             sent = send(self._items, deletions, pause=self._pause)
             if sent is not Sent.WRITTEN:
-                raise no_answer(sent)
+                raise refusal_of(sent)
 
 
 def _remembered(known: Item | None, removal: Removal) -> dict[str, Any]:
@@ -278,5 +293,5 @@ def _remembered(known: Item | None, removal: Removal) -> dict[str, Any]:
     return {
         "kind": "erased",
         "faces": [*before["faces"], *(face_id.bytes for face_id in removal.face_ids)],
-        "users": [*before["users"], *(user.user_id for user in removal.gone)],
+        "users": [*before["users"], *(user.user_id for user in removal.users)],
     }

@@ -1,7 +1,7 @@
-"""DeleteFaces: each chunk of ids is one commit; what the answer says is what was committed.
+"""DeleteFaces: each chunk of ids is one commit, and the result lists exactly what was committed.
 
-A call of more than one chunk keeps a plan record beside its chunks. A retry after a crash finds it, goes on, and
-answers for both. The record goes with the last chunk.
+A call of more than one chunk stores a plan of its progress. A retry after a crash finds it, goes on, and returns what
+both deleted. The last chunk deletes the plan.
 """
 
 import hashlib
@@ -16,19 +16,19 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.faces import FaceDeletion, FaceNotDeleted
 from openrek.store.faces.duplicates import removals
-from openrek.store.items.port import Delete, Item, Items, Key, Operation, Put
+from openrek.store.items.port import Delete, Item, Items, Key, Put, Write
 from openrek.store.log.commits import Change, Commits, in_pieces
 from openrek.store.log.head import Head
 from openrek.store.log.keys import face_key, plan_key
 from openrek.store.log.visibility import PENDING, visible
 
 FACES_PER_COMMIT: Final = 48
-"""Head, log entry and plan, then a face and a duplicate record for each id: 99 operations at most."""
+"""Head, log entry and plan, then a face and a duplicate record for each id: 99 writes at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """The plan record of one call: which ids it has deleted so far."""
+class DeletionProgress:
+    """The plan of one call: the ids that it has deleted so far."""
 
     key: Key
     id: bytes
@@ -41,6 +41,8 @@ class Progress:
 
 
 class Deletions:
+    """The deletion of faces, at most `faces_per_commit` in one commit. `clock` returns epoch seconds."""
+
     def __init__(
         self,
         items: Items,
@@ -55,53 +57,56 @@ class Deletions:
         self._clock = clock
 
     def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
-        """`face_ids` without repeats. Raises ResourceNotFound when the collection is gone."""
+        """Delete faces; `face_ids` has no repeats. Raises ResourceNotFound when the collection is gone."""
         size = self._faces_per_commit
         chunks = [face_ids[start : start + size] for start in range(0, len(face_ids), size)]
         key = plan_key(collection.uid, f"delete/{_hash(face_ids)}") if len(chunks) > 1 else None
         deleted: set[UUID] = set()
-        left: dict[UUID, FaceNotDeleted] = {}
+        skipped: dict[UUID, FaceNotDeleted] = {}
         for position, chunk in enumerate(chunks):
             last = position == len(chunks) - 1
             with in_pieces() if position else nullcontext():
                 outcome = self._commits.commit(collection, self._preparation(chunk, key, last=last))
             deleted.update(outcome.deleted)
-            left.update((face.face_id, face) for face in outcome.left)
+            skipped.update((face.face_id, face) for face in outcome.skipped)
         return FaceDeletion(
             tuple(face_id for face_id in face_ids if face_id in deleted),
-            tuple(left[face_id] for face_id in face_ids if face_id in left),
+            tuple(skipped[face_id] for face_id in face_ids if face_id in skipped),
         )
 
     def _preparation(
         self, chunk: Sequence[UUID], key: Key | None, *, last: bool
     ) -> Callable[[Head], Change[FaceDeletion]]:
-        """Deletes `chunk`; what the plan says was deleted, and is gone, is answered for once more."""
+        """Return a function that prepares the deletion of `chunk`.
+
+        Ids that an earlier attempt deleted count as deleted.
+        """
 
         def prepare(head: Head) -> Change[FaceDeletion]:
             progress = self._progress(head, key)
             done = set(progress.deleted) if progress else set()
             faces = self._faces(head, chunk)
             open_ids = [face_id for face_id in chunk if faces[face_id] or face_id not in done]  # an import brings back
-            left = tuple(face for face in (_refusal(face_id, faces[face_id]) for face_id in open_ids) if face)
-            kept = {face.face_id for face in left}
+            skipped = tuple(face for face in (_refusal(face_id, faces[face_id]) for face_id in open_ids) if face)
+            kept = {face.face_id for face in skipped}
             gone = [face_id for face_id in open_ids if face_id not in kept]
             items = [item for face_id in gone if (item := faces[face_id])]
             writes = removals(items, lambda keys: self._commits.read_at(head, keys))
             if progress is not None:
                 writes += _advance(progress, gone, last=last)
-            answer = FaceDeletion(tuple(face_id for face_id in chunk if face_id not in kept), left)
-            return Change(answer, deleted=gone, writes=writes, faces=-len(gone))
+            result = FaceDeletion(tuple(face_id for face_id in chunk if face_id not in kept), skipped)
+            return Change(result, deleted=gone, writes=writes, faces=-len(gone))
 
         return prepare
 
-    def _progress(self, head: Head, key: Key | None) -> Progress | None:
+    def _progress(self, head: Head, key: Key | None) -> DeletionProgress | None:
         if key is None:
             return None
         item = self._commits.read_at(head, [key])[0]
         if item is None:
-            return Progress(key, secrets.token_bytes(16), int(self._clock() * 1000), ())
+            return DeletionProgress(key, secrets.token_bytes(16), int(self._clock() * 1000), ())
         ids = tuple(UUID(bytes=face_id) for face_id in item.attributes["deleted"])
-        return Progress(key, item.attributes["id"], item.attributes["made_ms"], ids)
+        return DeletionProgress(key, item.attributes["id"], item.attributes["made_ms"], ids)
 
     def _faces(self, head: Head, face_ids: Sequence[UUID]) -> dict[UUID, Item | None]:
         found = self._commits.read_at(head, [face_key(head.uid, face_id) for face_id in face_ids])
@@ -115,8 +120,8 @@ def _refusal(face_id: UUID, face: Item | None) -> FaceNotDeleted | None:
     return None if owner is None else FaceNotDeleted(face_id, "ASSOCIATED_TO_AN_EXISTING_USER", owner)
 
 
-def _advance(progress: Progress, gone: Sequence[UUID], *, last: bool) -> list[Operation]:
-    """A chunk that deletes nothing leaves nothing to remember."""
+def _advance(progress: DeletionProgress, gone: Sequence[UUID], *, last: bool) -> list[Write]:
+    """Return the write of the plan; none if the chunk deleted nothing."""
     if last:
         return [Delete(progress.key)] if progress.deleted else []
     deleted = tuple(dict.fromkeys((*progress.deleted, *gone)))

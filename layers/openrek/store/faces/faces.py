@@ -1,4 +1,4 @@
-"""The faces of a collection: added, listed and deleted, each change in the one log of its collection."""
+"""Faces: added, listed and deleted. Each change is an entry of the collection's log."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,9 +14,9 @@ from openrek.domain.models import face_model
 from openrek.domain.ports import Page
 from openrek.store.faces.deletions import Deletions
 from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record
-from openrek.store.faces.staged_writes import Plan, PlanLost, Plans, plan_from
-from openrek.store.items.port import ABSENT, MAX_OPERATIONS, Item, Items, Operation, Put
-from openrek.store.log.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits, Moved
+from openrek.store.faces.staged_writes import StagedWrite, StagedWriteLost, StagedWrites, staged_write_of
+from openrek.store.items.port import ABSENT, MAX_WRITES, Item, Items, Put, Write
+from openrek.store.log.commits import OWN_WRITES, TOO_MANY_WRITERS, Change, Commits, Moved
 from openrek.store.log.head import Head, require_head, same_collection
 from openrek.store.log.keys import duplicate_key, face_key, owned, user_key
 from openrek.store.log.pages import settled_page
@@ -26,26 +26,28 @@ from openrek.store.log.visibility import ABANDONED, DONE, PENDING, committed_seq
 from openrek.store.users.memberships import Memberships, stored_user
 
 MAX_FACES: Final = 5_000_000
-"""What one function opens in 20 s and holds in memory at 128 dimensions."""
+"""As many as one function opens in 20 s and holds in memory at 128 dimensions."""
 
-FACES_PER_COMMIT: Final = MAX_OPERATIONS - OWN_OPERATIONS - 1
+FACES_PER_COMMIT: Final = MAX_WRITES - OWN_WRITES - 1
 """The head, the log entry and the duplicate record take the rest."""
 
 FACES_PER_SNAPSHOT: Final = 90
 USER_ATTEMPTS: Final = 3
-PLAN_ATTEMPTS: Final = 8
+STAGING_ATTEMPTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What does not fit one transaction: `missing` is to be added to `record` under `plan`."""
+class StagedWork:
+    """Faces that do not fit one transaction: `missing` are to be added to `record` under `plan`."""
 
-    plan: Plan
+    plan: StagedWrite
     record: DuplicateRecord
     missing: Sequence[DetectedFace]
 
 
 class StoredFaces:
+    """The faces of the collections of a store. `clock` returns epoch seconds; `pause` takes seconds."""
+
     def __init__(
         self,
         items: Items,
@@ -55,13 +57,12 @@ class StoredFaces:
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` gives epoch seconds, `pause` takes seconds."""
         self._items = items
         self._max_faces = max_faces
         self._faces_per_commit = faces_per_commit
         self._commits = Commits(items, pause=pause)
         self._memberships = Memberships(items, self._commits)
-        self._plans = Plans(items, clock=clock, pause=pause)
+        self._staged_writes = StagedWrites(items, clock=clock, pause=pause)
         self._deletions = Deletions(items, self._commits, faces_per_commit=faces_per_commit, clock=clock)
 
     def index(
@@ -73,11 +74,11 @@ class StoredFaces:
     ) -> Sequence[Face]:
         key = duplicate_key(collection.uid, picture)
         draft = Draft(picture, found, embed, face_model(collection.model_version).dimensions)
-        for _ in range(PLAN_ATTEMPTS):
+        for _ in range(STAGING_ATTEMPTS):
             draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, while no lock is held
-            with suppress(PlanLost):
+            with suppress(StagedWriteLost):
                 outcome = self._commits.commit(collection, lambda head: self._prepare(head, draft))
-                return self._index_by_plan(collection, draft, outcome) if isinstance(outcome, Work) else outcome
+                return self._index_by_plan(collection, draft, outcome) if isinstance(outcome, StagedWork) else outcome
         raise Throttling(reason=TOO_MANY_WRITERS)
 
     def page(self, collection: Collection, after: UUID | None, limit: int) -> Page[Face]:
@@ -103,7 +104,7 @@ class StoredFaces:
                 found = self._memberships.faces(head, user.members)
                 self._commits.read_at(head, ())
                 return [face_of(item.attributes) for item in self._memberships.items(user.members, found)]
-        # Writers never pause: each face as it is when it is read.
+        # Writers never pause: return each face as it is when it is read.
         item = self._items.get(user_key(collection.uid, user_id))
         members = () if item is None else stored_user(item).members
         return [face for face in self.named(collection, members) if face.user_id == user_id]
@@ -111,7 +112,7 @@ class StoredFaces:
     def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
         return self._deletions.delete(collection, list(dict.fromkeys(face_ids)))
 
-    def _prepare(self, head: Head, draft: "Draft") -> Change[Sequence[Face] | Work]:
+    def _prepare(self, head: Head, draft: "Draft") -> Change[Sequence[Face] | StagedWork]:
         key = duplicate_key(head.uid, draft.picture)
         record = duplicate_record(key, self._commits.read_at(head, [key])[0])
         missing = draft.missing(record)
@@ -119,66 +120,66 @@ class StoredFaces:
         if len(missing) > self._faces_per_commit:
             return self._prepare_plan(head, record, missing)
         if not missing:
-            return Change(draft.answer(record, ()))
+            return Change(draft.result(record, ()))
         if not draft.embedded(missing):
-            raise PlanLost
+            raise StagedWriteLost
         rows = draft.rows(missing, [draft.fresh_id(face) for face in missing])
         marks = {"seq": head.seq + 1, "picture": key.sort}
-        writes: list[Operation] = [
+        writes: list[Write] = [
             Put(face_key(head.uid, row.face.face_id), {**row.attributes(), **marks}, expect=ABSENT) for row in rows
         ]
         added = [row.face for row in rows]
         writes.append(record.with_faces(added))
-        return Change(draft.answer(record, added), rows, writes=writes, faces=len(rows))
+        return Change(draft.result(record, added), rows, writes=writes, faces=len(rows))
 
     def _prepare_plan(
         self, head: Head, record: DuplicateRecord, missing: Sequence[DetectedFace]
-    ) -> Change[Sequence[Face] | Work]:
-        """Begins a plan, or takes up the pending one of an earlier call for the same work.
+    ) -> Change[Sequence[Face] | StagedWork]:
+        """Begin a plan, or resume the pending one of an earlier call for the same work.
 
-        It begins with a commit of its own: whatever the store does with that, it cannot take effect once more later,
-        when the plan is long finished.
+        It begins with a commit of its own, so that the store cannot carry out the write a second time later, when the
+        plan is finished.
         """
-        fresh = self._plans.fresh(head.uid, record, missing)
+        fresh = self._staged_writes.new(head.uid, record, missing)
         stored = self._commits.read_at(head, [fresh.key])[0]
         if stored is None:
             begin = Put(fresh.key, fresh.attributes(), expect=ABSENT)
-            return Change(Work(fresh, record, missing), writes=[begin])
-        plan = plan_from(stored)
+            return Change(StagedWork(fresh, record, missing), writes=[begin])
+        plan = staged_write_of(stored)
         if plan.state != PENDING:
-            self._plans.clear(plan)
-            raise PlanLost
-        return Change(Work(plan, record, missing))
+            self._staged_writes.clear(plan)
+            raise StagedWriteLost
+        return Change(StagedWork(plan, record, missing))
 
-    def _index_by_plan(self, collection: Collection, draft: "Draft", work: Work) -> Sequence[Face]:
+    def _index_by_plan(self, collection: Collection, draft: "Draft", work: StagedWork) -> Sequence[Face]:
         plan = work.plan
         drafted = draft.rows(work.missing, plan.face_ids)
-        rows = self._plans.stage(collection, plan, drafted, work.record.key.sort)
+        rows = self._staged_writes.stage(collection, plan, drafted, work.record.key.sort)
         added = [row.face for row in rows]
 
         def finish(head: Head) -> Change[Sequence[Face]]:
             stored, known = self._commits.read_at(head, [plan.key, work.record.key])
-            now = plan_from(stored) if stored is not None else None
+            now = staged_write_of(stored) if stored is not None else None
             record = duplicate_record(work.record.key, known)
             if now is None or now.id != plan.id or now.state == ABANDONED:
-                raise PlanLost
+                raise StagedWriteLost
             if now.state == DONE:
-                return Change(draft.answer(work.record, added))
+                return Change(draft.result(work.record, added))
             if record.fingerprint() != plan.base:
-                self._plans.clear(plan)
-                raise PlanLost
+                self._staged_writes.clear(plan)
+                raise StagedWriteLost
             try:
                 self._check_quota(head, len(rows))
             except ServiceQuotaExceeded:
-                self._plans.clear(plan)  # its faces shall not lie there, unseen, until somebody sweeps
+                self._staged_writes.clear(plan)  # or its invisible faces would stay until a sweep
                 raise
             writes = [plan.done(head.seq + 1), record.with_faces(added)]
-            return Change(draft.answer(record, added), rows, writes=writes, faces=len(rows))
+            return Change(draft.result(record, added), rows, writes=writes, faces=len(rows))
 
-        answer = self._commits.commit(collection, finish)
-        with suppress(Refusal):  # what is not settled now is settled by the eraser
-            self._plans.settle(plan)
-        return answer
+        result = self._commits.commit(collection, finish)
+        with suppress(Refusal):  # otherwise the orphan sweep settles it
+            self._staged_writes.settle(plan)
+        return result
 
     def _check_quota(self, head: Head, added: int) -> None:
         if added and head.faces + added > self._max_faces:
@@ -188,7 +189,7 @@ class StoredFaces:
             )
 
     def _gather(self, collection: Collection, after: UUID | None, limit: int, newest: int | None) -> Page[Face]:
-        """`limit` visible faces, those made after change `newest` left out."""
+        """Return a page of up to `limit` visible faces, without those added after the change `newest`."""
         partition = owned(collection.uid, "face")
         cursor = "" if after is None else str(after)
         kept: list[Item] = []
@@ -202,7 +203,7 @@ class StoredFaces:
 
 
 class Draft:
-    """One IndexFaces call while it is tried: embeddings are computed once, ids are given once."""
+    """The state of one IndexFaces call across its attempts: embeddings are computed once, ids are chosen once."""
 
     def __init__(
         self,
@@ -219,27 +220,31 @@ class Draft:
         self._ids: dict[DetectedFace, UUID] = {}
 
     def missing(self, record: DuplicateRecord) -> list[DetectedFace]:
+        """Return the faces that the record does not have yet."""
         return [face for face in self._found if record.find(face) is None]
 
     def embed_missing(self, record: DuplicateRecord) -> None:
+        """Compute the embeddings of the missing faces."""
         for face in self.missing(record):
             self._vector(face)
 
     def embedded(self, faces: Sequence[DetectedFace]) -> bool:
+        """Return whether all these faces have embeddings."""
         return all(face in self._vectors for face in faces)
 
     def fresh_id(self, face: DetectedFace) -> UUID:
+        """Return the id for a new face, the same at each attempt."""
         return self._ids.setdefault(face, uuid4())
 
     def rows(self, missing: Sequence[DetectedFace], face_ids: Sequence[UUID]) -> list[FaceRow]:
-        """The rows to add, in the order of `missing`."""
+        """Return the rows to add, in the order of `missing`."""
         return [
             FaceRow(self._face(face_id, face), *self._vector(face))
             for face, face_id in zip(missing, face_ids, strict=True)
         ]
 
-    def answer(self, record: DuplicateRecord, added: Sequence[Face]) -> list[Face]:
-        """All faces of the call in the caller's order: known ones as they were stored, then the added ones' turn."""
+    def result(self, record: DuplicateRecord, added: Sequence[Face]) -> list[Face]:
+        """Return all faces of the call in the caller's order: known ones as they were stored, new ones from `added`."""
         fresh = iter(added)
         return [self._known(record, face) or next(fresh) for face in self._found]
 

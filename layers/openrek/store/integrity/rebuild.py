@@ -21,7 +21,7 @@ from openrek.store.blobs.port import Blobs
 from openrek.store.integrity.item_scan import face_pages, user_pages
 from openrek.store.integrity.repair import mend
 from openrek.store.integrity.repair_users import mend_users, release_claims
-from openrek.store.items.port import MAX_OPERATIONS, Contended, Delete, Items, Operation, OutcomeUnknown, Put
+from openrek.store.items.port import MAX_WRITES, Contended, Delete, Items, OutcomeUnknown, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.log.commits import Moved
 from openrek.store.log.head import Head, head_now
@@ -30,7 +30,7 @@ from openrek.store.segments.columns import Table, joined
 from openrek.store.segments.manifest import Manifest, SegmentRef, base_version, blob_name, encode_manifest
 from openrek.store.segments.segment_file import FACES, USERS
 from openrek.store.upkeep.compaction import SEGMENT_BYTES, Compactor, new_segment
-from openrek.store.upkeep.garbage_collection import Garbage
+from openrek.store.upkeep.garbage_collection import GarbageCollector
 
 ATTEMPTS: Final = 5
 PAUSE_S: Final = 0.5
@@ -95,7 +95,7 @@ def rebuild(
                 Compactor(items, blobs, pause=pause).trim(head, manifest.through)
             with suppress(Refusal):  # they mean nothing
                 release_claims(items, head, pause=pause)
-            Garbage(items, blobs, pause=pause).collect(collection_id)
+            GarbageCollector(items, blobs, pause=pause).collect(collection_id)
             return Rebuilt(faces, users, len(refs))
         if attempt < ATTEMPTS - 1:
             pause(PAUSE_S)
@@ -173,12 +173,12 @@ def _swap(items: Items, head: Head, name: str, manifest: Manifest, pause: Callab
         compacted_through=manifest.through,
         log_bytes=0,
     )
-    operations: list[Operation] = [Put(head.key, swapped.attributes(), expect=head.unmoved)]
+    writes: list[Write] = [Put(head.key, swapped.attributes(), expect=head.unmoved)]
     last = log_key(head.uid, head.seq)
     # Behind an unmoved head they belong to no change.
-    strays = items.query(last.partition, after=last.sort, limit=MAX_OPERATIONS - 1).rows
-    operations += [Delete(entry.key, forget=True) for entry in strays]
-    sent = send(items, operations, pause=pause)
+    strays = items.query(last.partition, after=last.sort, limit=MAX_WRITES - 1).rows
+    writes += [Delete(entry.key, forget=True) for entry in strays]
+    sent = send(items, writes, pause=pause)
     if sent in (Sent.DOUBTFUL, Sent.UNKNOWN):
         now = head_now(items, head.collection_id)
         return now is not None and now.nonce == nonce

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record, picture_of
-from openrek.store.items.port import Check, Item, Items, Key, Operation, Put
+from openrek.store.items.port import Check, Item, Items, Key, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.log.commits import Moved
 from openrek.store.log.head import Head
@@ -25,7 +25,7 @@ KEYS_PER_READ: Final = 90
 def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
     """Can be killed at any step and repeated. Raises Moved when the collection changed since `head`."""
 
-    def write(operations: Sequence[Operation]) -> None:
+    def write(operations: Sequence[Write]) -> None:
         if operations and send(items, [Check(head.key, head.unmoved), *operations], pause=pause) is not Sent.WRITTEN:
             raise Moved
 
@@ -45,7 +45,7 @@ def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.slee
             write(_completed(items, {key: by_picture[key] for key in pictures[start : start + KEYS_PER_READ]}))
 
 
-def _corrected(items: Items, uid: UUID, record: Item) -> list[Operation]:
+def _corrected(items: Items, uid: UUID, record: Item) -> list[Write]:
     """The record with those of its faces that are there, and are of its picture."""
     ids = list(dict.fromkeys(known.face_id for known in duplicate_record(record.key, record).known))
     faces: list[Item] = []
@@ -57,9 +57,9 @@ def _corrected(items: Items, uid: UUID, record: Item) -> list[Operation]:
     return [] if unchanged else [written]
 
 
-def _completed(items: Items, by_picture: dict[Key, list[Item]]) -> list[Operation]:
+def _completed(items: Items, by_picture: dict[Key, list[Item]]) -> list[Write]:
     """The records that do not name all of these faces, with those that they leave out."""
-    writes: list[Operation] = []
+    writes: list[Write] = []
     for (key, faces), item in zip(by_picture.items(), items.read(list(by_picture)), strict=True):
         record = duplicate_record(key, item)
         named = {known.face_id for known in record.known}

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from openrek.domain.models import face_model
 from openrek.store.integrity.item_scan import fault_of, user_pages
-from openrek.store.items.port import Check, Item, Items, Operation, Put
+from openrek.store.items.port import Check, Item, Items, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.log.commits import Commits, Moved
 from openrek.store.log.head import Head
@@ -27,7 +27,7 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
     """Can be killed at any step and repeated; items that are bad are passed over. Raises Moved when the collection
     changed since `head`."""
 
-    def write(operations: Sequence[Operation]) -> None:
+    def write(operations: Sequence[Write]) -> None:
         for start in range(0, len(operations), PER_TRANSACTION):
             part = operations[start : start + PER_TRANSACTION]
             if send(items, [Check(head.key, head.unmoved), *part], pause=pause) is not Sent.WRITTEN:

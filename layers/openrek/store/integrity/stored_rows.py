@@ -12,7 +12,7 @@ from openrek.store.items.findings import Findings
 from openrek.store.items.port import Items
 from openrek.store.log.entries import LogGap
 from openrek.store.log.head import Head
-from openrek.store.segments.columns import Bools, Table, Texts, find
+from openrek.store.segments.columns import Bools, Table, TextColumn, find
 from openrek.store.segments.manifest import CorruptManifest, Manifest, SegmentRef
 from openrek.store.segments.segment_file import FACES, KINDS, CorruptSegment, Segment, decode_segment, longest_norm
 from openrek.store.segments.tombstones import decode_tombstones
@@ -134,7 +134,7 @@ def _ascending(ids: NDArray[np.uint8]) -> bool:
     return bool(((high[:-1] < high[1:]) | ((high[:-1] == high[1:]) & (low[:-1] < low[1:]))).all())
 
 
-def _readable(texts: Texts) -> bool:
+def _readable(texts: TextColumn) -> bool:
     offsets = texts.offsets
     if offsets[0] != 0 or offsets[-1] != len(texts.content) or (offsets[:-1] > offsets[1:]).any():
         return False

@@ -63,7 +63,7 @@ class Suspects:
         """`whose`: a FaceId, 16 bytes, or a UserId."""
         self.found.append((whose, kind, detail))
 
-    def told(self, findings: Findings, changed: Touched) -> None:
+    def report(self, findings: Findings, changed: Touched) -> None:
         for whose, kind, detail in self.found:
             if whose not in changed.faces and whose not in changed.users:
                 name = whose if isinstance(whose, str) else str(UUID(bytes=whose))
@@ -144,7 +144,7 @@ class _Check:
                 changed = touched(self._items, head.uid, after=head.seq, through=now.seq)
             except LogGap:
                 changed, settled = Touched(set(), set()), False
-            self._suspects.told(self._findings, changed)
+            self._suspects.report(self._findings, changed)
         self._check_ages(stored, now)
         self._note_blobs(contents, stored)
         return self._report(contents), settled

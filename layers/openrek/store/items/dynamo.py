@@ -24,9 +24,9 @@ from openrek.store.items.port import (
     Item,
     ItemPage,
     Key,
-    Operation,
     OutcomeUnknown,
     Put,
+    Write,
     check_limits,
     check_snapshot_keys,
     checked_snapshot,
@@ -110,8 +110,8 @@ class DynamoItems:
         last = page.get("LastEvaluatedKey")
         return ItemPage(rows, more=bool(last and ask(1, last)["Items"]))
 
-    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
-        """Checks, deletions and puts travel in that order; failures are told in the caller's.
+    def transact(self, operations: Sequence[Write], *, token: str | None = None) -> None:
+        """Checks, deletions and puts travel in that order; failures are on_progress in the caller's.
 
         A put or a deletion that is alone is sent without a transaction, which would cost twice as much, and for which
         AWS does not document that a role can be bound to some keys. It takes no `token`.
@@ -158,14 +158,14 @@ class DynamoItems:
                 self._connected = made
             return self._connected
 
-    def _write(self, alone: Operation) -> Mapping[str, Any]:
+    def _write(self, alone: Write) -> Mapping[str, Any]:
         """The answer to one put or deletion."""
         place, only_if = (self._table_name, alone.key.partition, alone.key.sort), condition(alone.expect)
         if isinstance(alone, Put):
             return self._connection.put_item(*place, typed_attributes(alone.attributes), only_if)
         return self._connection.delete_item(*place, only_if)
 
-    def _of_kind(self, kind: type[Operation], operations: Sequence[Operation]) -> dict[int, Typed]:
+    def _of_kind(self, kind: type[Write], operations: Sequence[Write]) -> dict[int, Typed]:
         """The requests for the operations of one kind, by their position. A check of nothing needs none."""
         return {
             position: self._connection.get_operation_kwargs(

@@ -1,8 +1,8 @@
-"""What a check of the store found, in sentences; a defect that shows a million times is told ten times."""
+"""What a check of the store found, in sentences; a defect that shows a million times is listed ten times."""
 
 from typing import Final
 
-TOLD_PER_KIND: Final = 10
+DETAILS_PER_KIND: Final = 10
 
 
 class Findings:
@@ -15,10 +15,10 @@ class Findings:
         return sum(self._counts.values())
 
     def add(self, kind: str, detail: str) -> None:
-        told = self._details.setdefault(kind, [])
+        details = self._details.setdefault(kind, [])
         self._counts[kind] = self._counts.get(kind, 0) + 1
-        if len(told) < TOLD_PER_KIND:
-            told.append(detail)
+        if len(details) < DETAILS_PER_KIND:
+            details.append(detail)
 
     def once(self, kind: str, detail: str) -> None:
         """Add it unless it is known: for what a check may meet several times."""
@@ -29,8 +29,8 @@ class Findings:
     def lines(self) -> tuple[str, ...]:
         """One line each: `kind: detail`."""
         lines: list[str] = []
-        for kind, told in self._details.items():
-            lines += [f"{kind}: {detail}" for detail in told]
-            if (more := self._counts[kind] - len(told)) > 0:
+        for kind, details in self._details.items():
+            lines += [f"{kind}: {detail}" for detail in details]
+            if (more := self._counts[kind] - len(details)) > 0:
                 lines.append(f"{kind}: {more} more")
         return tuple(lines)

@@ -1,8 +1,8 @@
 """The Items port: small records under (partition, sort) keys, with all-or-nothing conditional writes.
 
-One behaviour, several adapters (SQLite here, DynamoDB in AWS). DynamoDB's limits are part of the port, so that the
-embedded adapter cannot pass where DynamoDB would fail. Nothing here knows what the records mean; but who writes them
-says which ones an adapter that has files is to `forget` entirely, in its own time.
+The adapters (SQLite on one machine, DynamoDB in AWS) behave alike. DynamoDB's limits are part of the port, so that the
+embedded adapter cannot pass where DynamoDB would fail. Nothing here knows what the records mean. A writer marks with
+`forget` which of them an adapter that has files must remove from these too, in its own time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,31 +16,35 @@ Value: TypeAlias = Any
 
 Attributes: TypeAlias = Mapping[str, Value]
 
-MAX_OPERATIONS: Final = 100
+MAX_WRITES: Final = 100
 MAX_READ_KEYS: Final = 100
 MAX_ITEM_BYTES: Final = 400 * 1024
 MAX_TRANSACTION_BYTES: Final = 4 * 1024 * 1024
 MAX_PAGE_BYTES: Final = 1024 * 1024
 KEY_NAMES: Final = ("partition", "sort")
-"""What the two parts of a key are called; no attribute may be."""
+"""The names of the two parts of a key; no attribute may have them."""
 KEY_NAMES_BYTES: Final = sum(map(len, KEY_NAMES))
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
+    """The key of an item: items of one partition are sorted by `sort`."""
+
     partition: str
     sort: str
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
+    """A stored record."""
+
     key: Key
     attributes: Attributes
 
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """Rows in key order. `more` is true when the query holds rows beyond the last one given."""
+    """A page of a query: rows in key order. `more` is true when the query has rows beyond the last one given."""
 
     rows: tuple[Item, ...]
     more: bool
@@ -57,7 +61,7 @@ Expect: TypeAlias = Absent | Attributes | None
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Store the whole item, replacing one that is there. `forget`: what is replaced must not stay in files either."""
+    """Store the whole item, replacing one that exists. `forget`: the replaced one must not stay in files either."""
 
     key: Key
     attributes: Attributes
@@ -67,8 +71,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove the item; without a condition, removing what is not there is fine. `forget`: it must not stay in files
-    either."""
+    """Remove the item; without a condition, it need not exist. `forget`: it must not stay in files either."""
 
     key: Key
     expect: Expect = None
@@ -83,11 +86,11 @@ class Check:
     expect: Expect
 
 
-Operation: TypeAlias = Put | Delete | Check
+Write: TypeAlias = Put | Delete | Check
 
 
 class ConditionFailed(Exception):
-    """Nothing was written: the conditions of the operations at `positions` do not hold."""
+    """Nothing was written: the conditions of the writes at `positions` do not hold."""
 
     def __init__(self, positions: Sequence[int]) -> None:
         super().__init__(f"conditions failed at {list(positions)}")
@@ -103,7 +106,7 @@ class OutcomeUnknown(Exception):
 
 
 class LimitExceeded(ValueError):
-    """The caller broke a limit of the port: a defect of ours, never of a request."""
+    """The caller exceeded a limit of the port: a bug of ours, never the fault of a request."""
 
 
 class DamagedItem(InternalServerError):
@@ -132,30 +135,32 @@ class Items(Protocol):
     """Every method raises DamagedItem where what it needs to read is damaged."""
 
     def get(self, key: Key) -> Item | None:
-        """Consistent: sees every transaction that returned before the call."""
+        """Return an item, or None. Consistent: sees every transaction that returned before the call."""
         ...
 
     def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
-        """Up to 100 distinct keys as one snapshot of at most 4 MB, in the order asked. Raises LimitExceeded."""
+        """Read up to 100 distinct keys as one snapshot of at most 4 MB, in the order given. Raises LimitExceeded."""
         ...
 
     def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
-        """Consistent rows with after < sort <= through, in ascending order, at most `limit` rows and 1 MB."""
+        """Return rows with after < sort <= through, consistent, in ascending order, at most `limit` rows and 1 MB."""
         ...
 
-    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
-        """All or nothing, up to 100 operations on distinct keys.
+    def transact(self, writes: Sequence[Write], *, token: str | None = None) -> None:
+        """Carry out up to 100 writes on distinct keys, all or none.
 
         `token` lets an adapter recognise a repeat of the same transaction; correctness never rests on it.
         Raises ConditionFailed, Contended, OutcomeUnknown, StoreUnavailable or LimitExceeded.
         """
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release connections and files."""
+        ...
 
 
 def size_bytes(value: Value) -> int:
-    """DynamoDB's size of a value (Developer Guide, "DynamoDB item sizes and formats"), rounded up."""
+    """Return DynamoDB's size of a value (Developer Guide, "DynamoDB item sizes and formats"), rounded up."""
     if isinstance(value, bool):
         return 1
     if isinstance(value, str):
@@ -172,21 +177,22 @@ def size_bytes(value: Value) -> int:
 
 
 def item_size_bytes(key: Key, attributes: Attributes) -> int:
+    """Return DynamoDB's size of an item, rounded up."""
     return size_bytes(attributes) + len(key.partition.encode()) + len(key.sort.encode()) + KEY_NAMES_BYTES
 
 
-def check_limits(operations: Sequence[Operation]) -> None:
-    """Raises LimitExceeded for a transaction that DynamoDB would refuse."""
-    if not 1 <= len(operations) <= MAX_OPERATIONS:
-        raise LimitExceeded(f"{len(operations)} operations in one transaction")
-    if len({operation.key for operation in operations}) != len(operations):
+def check_limits(writes: Sequence[Write]) -> None:
+    """Check a transaction. Raises LimitExceeded if DynamoDB would refuse it."""
+    if not 1 <= len(writes) <= MAX_WRITES:
+        raise LimitExceeded(f"{len(writes)} writes in one transaction")
+    if len({write.key for write in writes}) != len(writes):
         raise LimitExceeded("one transaction names a key twice")
     total_bytes = 0
-    for operation in operations:
-        attributes = operation.attributes if isinstance(operation, Put) else {}
+    for write in writes:
+        attributes = write.attributes if isinstance(write, Put) else {}
         if any(name in attributes for name in KEY_NAMES):
-            raise LimitExceeded("an attribute is called like a part of the key")
-        item_bytes = item_size_bytes(operation.key, attributes) if attributes else 0
+            raise LimitExceeded("an attribute has the name of a part of the key")
+        item_bytes = item_size_bytes(write.key, attributes) if attributes else 0
         if item_bytes > MAX_ITEM_BYTES:
             raise LimitExceeded(f"an item of {item_bytes} bytes")
         total_bytes += item_bytes
@@ -195,13 +201,13 @@ def check_limits(operations: Sequence[Operation]) -> None:
 
 
 def check_snapshot_keys(keys: Sequence[Key]) -> None:
-    """Raises LimitExceeded for keys that DynamoDB would not read as one snapshot."""
+    """Check the keys of a snapshot. Raises LimitExceeded if DynamoDB would not read them as one."""
     if len(keys) > MAX_READ_KEYS or len(set(keys)) != len(keys):
         raise LimitExceeded(f"a snapshot of {len(keys)} keys, or one key twice")
 
 
 def checked_snapshot(found: Sequence[Item | None]) -> Sequence[Item | None]:
-    """What was found. Raises LimitExceeded where DynamoDB would not hand out that much at once."""
+    """Return `found`. Raises LimitExceeded if it is more than DynamoDB returns as one snapshot."""
     total_bytes = sum(item_size_bytes(item.key, item.attributes) for item in found if item is not None)
     if total_bytes > MAX_TRANSACTION_BYTES:
         raise LimitExceeded(f"a snapshot of {total_bytes} bytes")
@@ -209,7 +215,7 @@ def checked_snapshot(found: Sequence[Item | None]) -> Sequence[Item | None]:
 
 
 def holds(stored: Attributes | None, expect: Expect) -> bool:
-    """Whether the condition is true of what is stored under the key (None: nothing is)."""
+    """Return whether the condition holds for the stored attributes (None: no item is stored)."""
     if expect is None:
         return True
     if isinstance(expect, Absent):

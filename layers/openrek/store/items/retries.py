@@ -1,4 +1,4 @@
-"""Sending a transaction with patience: again, while the store is busy or does not say what it did."""
+"""Retries of a transaction, while the store is busy or its outcome is unknown."""
 
 import random
 import time
@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final
 
 from openrek.domain.errors import InternalServerError, Refusal, StoreUnavailable, Throttling
-from openrek.store.items.port import ConditionFailed, Contended, Items, Operation, OutcomeUnknown
+from openrek.store.items.port import ConditionFailed, Contended, Items, OutcomeUnknown, Write
 
 RESENDS: Final = 8
 PATIENCE_S: Final = 10.0
@@ -16,7 +16,7 @@ LONGEST_PAUSE_S: Final = 0.25
 
 
 class Sent(Enum):
-    """What became of a transaction."""
+    """The outcome of a transaction that was sent with retries."""
 
     WRITTEN = "written"
     REFUSED = "a condition does not hold; it was not written and never will be"
@@ -25,9 +25,7 @@ class Sent(Enum):
     UNKNOWN = "the store did not say; it may be written, or may still be"
 
 
-def send(
-    items: Items, operations: Sequence[Operation], *, pause: Callable[[float], None], token: str | None = None
-) -> Sent:
+def send(items: Items, writes: Sequence[Write], *, pause: Callable[[float], None], token: str | None = None) -> Sent:
     """Send it until the store says what became of it, a bounded number of times and about `PATIENCE_S` seconds long.
 
     Raises StoreUnavailable when it was not written and never will be.
@@ -36,7 +34,7 @@ def send(
     unknown = False
     for attempt in range(RESENDS):
         try:
-            items.transact(operations, token=token)
+            items.transact(writes, token=token)
             return Sent.WRITTEN
         except Contended:
             pass
@@ -54,13 +52,13 @@ def send(
     return Sent.UNKNOWN if unknown else Sent.BUSY
 
 
-def no_answer(sent: Sent) -> Refusal:
-    """What to tell a caller whose transaction ended BUSY, or in a doubt that reading could not settle."""
+def refusal_of(sent: Sent) -> Refusal:
+    """Return the error for a transaction that ended BUSY, or whose outcome could not be read either."""
     if sent is Sent.BUSY:
         return Throttling(reason="The store is too busy; nothing was written.")
     return InternalServerError(reason="The store did not say whether it wrote the change; ask again to find out.")
 
 
 def jittered_s(attempt: int) -> float:
-    """Exponential backoff with full jitter, seconds."""
+    """Return the pause before the next attempt, in seconds: exponential backoff with full jitter."""
     return random.uniform(0.0, min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**attempt))  # noqa: S311 (not a secret)

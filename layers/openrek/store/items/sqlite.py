@@ -27,9 +27,9 @@ from openrek.store.items.port import (
     Item,
     ItemPage,
     Key,
-    Operation,
     OutcomeUnknown,
     Put,
+    Write,
     check_limits,
     check_snapshot_keys,
     checked_snapshot,
@@ -66,7 +66,7 @@ class Submission:
 
     __slots__ = ("bodies", "done", "failure", "operations")
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[Write]) -> None:
         self.operations = operations
         self.bodies = [
             sqlite_rows.encode(operation.key, operation.attributes) if isinstance(operation, Put) else b""
@@ -154,7 +154,7 @@ class SqliteItems:
             raise
         return ItemPage(tuple(rows), more=False)
 
-    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:  # noqa: ARG002
+    def transact(self, operations: Sequence[Write], *, token: str | None = None) -> None:  # noqa: ARG002
         self._refuse_forked()
         check_limits(operations)
         submission = Submission(operations)
@@ -167,7 +167,7 @@ class SqliteItems:
         if submission.failure is not None:
             raise submission.failure
 
-    def wipe(self) -> bool:
+    def vacuum(self) -> bool:
         """Leave nothing of what was deleted in the file, or in the log beside it; False while other connections'
         transactions are in the way.
 
@@ -201,8 +201,8 @@ class SqliteItems:
         prepare(self._connection(), self._path, new=False)
         return began
 
-    def forgotten(self) -> int:
-        """How many transactions removed what must not stay in the file either; it does, in parts, until a wipe."""
+    def vacuum_requests(self) -> int:
+        """Return how many transactions deleted something that must leave the file too, as only a vacuum ensures."""
         times: int = self._connection().execute("SELECT times FROM forgotten").get
         return times
 

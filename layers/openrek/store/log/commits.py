@@ -15,26 +15,26 @@ from uuid import UUID
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, Refusal, StoreUnavailable, Throttling
-from openrek.store.items.port import ABSENT, Item, Items, Key, Operation, Put, item_size_bytes
-from openrek.store.items.retries import Sent, jittered_s, no_answer, send
+from openrek.store.items.port import ABSENT, Item, Items, Key, Put, Write, item_size_bytes
+from openrek.store.items.retries import Sent, jittered_s, refusal_of, send
 from openrek.store.log.head import Head, require_head, same_collection
 from openrek.store.log.keys import log_key
 from openrek.store.log.rows import FaceRow, UserRow
 
 ATTEMPTS: Final = 40
 PATIENCE_S: Final = 15.0
-OWN_OPERATIONS: Final = 2
-"""The head and the log entry; the rest of a transaction's 100 operations are the change's own."""
+OWN_WRITES: Final = 2
+"""The head and the log entry; the rest of a transaction's 100 writes are the change's own."""
 
 TOO_MANY_WRITERS: Final = "Too many clients write to this collection at once; nothing was written."
 PART_DONE: Final = "A part may be done and stays so; repeat the call to finish it."
 UNFINISHED: Final = f"Others were in the way. {PART_DONE}"
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[Answer]):
+class Change(Generic[Result]):
     """What a commit does besides moving the head, and what its caller is told once it is done.
 
     `rows`, `deleted` and `touched` make the log entry; `touched` are the users that the change makes, changes or
@@ -42,10 +42,10 @@ class Change(Generic[Answer]):
     commit.
     """
 
-    answer: Answer
+    result: Result
     rows: Sequence[FaceRow] = ()
     deleted: Sequence[UUID] = ()
-    writes: Sequence[Operation] = ()
+    writes: Sequence[Write] = ()
     faces: int = field(default=0, kw_only=True)
     users: int = field(default=0, kw_only=True)
     touched: Mapping[str, UserRow | None] = field(default_factory=dict, kw_only=True)
@@ -65,7 +65,7 @@ class Commits:
         self._pause = pause
         self._turns = [threading.Lock() for _ in range(64)]
 
-    def commit(self, collection: Collection, prepare: Callable[[Head], Change[Answer]]) -> Answer:
+    def commit(self, collection: Collection, prepare: Callable[[Head], Change[Result]]) -> Result:
         """Prepare a change from the current head and commit it; on losing a race, prepare it anew.
 
         `prepare` must read what it depends on with `read_at`. Raises ResourceNotFound when the collection is gone,
@@ -78,7 +78,7 @@ class Commits:
                 try:
                     change = prepare(head)
                     if not (change.rows or change.deleted or change.writes) or self._land(collection, head, change):
-                        return change.answer
+                        return change.result
                 except Moved:
                     pass
                 if time.monotonic() > give_up_s:
@@ -110,15 +110,15 @@ class Commits:
         entry = Put(log_key(head.uid, head.seq + 1), entry_attributes(writer, change), expect=ABSENT)
         entry_bytes = item_size_bytes(entry.key, entry.attributes)
         moved = head.advanced(faces=change.faces, users=change.users, entry_bytes=entry_bytes)
-        operations: list[Operation] = [Put(head.key, moved.attributes(), expect=head.unmoved), entry, *change.writes]
+        operations: list[Write] = [Put(head.key, moved.attributes(), expect=head.unmoved), entry, *change.writes]
         sent = send(self._items, operations, pause=self._pause, token=writer.hex())
         if sent is Sent.BUSY:
-            raise no_answer(sent)
+            raise refusal_of(sent)
         if sent in (Sent.WRITTEN, Sent.REFUSED):
             return sent is Sent.WRITTEN
         landed = self._landed(collection, head, writer)
         if landed is None:
-            raise no_answer(sent)
+            raise refusal_of(sent)
         return landed
 
     def _landed(self, collection: Collection, head: Head, writer: bytes) -> bool | None:

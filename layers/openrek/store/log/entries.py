@@ -1,4 +1,4 @@
-"""The change log of a collection, read back: entry n is what the commit that made the head n did."""
+"""Reading the change log of a collection: entry n holds the changes of the commit that set the head's `seq` to n."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,37 +11,44 @@ from openrek.store.log.rows import user_row_id
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """Of one kind of rows: `rows` are attributes as `store.log.rows` writes them; `deleted` are ids of 16 bytes."""
+class RowChanges:
+    """The changes to rows of one kind.
+
+    `rows` are attributes as `store.log.rows` writes them; `deleted` are ids of 16 bytes.
+    """
 
     rows: tuple[Attributes, ...]
     deleted: tuple[bytes, ...]
 
     @property
     def named(self) -> list[bytes]:
-        """Every id that is touched."""
+        """The ids of all changed rows."""
         return [*(row["id"] for row in self.rows), *self.deleted]
 
 
-NOTHING: Final = Changes((), ())
+NOTHING: Final = RowChanges((), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """`touched` are the ids of the users that were made, changed or removed; `users` says what became of their rows."""
+class LogEntry:
+    """One entry.
+
+    `touched` are the ids of the users that were created, changed or deleted; `users` holds the
+    changes to their rows.
+    """
 
     seq: int
-    faces: Changes
-    users: Changes = NOTHING
+    faces: RowChanges
+    users: RowChanges = NOTHING
     touched: tuple[str, ...] = ()
 
 
 class LogGap(Exception):
-    """An entry that the head promised is not there."""
+    """An entry that the head promises is missing."""
 
 
-def entries(items: Items, uid: UUID, *, after: int, through: int) -> Iterator[Sequence[Entry]]:
-    """Entries after+1 .. through, each once, in order, a page at a time. Raises LogGap when one is missing."""
+def entries(items: Items, uid: UUID, *, after: int, through: int) -> Iterator[Sequence[LogEntry]]:
+    """Yield the entries after+1 .. through, each once, in order, a page at a time. Raises LogGap if one is missing."""
     expected = after + 1
     last = log_key(uid, through)
     while expected <= through:
@@ -53,14 +60,14 @@ def entries(items: Items, uid: UUID, *, after: int, through: int) -> Iterator[Se
         expected += len(found)
 
 
-def _entry(item: Item) -> Entry:
+def _entry(item: Item) -> LogEntry:
     at = item.attributes
     seq, rows, deleted = int(item.key.sort), tuple(at["rows"]), tuple(at["deleted"])
     touched = tuple(at.get("users", ()))
     if not touched:
-        return Entry(seq, Changes(rows, deleted))
+        return LogEntry(seq, RowChanges(rows, deleted))
     users = tuple(row for row in rows if row["kind"] == "user")
     living = {row["id"] for row in users}
     gone = tuple(row_id for row_id in map(user_row_id, touched) if row_id not in living)
-    faces = Changes(tuple(row for row in rows if row["kind"] == "face"), deleted)
-    return Entry(seq, faces, Changes(users, gone), touched)
+    faces = RowChanges(tuple(row for row in rows if row["kind"] == "face"), deleted)
+    return LogEntry(seq, faces, RowChanges(users, gone), touched)

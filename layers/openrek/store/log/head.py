@@ -1,4 +1,4 @@
-"""The head of a collection: the one item that every write moves and every read begins with."""
+"""The head of a collection: the one item that every write changes and every read begins with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ FOLD_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`seq` counts the committed changes; log entry n is the change that made it n.
+    """The head. `seq` counts the committed changes; log entry n is the change that made it n.
 
     `manifest` names the blob that lists the segments (empty before the first), `version` counts the manifests, `nonce`
     tells whose swap made it the current one. Its segments hold the changes up to `compacted_through`; the entries after
@@ -43,28 +43,29 @@ class Head:
 
     @property
     def unmoved(self) -> Attributes:
-        """The condition that nothing was written to this collection, and nothing compacted, since."""
+        """The condition that nothing was written to this collection, and nothing compacted, since it was read."""
         return {"uid": self.uid.bytes, "seq": self.seq, "version": self.version}
 
     @property
     def same_collection(self) -> Attributes:
-        """The condition that the collection was not deleted since."""
+        """The condition that the collection was not deleted since this head was read."""
         return {"uid": self.uid.bytes}
 
     @property
     def log_is_long(self) -> bool:
+        """True when the log is due to be folded."""
         return self.seq - self.compacted_through >= FOLD_ENTRIES or self.log_bytes >= FOLD_BYTES
 
     @property
     def lines(self) -> Mapping[Key, Attributes]:
-        """What else says that the collection exists: its line in the directory, and that of its uid."""
+        """The other items of an existing collection: its line in the directory, and that of its uid."""
         return {
             directory_key(self.collection_id): {"id": self.collection_id, "uid": self.uid.bytes, "model": self.model},
             uid_key(self.uid): {"id": self.collection_id, "created_ms": self.created_ms},
         }
 
     def advanced(self, *, faces: int, users: int, entry_bytes: int) -> "Head":
-        """The head after one more change, whose log entry takes `entry_bytes`."""
+        """Return the head after one more change, whose log entry takes `entry_bytes`."""
         return replace(
             self,
             seq=self.seq + 1,
@@ -95,22 +96,24 @@ class Head:
 
 
 def head_of(collection_id: str, item: Item | None) -> Head | None:
+    """Return the head in `item`."""
     if item is None:
         return None
     return Head(**{**item.attributes, "uid": UUID(bytes=item.attributes["uid"])}, collection_id=collection_id)
 
 
 def head_now(items: Items, collection_id: str) -> Head | None:
+    """Read the head of the collection that has the id now; None if there is none."""
     return head_of(collection_id, items.get(head_key(collection_id)))
 
 
 def require_head(items: Items, collection: Collection) -> Head:
-    """The head as of now. Raises ResourceNotFound when that very collection is gone, re-created or not."""
+    """Return the head as of now. Raises ResourceNotFound when that very collection is gone, re-created or not."""
     return same_collection(collection, items.get(head_key(collection.collection_id)))
 
 
 def same_collection(collection: Collection, item: Item | None) -> Head:
-    """The head in `item`. Raises ResourceNotFound when it is not the head of that very collection."""
+    """Return the head in `item`. Raises ResourceNotFound when it is not the head of that very collection."""
     head = head_of(collection.collection_id, item)
     if head is None or head.uid != collection.uid:
         raise collection_not_found(collection.collection_id)

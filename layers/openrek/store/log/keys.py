@@ -1,14 +1,14 @@
-"""Where each kind of item lives. The one place that spells a key.
+"""The keys of all kinds of items. No other module spells a key.
 
 collection/<name>   head          the head: uid, seq, counts, model
 directory           <cursor>      one line per collection, for ListCollections
-uids                <uid>         every uid that may own items; leaves last
-deployment          <what>        the secret of page tokens; when the files were wiped last, and how that went
+uids                <uid>         every uid that may own items; deleted last
+deployment          <what>        the secret of page tokens; time and outcome of the last vacuum
 <uid>/log           <seq>         one entry per committed change
 <uid>/face          <FaceId>      a face: log row + seq + where it came from
-<uid>/duplicate     <ExternalImageId>/<sha256>   what a picture gave: box -> FaceId
+<uid>/duplicate     <ExternalImageId>/<sha256>   the faces added from a picture: box -> FaceId
 <uid>/user          <UserId>      a user: the FaceIds of its faces, and its vector when it has any
-<uid>/token         <ClientRequestToken>         what the call answered that came with it
+<uid>/token         <ClientRequestToken>         the result of the call that came with it
 <uid>/plan          <what>        a call larger than one transaction
 <uid>/tags          tags
 """
@@ -23,7 +23,7 @@ from openrek.store.items.port import Key
 DIRECTORY: Final = "directory"
 UIDS: Final = "uids"
 OWNED: Final = ("log", "face", "duplicate", "user", "token", "plan", "tags")
-"""The kinds of partition that belong to one uid and go with it."""
+"""The kinds of partition that belong to one uid and are deleted with it."""
 
 
 def head_key(collection_id: str) -> Key:
@@ -43,7 +43,7 @@ def deployment_key(what: str) -> Key:
 
 
 def owned(uid: UUID, kind: str) -> str:
-    """The partition of one kind of a collection's items."""
+    """Return the partition of one kind of a collection's items."""
     return f"{uid.hex}/{kind}"
 
 
@@ -56,7 +56,7 @@ def face_key(uid: UUID, face_id: UUID) -> Key:
 
 
 def duplicate_key(uid: UUID, picture: Picture) -> Key:
-    """The pictures of one ExternalImageId lie side by side; no id holds a slash."""
+    """Return the key of a picture's record. Those of one ExternalImageId lie side by side; no id contains a slash."""
     return Key(owned(uid, "duplicate"), f"{picture.external_image_id or ''}/{picture.sha256.hex()}")
 
 

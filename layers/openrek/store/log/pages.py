@@ -1,4 +1,4 @@
-"""Items that are read by query, and so not in one snapshot with the head."""
+"""Pages of items, which are read by query and so not in one snapshot with the head."""
 
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
@@ -14,9 +14,9 @@ Row = TypeVar("Row")
 
 
 def settled_page(items: Items, collection: Collection, gather: Callable[[int | None], Page[Row]]) -> Page[Row]:
-    """What `gather` finds while nothing is written; or, where writers never pause, without what came after a change.
+    """Return a page as `gather` finds it while nothing is written; or, if writers never pause, as of one change.
 
-    `gather(newest)` leaves out what was made after the change `newest`. Raises ResourceNotFound.
+    `gather(newest)` leaves out rows that were added after the change `newest`. Raises ResourceNotFound.
     """
     for _ in range(ATTEMPTS):
         before = require_head(items, collection)
@@ -27,7 +27,7 @@ def settled_page(items: Items, collection: Collection, gather: Callable[[int | N
 
 
 def item_pages(items: Items, partition: str) -> Iterator[tuple[Item, ...]]:
-    """Every item of a partition, in order."""
+    """Yield every item of a partition, in order, a page at a time."""
     cursor = ""
     while True:
         page = items.query(partition, after=cursor)

@@ -8,7 +8,7 @@ from openrek.domain.faces import Embedding
 
 
 def quantise(embedding: Embedding) -> tuple[bytes, float]:
-    """(int8 bytes, scale) with scale = max|x| / 127 in float32, and x ~ scale * int8.
+    """Return (int8 bytes, scale) with scale = max|x| / 127 in float32, and x ~ scale * int8.
 
     The error of a cosine against float32 is 3e-4 to 8e-4 (std), 3e-3 at most. Raises ValueError for a vector that has
     no direction (all zero, or not finite).
@@ -21,5 +21,5 @@ def quantise(embedding: Embedding) -> tuple[bytes, float]:
 
 
 def dequantise(vector: bytes, scale: float) -> Embedding:
-    """The float32 vector that the stored row stands for."""
+    """Return the float32 vector of a stored row."""
     return array("f", (scale * x for x in array("b", vector)))

@@ -1,4 +1,4 @@
-"""Stored vectors as attributes: a face, in its item and its log entry alike, and a user in its log entry."""
+"""Rows as attributes: a face in its item and its log entry, a user in its log entry."""
 
 import hashlib
 import struct
@@ -19,7 +19,10 @@ NO_IMAGE: Final = bytes(16)
 
 @dataclass(frozen=True, slots=True)
 class FaceRow:
-    """`vector` is int8, as many bytes as the model has dimensions; the embedding is `scale` times it."""
+    """The row of a face.
+
+    `vector` is int8, as many bytes as the model has dimensions; the embedding is `scale` times it.
+    """
 
     face: Face
     vector: bytes
@@ -44,8 +47,9 @@ class FaceRow:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A user that has faces. Its columns are those of a face: the id is a hash, the owner the user itself, and the
-    first number of the geometry counts its faces."""
+    """The row of a user that has faces. Its columns are those of a face: the id is a hash, the owner the user itself,
+    and the first number of the geometry counts its faces.
+    """
 
     user_id: str
     face_count: int
@@ -65,7 +69,7 @@ class UserRow:
 
 
 def user_row_id(user_id: str) -> bytes:
-    """16 bytes, as every row's id has."""
+    """Return the id of a user's row: 16 bytes, as every row's."""
     return hashlib.sha256(user_id.encode()).digest()[:16]
 
 

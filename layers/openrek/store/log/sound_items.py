@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from openrek.store.items.port import DamagedItem, Item, ItemPage, Items, Key, Operation
+from openrek.store.items.port import DamagedItem, Item, ItemPage, Items, Key, Write
 from openrek.store.log.item_shapes import fault_of_shape
 from openrek.store.log.pages import item_pages
 
@@ -52,7 +52,7 @@ class SoundItems:
             return ItemPage(rows, more=True), damaged.key.sort
         return page, page.rows[-1].key.sort if page.rows else after
 
-    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
+    def transact(self, operations: Sequence[Write], *, token: str | None = None) -> None:
         self._items.transact(operations, token=token)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""Face items as readers may see them.
+"""Face items as readers see them.
 
 A face that a larger IndexFaces call is still writing carries the name of its plan and stays invisible until the plan is
-done. A face that joined or left a user in a transaction that had no room for its item carries a claim: it belongs to
-the user that it names if, and only if, that user's item lists it. Such a face and what decides about it are judged from
-one snapshot.
+done. A face that joined or left a user in a transaction without room for its item carries a claim: it belongs to the
+user that the claim names if, and only if, that user's item lists it. Such a face is read in one snapshot with its plan
+or user.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,9 @@ FACES_PER_READ: Final = 40
 
 
 def visible(items: Items, faces: Sequence[Item | None]) -> list[Item | None]:
-    """`faces` with those of unfinished plans hidden; a finished plan's get its seq, and claimed ones their owner."""
+    """Return `faces` as readers see them: None for those of unfinished plans; a finished plan's get its seq, claimed
+    ones their owner.
+    """
     seen: dict[Key, Item | None] = {face.key: face for face in faces if face is not None}
     doubtful = [face for face in seen.values() if face is not None and _judge_of(face) is not None]
     while doubtful:
@@ -31,18 +33,18 @@ def visible(items: Items, faces: Sequence[Item | None]) -> list[Item | None]:
 
 
 def committed_seq(face: Item) -> int:
-    """The change that made this (visible) face."""
+    """Return the number of the change that added this (visible) face."""
     seq: int = face.attributes["seq"]
     return seq
 
 
 def plan_of(face: Item) -> Key:
-    """The key of the plan that a face item belongs to; plans lie beside the faces of the same collection."""
+    """Return the key of the plan that a face item names; plans lie beside the faces of the same collection."""
     return _beside(face, "plan", face.attributes["plan"])
 
 
 def _judge(items: Items, doubtful: Sequence[Item], seen: dict[Key, Item | None]) -> list[Item]:
-    """Settles what one snapshot can settle; returns the faces that meanwhile depend on something else."""
+    """Decide about faces from one snapshot; return those that meanwhile depend on another plan or user."""
     judges = sorted({judge for face in doubtful if (judge := _judge_of(face)) is not None})
     found = items.read([*(face.key for face in doubtful), *judges])
     known = dict(zip(judges, found[len(doubtful) :], strict=True))
@@ -59,7 +61,7 @@ def _judge(items: Items, doubtful: Sequence[Item], seen: dict[Key, Item | None])
 
 
 def _judge_of(face: Item) -> Key | None:
-    """The item that tells what this face is worth; most faces need none."""
+    """Return the key of the plan or user that decides about this face; None for most faces."""
     if "plan" in face.attributes:
         return plan_of(face)
     return _beside(face, "user", face.attributes["claim"]) if "claim" in face.attributes else None

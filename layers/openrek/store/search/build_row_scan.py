@@ -1,4 +1,4 @@
-"""Builds row_scan.c, for this machine or for others. Build-time only.
+"""The build of row_scan.c, for this machine or for others. Build-time only.
 
 The compiler is a package of the registry that needs nothing of the machine, so the same source gives the same bytes
 everywhere. It takes 400 MB and lives in a throw-away folder.
@@ -35,7 +35,7 @@ class ScanBuildError(Exception):
 
 
 def build(progress: Callable[[str], None], machines: Collection[tuple[str, str]] = ()) -> list[Path]:
-    """The libraries for these (system, machine) of TARGETS, by default for this one; builds those that are missing.
+    """Build the missing libraries for these (system, machine) of TARGETS, by default this one; return all their paths.
 
     Processes that build at the same time take turns, and a file appears only when it is whole. What the tools print,
     progress bar and all, goes to the standard error: the standard output is the caller's. Raises ScanBuildError.

@@ -21,9 +21,9 @@ from openrek.store.blobs.port import BlobMissing, Blobs
 from openrek.store.disk.throttled_log import Telling
 from openrek.store.items.port import Items
 from openrek.store.log.blob_damage import named
-from openrek.store.log.entries import Entry, LogGap, entries
+from openrek.store.log.entries import LogEntry, LogGap, entries
 from openrek.store.log.head import Head, require_head
-from openrek.store.search.snapshot import Held, Memory, Snapshot
+from openrek.store.search.snapshot import LoadedSegment, Memory, Snapshot
 from openrek.store.segments.manifest import CorruptManifest, SegmentRef
 from openrek.store.segments.segment_file import KINDS, CorruptSegment, Segment, decode_segment
 from openrek.store.segments.tombstones import decode_tombstones
@@ -37,7 +37,7 @@ OPEN_AT_ONCE: Final = 8
 
 
 class OpenCollection:
-    """One collection's memory and its latest snapshot. Whoever changes them holds `refreshing`."""
+    """A collection in the cache: its memory and its latest snapshot. Whoever changes them holds `refreshing`."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -57,13 +57,13 @@ class OpenCollection:
     def segments(self) -> dict[str, Segment]:
         return self._memory.segments
 
-    def reopen(self, head: Head, held: Mapping[int, Sequence[Held]]) -> None:
+    def reopen(self, head: Head, held: Mapping[int, Sequence[LoadedSegment]]) -> None:
         """Start anew from the segments that `head` names; what was published stays until the log is applied."""
         self._memory = Memory(self._dimensions, head.compacted_through, held)
         self.version = head.version
 
-    def apply(self, page: Sequence[Entry]) -> None:
-        """Entries that follow: all of them or, with the memory given up, none."""
+    def apply(self, page: Sequence[LogEntry]) -> None:
+        """Apply the log entries that follow: all of them or, with the memory given up, none."""
         try:
             self._memory.apply(page)
         except BaseException:
@@ -85,7 +85,9 @@ def in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="openrek-later", daemon=True).start()
 
 
-class Index:
+class CollectionCache:
+    """The cache of the collections that were searched last, each brought up to date by the request that asks."""
+
     def __init__(
         self,
         items: Items,
@@ -95,9 +97,9 @@ class Index:
         pause: Callable[[float], None] = time.sleep,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
-        """Keeps the collections used last, up to about `max_bytes`, but always the one in use.
+        """Make an empty cache of about `max_bytes` bytes, which always keeps the collection in use.
 
-        `later` runs what may wait (reading the segments that a compaction made).
+        `later` runs what may wait (reading the segments that a compaction made). `pause` takes seconds.
         """
         self._items = items
         self._blobs = blobs
@@ -110,7 +112,7 @@ class Index:
         self._tell = Telling()
 
     def current(self, collection: Collection) -> Snapshot:
-        """The collection with every change that was acknowledged before `collection` was read.
+        """Return the collection with every change that was acknowledged before `collection` was read.
 
         Raises ResourceNotFound when it is found to be gone, InternalServerError when what it is kept in is damaged.
         """
@@ -125,7 +127,7 @@ class Index:
             raise
 
     def tidy(self) -> None:
-        """From time to time: deleted collections leave memory, and the segments of compacted ones are read anew."""
+        """Drop deleted collections, and read the segments of compacted ones anew; to be called from time to time."""
         with self._opening:
             opened = list(self._open.values())
         for kept in opened:
@@ -139,7 +141,7 @@ class Index:
                 self._reopen(collection, kept)
 
     def _refreshed(self, collection: Collection, kept: OpenCollection) -> Snapshot:
-        """Waits for a refresh under way, but trusts none: the head is read anew after it."""
+        """Wait for a refresh under way, but trust none: the head is read anew after it."""
         with kept.refreshing:
             head, snapshot = self._at_head(collection, kept)
         if kept.version < head.version and kept.reopening.acquire(blocking=False):
@@ -170,7 +172,7 @@ class Index:
         return InternalServerError(reason=reason)
 
     def _caught_up(self, collection: Collection, kept: OpenCollection, head: Head) -> Snapshot:
-        """Applies the log up to `head`. The caller holds `refreshing`. Raises LogGap."""
+        """Apply the log up to `head`. The caller holds `refreshing`. Raises LogGap."""
         for page in entries(self._items, head.uid, after=kept.applied_seq, through=head.seq):
             kept.apply(page)
         self._make_room(collection.collection_id, kept)
@@ -192,17 +194,17 @@ class Index:
         finally:
             kept.reopening.release()
 
-    def _read_segments(self, head: Head, known: dict[str, Segment]) -> dict[int, list[Held]]:
-        """The segments of the head's manifest, by kind; those in `known` are not read again."""
+    def _read_segments(self, head: Head, known: dict[str, Segment]) -> dict[int, list[LoadedSegment]]:
+        """Read the segments of the head's manifest, by kind; those in `known` are not read again."""
 
-        def held(ref: SegmentRef) -> Held:
+        def held(ref: SegmentRef) -> LoadedSegment:
             dead = None
             if ref.tombstones is not None:
                 with named("segment's tombstones", ref.tombstones, head):
                     dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
             with named("segment", ref.name, head):
                 segment = known.get(ref.name) or decode_segment(self._blobs.open(ref.name), ref.kind)
-            return Held(ref.name, segment, dead)
+            return LoadedSegment(ref.name, segment, dead)
 
         refs = current_manifest(self._blobs, head).segments
         with ThreadPoolExecutor(OPEN_AT_ONCE) as pool:
@@ -220,7 +222,7 @@ class Index:
             return kept
 
     def _make_room(self, collection_id: str, kept: OpenCollection) -> None:
-        """Counts what `kept` has grown to, and drops others."""
+        """Count what `kept` has grown to, and drop the collections used longest ago."""
         with self._opening:
             if self._open.get(collection_id) is kept:
                 self._open_bytes += kept.size_bytes - kept.counted_bytes

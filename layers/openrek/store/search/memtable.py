@@ -1,4 +1,7 @@
-"""The young rows of a collection in memory: columns that only grow, of which searches use immutable views."""
+"""The memtable of a collection: rows of the log that are in no segment yet, in columns that only grow.
+
+Searches use immutable views of it.
+"""
 
 from collections.abc import Sequence
 from itertools import count
@@ -8,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.store.items.port import Attributes
-from openrek.store.log.entries import Changes
-from openrek.store.search.row_scan import Block
-from openrek.store.segments.labels import Labels
+from openrek.store.log.entries import RowChanges
+from openrek.store.search.row_scan import RowBlock
+from openrek.store.segments.labels import RowLabels
 
 FIRST_CAPACITY = 256
 
 
-class Columns:
-    """Rows in the order in which they were logged; a row that was replaced or deleted stays, dead.
+class Memtable:
+    """A memtable: rows in the order in which they were logged; a row that was replaced or deleted stays, marked dead.
 
     Not for several threads: its owner applies entries one page at a time. Snapshots share the columns without a lock,
     because a row that a snapshot covers is never written again and `dead` is copied before it changes.
@@ -39,31 +42,31 @@ class Columns:
 
     @property
     def size_bytes(self) -> int:
-        """About what the columns take, text and lookup included."""
+        """About the bytes that the columns take, text and lookup included."""
         return sum(column.nbytes for column in self._arrays()) + 250 * self._count
 
     @property
     def mostly_dead(self) -> bool:
         return self._dead_count > FIRST_CAPACITY and self._dead_count > self._count // 2
 
-    def apply(self, changes: Sequence[Changes]) -> None:
-        """A row replaces one of the same id; a deletion affects only rows of earlier changes."""
+    def apply(self, changes: Sequence[RowChanges]) -> None:
+        """Apply changes in order: a row replaces one of the same id; a deletion affects earlier rows only."""
         fresh: list[Attributes] = []
-        buried: list[int] = []
+        outdated: list[int] = []
         for change in changes:
-            buried += [self._row_of.pop(row_id) for row_id in change.named if row_id in self._row_of]
+            outdated += [self._row_of.pop(row_id) for row_id in change.named if row_id in self._row_of]
             named = [row["id"] for row in change.rows]
             self._row_of.update(zip(named, count(self._count + len(fresh)), strict=False))
             fresh += change.rows
         if fresh:
             self._append(fresh)
-        if buried:
-            self._bury(buried)
+        if outdated:
+            self._mark_dead(outdated)
 
-    def living(self) -> "Columns":
-        """The same without the dead rows, so that deleted vectors leave memory, and scans do not pass over them."""
+    def living(self) -> "Memtable":
+        """Return a copy without the dead rows: deleted vectors leave memory, and scans do not read them."""
         alive = np.arange(self._count) if self._dead is None else np.flatnonzero(~self._dead[: self._count])
-        found = Columns(self._dimensions, len(alive))
+        found = Memtable(self._dimensions, len(alive))
         for column, kept in zip(found._arrays(), self._arrays(), strict=True):
             np.take(kept, alive, axis=0, out=column[: len(alive)])
         found._external = [self._external[row] for row in alive.tolist()]
@@ -72,12 +75,12 @@ class Columns:
         found._count, found._longest = len(alive), self._longest
         return found
 
-    def view(self) -> tuple[Block, Labels]:
-        """The rows as they are now. Neither ever changes."""
+    def view(self) -> tuple[RowBlock, RowLabels]:
+        """Return the rows as they are now, and their labels. Neither ever changes."""
         rows = self._count
         dead = None if self._dead is None else self._dead[:rows]
-        block = Block(self._vectors[:rows], self._scales[:rows], self._ids[:rows], dead, self._longest)
-        return block, Labels(self._ids, self._images, self._geometry, self._external, self._owners)
+        block = RowBlock(self._vectors[:rows], self._scales[:rows], self._ids[:rows], dead, self._longest)
+        return block, RowLabels(self._ids, self._images, self._geometry, self._external, self._owners)
 
     def _arrays(self) -> tuple[NDArray[Any], ...]:
         return self._vectors, self._scales, self._ids, self._images, self._geometry
@@ -102,7 +105,7 @@ class Columns:
         self._longest = max(self._longest, float(lengths.max()))
         self._count = stop
 
-    def _bury(self, rows: Sequence[int]) -> None:
+    def _mark_dead(self, rows: Sequence[int]) -> None:
         dead = np.zeros(len(self._scales), np.bool_)
         if self._dead is not None:
             dead[: len(self._dead)] = self._dead

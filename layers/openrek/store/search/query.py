@@ -1,4 +1,4 @@
-"""A query in two forms: int8 for scans, and fixed point, in which every score is exact."""
+"""A query vector in two forms: int8 for scans, and fixed point, in which every score is exact."""
 
 from typing import Final
 
@@ -18,27 +18,32 @@ ROWS_PER_PART: Final = 256
 
 
 class Probe:
+    """A query vector, quantised for scans and in fixed point for exact scores."""
+
     def __init__(self, query: NDArray[np.float32]) -> None:
-        """Raises ValueError for a query [d] that is zero or longer than 2, or of more than 1040 dimensions."""
+        """Quantise `query`, float32 [d]. Raises ValueError if it is zero, longer than 2, or of over 1040 dimensions."""
         self.fixed = np.rint(query.astype(np.float64) * FIXED_POINT)
-        exact = self.fixed / FIXED_POINT
-        peak = float(np.abs(exact).max(initial=0.0))
-        self.norm = float(np.linalg.norm(exact))
-        if not (peak > 0.0 and self.norm <= LONGEST_QUERY and len(exact) <= MAX_DIMENSIONS):
+        unrounded = self.fixed / FIXED_POINT
+        peak = float(np.abs(unrounded).max(initial=0.0))
+        self.norm = float(np.linalg.norm(unrounded))
+        if not (peak > 0.0 and self.norm <= LONGEST_QUERY and len(unrounded) <= MAX_DIMENSIONS):
             raise ValueError("a query must not be zero, not be longer than 2, and have at most 1040 dimensions")
         self.scale = peak / 127.0
-        self.int8 = np.rint(exact / self.scale).astype(np.int8)
-        self._rest = float(np.linalg.norm(exact - self.scale * self.int8))
+        self.int8 = np.rint(unrounded / self.scale).astype(np.int8)
+        self._rest = float(np.linalg.norm(unrounded - self.scale * self.int8))
 
     def margin(self, longest: float) -> float:
-        """How far the score of a row with int8 (in units of `scale`) may be from the true one; no row is longer."""
+        """Return the largest error of a scanned score, in units of `scale`, for rows of a norm of at most `longest`."""
         return (self._rest + ROUNDING * self.norm) * longest / self.scale
 
 
-def exact(
+def exact_scores(
     probe: Probe, vectors: NDArray[np.int8], scales: NDArray[np.float32], rows: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """query . (scale * vector) of these rows. Each sum is of integers below 2**53: it does not depend on its order."""
+    """Return query . (scale * vector) of these rows, float64 [len(rows)].
+
+    Each sum is of integers below 2**53, so it does not depend on the order of its terms.
+    """
     sums = np.empty(len(rows))
     for start in range(0, len(rows), ROWS_PER_PART):
         part = rows[start : start + ROWS_PER_PART]

@@ -1,8 +1,8 @@
-"""Scores of int8 rows against int8 queries, and where the best ones are: all of a search that is not quick anyway.
+"""The row scan: scores of int8 rows against int8 queries, and the best score of each group of rows.
 
-Two of them with the same bits: in C (row_scan.c, built by build_row_scan), which takes little longer than memory needs
-to hand over the rows, and in numpy, for machines that the C was not built for. Sums are of integers below 2**24, exact
-in any order; a score is one product in float32.
+It takes nearly all of a search's time. There are two scans with the same results, bit for bit: in C (row_scan.c, built
+by build_row_scan), which is nearly as fast as memory, and in numpy, for machines that the C was not built for. Sums are
+of integers below 2**24, exact in any order; a score is one product in float32.
 """
 
 import ctypes
@@ -32,8 +32,8 @@ ROWS_PER_PART: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """n stored rows: vectors int8 [n, d], scales float32 [n], ids uint8 [n, 16], dead bool [n] or None.
+class RowBlock:
+    """A block of n stored rows: vectors int8 [n, d], scales float32 [n], ids uint8 [n, 16], dead bool [n] or None.
 
     `longest` is the largest norm of any row (scale times int8 vector). A scan reads the `sketch` instead of the vectors
     where there is one.
@@ -46,28 +46,28 @@ class Block:
     longest: float
     sketch: Sketch | None = None
 
-    def part(self, rows: slice) -> "Block":
+    def part(self, rows: slice) -> "RowBlock":
         dead = None if self.dead is None else self.dead[rows]
         sketch = None if self.sketch is None else Sketch(self.sketch.nibbles[rows], self.sketch.rest)
-        return Block(self.vectors[rows], self.scales[rows], self.ids[rows], dead, self.longest, sketch)
+        return RowBlock(self.vectors[rows], self.scales[rows], self.ids[rows], dead, self.longest, sketch)
 
 
 class Scan(Protocol):
-    """Writes to `scores` float32 [q, n] what each row scores with each query of int8 [q, d], (integer dot product) *
-    scale, or what it scores at most if there is a sketch; dead rows -inf. And to `maxima` float32 [q, ceil(n /
-    group_rows)] the best of each `group_rows` rows that follow each other.
+    """A row scan: writes to `scores` float32 [q, n] the score of each row with each query of int8 [q, d], (integer dot
+    product) * scale, or an upper bound of it if there is a sketch; dead rows get -inf. It writes to `maxima` float32
+    [q, ceil(n / group_rows)] the best score of each `group_rows` rows that follow each other.
 
     `group_rows` is a multiple of 4. `scores` and `maxima` may be columns of wider arrays.
     """
 
     def __call__(
-        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+        self, queries: Int8Matrix, block: RowBlock, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A row's score is ((sum of products - less) * times + plus) * scale; less int32 [q], plus float32 [q]."""
+    """The terms of a score: ((sum of products - less) * times + plus) * scale; less int32 [q], plus float32 [q]."""
 
     less: NDArray[np.int32]
     times: float
@@ -75,7 +75,7 @@ class Terms:
 
 
 def terms_of(queries: Int8Matrix, sketch: Sketch | None) -> Terms:
-    """Of whole rows the sum itself. Of sketches the upper end of what it can be, see `sketches`."""
+    """Return the terms that give the sum itself for whole rows, and its upper bound for sketches (see `sketches`)."""
     if sketch is None:
         return Terms(np.zeros(len(queries), np.int32), 1.0, np.zeros(len(queries), np.float32))
     sums = queries.sum(axis=1, dtype=np.int32)
@@ -85,8 +85,9 @@ def terms_of(queries: Int8Matrix, sketch: Sketch | None) -> Terms:
 
 
 def numpy_scan(
-    queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+    queries: Int8Matrix, block: RowBlock, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
 ) -> None:
+    """Scan in numpy, as Scan says."""
     wide, terms = queries.astype(np.float32), terms_of(queries, block.sketch)
     for start in range(0, len(block.scales), ROWS_PER_PART):
         part = slice(start, start + ROWS_PER_PART)
@@ -101,7 +102,7 @@ def numpy_scan(
     np.maximum.reduceat(scores, np.arange(0, len(block.scales), group_rows), axis=1, out=maxima)
 
 
-class _Block(ctypes.Structure):
+class _BlockStruct(ctypes.Structure):
     """`struct block` of row_scan.c."""
 
     _fields_ = (
@@ -114,7 +115,7 @@ class _Block(ctypes.Structure):
     )
 
 
-class _Queries(ctypes.Structure):
+class _QueriesStruct(ctypes.Structure):
     """`struct queries` of row_scan.c."""
 
     _fields_ = (
@@ -132,29 +133,29 @@ class NativeScan:
     """The scan in C. It does not hold the interpreter's lock, so threads may scan at the same time."""
 
     def __init__(self, library: ctypes.CDLL, path: int) -> None:
-        """`path`: which of the processor's instructions it uses; 0 are those that every processor has."""
+        """Take the scan out of a loaded library. `path` selects the processor's instructions; 0 runs everywhere."""
         self._path = path
         self._run = library.openrek_row_scan
         self._run.restype = None
         self._run.argtypes = (
             ctypes.c_int,
             ctypes.c_int,
-            ctypes.POINTER(_Queries),
-            ctypes.POINTER(_Block),
+            ctypes.POINTER(_QueriesStruct),
+            ctypes.POINTER(_BlockStruct),
             ctypes.c_size_t,
             ctypes.c_void_p,
             ctypes.c_void_p,
         )
 
     def __call__(
-        self, queries: Int8Matrix, block: Block, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
+        self, queries: Int8Matrix, block: RowBlock, group_rows: int, scores: Float32Matrix, maxima: Float32Matrix
     ) -> None:
-        """Raises ValueError for arrays that are not as Scan says: nothing is read or written beyond their ends."""
+        """Scan, as Scan says. Raises ValueError for other arrays: nothing is read or written beyond their ends."""
         (count, dimensions), rows, sketch = queries.shape, len(block.scales), block.sketch
         if group_rows % 4 or group_rows <= 0 or dimensions == 0 or (sketch and not sketches.fits(dimensions)):
             raise ValueError("the scan takes groups of a multiple of 4 rows, of dimensions that fit")
         row_bytes = dimensions if sketch is None else dimensions // 2
-        stored = _Block(
+        stored = _BlockStruct(
             _address(block.vectors, np.int8, rows, dimensions)
             if sketch is None
             else _address(sketch.nibbles, np.uint8, rows, row_bytes),
@@ -169,7 +170,7 @@ class NativeScan:
             _address(maxima, np.float32, count, -(-rows // group_rows), apart=True),
         )
         terms = terms_of(queries, sketch)
-        asked = _Queries(
+        asked = _QueriesStruct(
             _address(queries, np.int8, count, dimensions),
             terms.less.ctypes.data,
             terms.plus.ctypes.data,
@@ -182,7 +183,7 @@ class NativeScan:
 
 
 def _address(array: NDArray[Any], dtype: type[np.generic], *shape: int, apart: bool = False) -> int:
-    """Where it lies in memory. Raises ValueError if it is not just of that type, shape and layout: without gaps or, if
+    """Return the array's address. Raises ValueError if it is not of that type, shape and layout: without gaps or, if
     `apart`, with gaps of whole numbers between its rows.
     """
     dense = array.flags.c_contiguous
@@ -194,19 +195,19 @@ def _address(array: NDArray[Any], dtype: type[np.generic], *shape: int, apart: b
 
 
 def library_path(system: str, machine: str) -> Path:
-    """Where the scan in C lies for such a machine; a change of what it is made from changes the name."""
+    """Return the path of the scan in C for such a machine; a change of its sources or its recipe changes the name."""
     digest = hashlib.sha256(SOURCE.read_bytes() + RECIPE.read_bytes()).hexdigest()[:12]
     return BUILT / f"row_scan-{system}-{machine}-{digest}.so"
 
 
 def this_machine() -> tuple[str, str]:
-    """(linux or macos or another system, x86_64 or aarch64 or another machine)."""
+    """Return (linux or macos or another system, x86_64 or aarch64 or another machine)."""
     system = platform.system().lower().replace("darwin", "macos")
     return system, {"amd64": "x86_64", "arm64": "aarch64"}.get(machine := platform.machine().lower(), machine)
 
 
 def native_scans(path: Path) -> tuple[NativeScan, ...]:
-    """One for each way that this machine has, the plainest first; none where the C was not built or can't be loaded."""
+    """Load a scan for each instruction set of this machine, the plainest first; none if the C can't be loaded."""
     try:
         library = ctypes.CDLL(str(path))
     except OSError:
@@ -216,28 +217,30 @@ def native_scans(path: Path) -> tuple[NativeScan, ...]:
 
 @cache
 def fastest_scan() -> Scan:
-    return first_right([*reversed(native_scans(library_path(*this_machine()))), numpy_scan])
+    """Return the fastest scan that works on this machine, the same one at each call."""
+    return first_correct([*reversed(native_scans(library_path(*this_machine()))), numpy_scan])
 
 
-def first_right(scans: Sequence[Scan]) -> Scan:
-    """The first one that gives the same bits as numpy's, here and now: a scan that is wrong on some machine would tell
-    people wrong things about people, and a look takes a millisecond or two, once.
+def first_correct(scans: Sequence[Scan]) -> Scan:
+    """Return the first scan that gives the same bits as numpy's on this machine.
+
+    A scan that is wrong would tell people wrong things about people, and the check takes a millisecond or two, once.
     """
-    return next(scan for scan in scans if scan is numpy_scan or _is_right(scan))
+    return next(scan for scan in scans if scan is numpy_scan or _is_correct(scan))
 
 
-def _is_right(scan: Scan) -> bool:
-    """A few rows of all lengths of a vector's end, and of values at their limits; some are dead."""
+def _is_correct(scan: Scan) -> bool:
+    """Compare the scan with numpy's on a few rows: vectors of odd ends, values at their limits, some rows dead."""
     scales, dead = np.linspace(0.001, 0.01, 71, dtype=np.float32), np.arange(71) % 9 == 5
     for dimensions in (16, 128, 143, 256):
         vectors = np.resize(np.arange(-127, 128, dtype=np.int16), (71, dimensions)).astype(np.int8)
         sketch = sketches.sketch_of(vectors) if dimensions == 256 else None
-        block = Block(vectors, scales, np.empty((71, 16), np.uint8), dead, 20.0, sketch)
-        answers = []
+        block = RowBlock(vectors, scales, np.empty((71, 16), np.uint8), dead, 20.0, sketch)
+        results = []
         for each in (scan, numpy_scan):
             scores, maxima = np.empty((2, 71), np.float32), np.empty((2, 5), np.float32)
             each(vectors[3:5], block, 16, scores, maxima)
-            answers.append(scores.tobytes() + maxima.tobytes())
-        if answers[0] != answers[1]:
+            results.append(scores.tobytes() + maxima.tobytes())
+        if results[0] != results[1]:
             return False
     return True

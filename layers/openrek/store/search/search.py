@@ -1,4 +1,4 @@
-"""Searches of one collection: the freshest snapshot, the kernel, and faces or users for its rows."""
+"""Searches of one collection: take the freshest snapshot, find the nearest rows, and return their faces or users."""
 
 import math
 import os
@@ -19,44 +19,48 @@ from openrek.store.log.keys import face_key, head_key, user_key
 from openrek.store.log.quantisation import dequantise
 from openrek.store.log.rows import face_row
 from openrek.store.log.visibility import visible
-from openrek.store.search.cache import MAX_BYTES, Index, in_a_thread
+from openrek.store.search.cache import MAX_BYTES, CollectionCache, in_a_thread
 from openrek.store.search.kernel import Hits, nearest_each
 from openrek.store.search.row_scan import fastest_scan, numpy_scan
-from openrek.store.search.snapshot import Matrix
-from openrek.store.segments.labels import Labels
+from openrek.store.search.snapshot import Gallery
+from openrek.store.segments.labels import RowLabels
 from openrek.store.users.memberships import stored_user
 
 Match = TypeVar("Match")
 
 
 class StoredSearch:
+    """The Search port over a store's items and blobs."""
+
     def __init__(
         self,
         items: Items,
         blobs: Blobs,
         *,
         threads: int | None = None,
-        scanned: Callable[[int], None] | None = None,
+        on_scan: Callable[[int], None] | None = None,
         max_bytes: int = MAX_BYTES,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
-        """`threads`: how many scan one large collection; by default as many as there are cores. `scanned` is
-        told how many rows each search read. `max_bytes`: see Index. `later` runs what may wait: see Index, and sketches
-        of large segments.
+        """Make a search with an empty cache.
+
+        `threads` scan one large collection, by default as many as there are cores. `on_scan` is called with the number
+        of rows that each search read. `max_bytes`: see CollectionCache. `later` runs what may wait: reading the
+        segments that a compaction made, and building sketches of large segments.
         """
         self._items = items
-        self._index = Index(items, blobs, max_bytes=max_bytes, later=later)
+        self._cache = CollectionCache(items, blobs, max_bytes=max_bytes, later=later)
         self._later = later
         self._threads = threads or os.cpu_count() or 1
-        self._scanned = scanned
+        self._on_scan = on_scan
 
     def prepare(self, collection: Collection) -> None:
-        """Opens or refreshes the collection, so that the search that follows need not. Raises what a search raises."""
-        self._index.current(collection)
+        """Open or refresh the collection, so that the search that follows need not. Raises what a search raises."""
+        self._cache.current(collection)
 
     def tidy(self) -> None:
-        """To be called from time to time: what was deleted leaves memory, too."""
-        self._index.tidy()
+        """Drop from memory what was deleted; to be called from time to time."""
+        self._cache.tidy()
 
     def nearest(
         self, collection: Collection, probe: Embedding, *, limit: int, lowest_cosine: float
@@ -66,9 +70,11 @@ class StoredSearch:
     def nearest_each(
         self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
     ) -> Sequence[Sequence[FaceMatch]]:
-        matrix = self._index.current(collection).faces
-        hits = self._hits(matrix, probes, limit, lowest_cosine)
-        return [_matches(each, matrix.labels, lambda of, row, cosine: FaceMatch(of.face(row), cosine)) for each in hits]
+        gallery = self._cache.current(collection).faces
+        hits = self._hits(gallery, probes, limit, lowest_cosine)
+        return [
+            _matches(each, gallery.labels, lambda of, row, cosine: FaceMatch(of.face(row), cosine)) for each in hits
+        ]
 
     def nearest_to_face(
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
@@ -80,9 +86,11 @@ class StoredSearch:
     def nearest_users(
         self, collection: Collection, probes: Sequence[Embedding], *, limit: int, lowest_cosine: float
     ) -> Sequence[Sequence[UserMatch]]:
-        matrix = self._index.current(collection).users
-        hits = self._hits(matrix, probes, limit, lowest_cosine)
-        return [_matches(each, matrix.labels, lambda of, row, cosine: UserMatch(of.user(row), cosine)) for each in hits]
+        gallery = self._cache.current(collection).users
+        hits = self._hits(gallery, probes, limit, lowest_cosine)
+        return [
+            _matches(each, gallery.labels, lambda of, row, cosine: UserMatch(of.user(row), cosine)) for each in hits
+        ]
 
     def nearest_users_to_face(
         self, collection: Collection, face_id: UUID, *, limit: int, lowest_cosine: float
@@ -105,7 +113,7 @@ class StoredSearch:
         return [match for match in matches if match.user.user_id != user_id][:limit]
 
     def _embedding(self, collection: Collection, face_id: UUID) -> tuple[Collection, Embedding]:
-        """The stored face's, and the collection as it was read with it. Raises InvalidParameter."""
+        """Return the stored face's embedding, and the collection as it was read with it. Raises InvalidParameter."""
         head, found = self._items.read([head_key(collection.collection_id), face_key(collection.uid, face_id)])
         now = same_collection(collection, head).collection()
         face = visible(self._items, [found])[0]
@@ -114,18 +122,18 @@ class StoredSearch:
         row = face_row(face.attributes)
         return now, dequantise(row.vector, row.scale)
 
-    def _hits(self, matrix: Matrix, probes: Sequence[Embedding], limit: int, lowest_cosine: float) -> list[Hits]:
-        if self._scanned is not None:
-            self._scanned(len(probes) * sum(len(block.scales) for block in matrix.blocks))
+    def _hits(self, gallery: Gallery, probes: Sequence[Embedding], limit: int, lowest_cosine: float) -> list[Hits]:
+        if self._on_scan is not None:
+            self._on_scan(len(probes) * sum(len(block.scales) for block in gallery.blocks))
         queries = [np.frombuffer(probe, np.float32) for probe in probes]
         lowest = lowest_cosine if lowest_cosine > -1.0 else -math.inf  # rounded rows may be a little longer than 1
-        hits = nearest_each(queries, matrix.sketched(), limit=limit, lowest=lowest, threads=self._threads)
+        hits = nearest_each(queries, gallery.sketched_blocks(), limit=limit, lowest=lowest, threads=self._threads)
         if fastest_scan() is not numpy_scan:
-            matrix.order_sketches(self._later)
+            gallery.build_sketches(self._later)
         return hits
 
 
-def _matches(hits: Hits, labels: Sequence[Labels], match: Callable[[Labels, int, float], Match]) -> list[Match]:
+def _matches(hits: Hits, labels: Sequence[RowLabels], match: Callable[[RowLabels, int, float], Match]) -> list[Match]:
     return [
         match(labels[block], row, max(-1.0, min(1.0, score)))
         for block, row, score in zip(hits.block.tolist(), hits.row.tolist(), hits.score.tolist(), strict=True)

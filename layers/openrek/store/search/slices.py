@@ -1,4 +1,4 @@
-"""Rows cut into slices for threads and caches, and into groups, whose maxima say where the best rows are.
+"""Rows cut into slices that fit threads and caches, and slices into groups, whose best scores lead to the best rows.
 
 A row's place is its number among the rows of all blocks, one block after another.
 """
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows start..stop of a block, scanned in one go; `place` is the first one's, `group` the first group's number.
+    """A slice: rows start..stop of a block, scanned in one go. `place` is that of its first row, `group` the number of
+    its first group.
 
-    They fall into groups of `group_rows` rows that follow each other; the last one takes what is left.
+    A group is `group_rows` rows that follow each other; the last one takes the remaining rows.
     """
 
     block: int
@@ -44,7 +45,7 @@ class Slice:
 
 
 class Slices:
-    """All rows of blocks of these lengths, at most `rows` in each slice, which is a multiple of `group_rows`."""
+    """The slices of blocks of these lengths, each of at most `rows` rows, which is a multiple of `group_rows`."""
 
     def __init__(self, lengths: Sequence[int], *, rows: int, group_rows: int) -> None:
         self.group_rows = group_rows
@@ -72,27 +73,28 @@ class Slices:
         return self._group_starts[-1]
 
     def each(self, run: Callable[[Slice], None], threads: int) -> None:
-        """run(slice) for each, by the caller and threads - 1 others. Were the caller to wait for all of them, Linux
-        would often wake two of them on one core, for milliseconds.
+        """Call run(slice) for each slice, in the caller's thread and threads - 1 others.
+
+        Were the caller to wait for all of them, Linux would often wake two of them on one core, for milliseconds.
         """
-        left = deque(self._slices)
+        remaining = deque(self._slices)
 
         def work() -> None:
-            while part := _next(left):
+            while part := _next(remaining):
                 run(part)
 
-        others = range(min(threads, len(left)) - 1)
+        others = range(min(threads, len(remaining)) - 1)
         running = [_pool(threads, os.getpid()).submit(work) for _ in others]
         try:
             work()
         finally:
-            left.clear()
+            remaining.clear()
             for other in running:
                 if not other.cancel():  # it may not have begun: others search, too
                     other.result()
 
     def places(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The places of all rows of the groups with these numbers; ascending if the numbers are."""
+        """Return the places of all rows of the groups with these numbers; ascending if the numbers are."""
         row_starts, group_starts = np.array(self._row_starts), np.array(self._group_starts)
         block = np.searchsorted(group_starts, groups, side="right") - 1
         firsts = row_starts[block] + (groups - group_starts[block]) * self.group_rows
@@ -101,14 +103,14 @@ class Slices:
         return inside
 
     def by_block(self, places: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-        """Per block, its rows at these places, which are ascending."""
+        """Return for each block its rows at these places, which are ascending."""
         parts = np.split(places, np.searchsorted(places, self._row_starts[1:-1]))
         return [part - start for part, start in zip(parts, self._row_starts[:-1], strict=False)]
 
 
-def _next(left: deque[Slice]) -> Slice | None:
+def _next(remaining: deque[Slice]) -> Slice | None:
     with suppress(IndexError):
-        return left.popleft()
+        return remaining.popleft()
     return None
 
 

@@ -1,4 +1,4 @@
-"""A collection in memory: segments as they were read, the rows of the log since then, and who of them is dead.
+"""A collection in memory: its segments, the rows that the log adds to them, and which rows are deleted.
 
 A snapshot is immutable: any number of threads may search it while the next one is made beside it.
 """
@@ -8,34 +8,35 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from openrek.store.log.entries import Changes, Entry
-from openrek.store.search.memtable import Columns
-from openrek.store.search.row_scan import Block
+from openrek.store.log.entries import LogEntry, RowChanges
+from openrek.store.search.memtable import Memtable
+from openrek.store.search.row_scan import RowBlock
 from openrek.store.segments.columns import Bools, find
-from openrek.store.segments.labels import Labels
+from openrek.store.segments.labels import RowLabels
 from openrek.store.segments.segment_file import FACES, USERS, Segment
 from openrek.store.segments.sketches import LazySketch
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """All rows of one kind: `labels[b]` says what the rows of `blocks[b]` stand for, `sketches[b]` may shorten the way
-    through them.
+class Gallery:
+    """A gallery: all rows of one kind (faces or users), to be searched. It never changes.
+
+    The rows of `blocks[b]` are the faces or users of `labels[b]`; with `sketches[b]` they are scanned faster.
     """
 
-    blocks: tuple[Block, ...]
-    labels: tuple[Labels, ...]
+    blocks: tuple[RowBlock, ...]
+    labels: tuple[RowLabels, ...]
     sketches: tuple[LazySketch | None, ...]
 
-    def sketched(self) -> list[Block]:
-        """The blocks with the sketches that are there now."""
+    def sketched_blocks(self) -> list[RowBlock]:
+        """Return the blocks, with the sketches that are built by now."""
         return [
             replace(block, sketch=sketch.made) if sketch else block
             for block, sketch in zip(self.blocks, self.sketches, strict=True)
         ]
 
-    def order_sketches(self, later: Callable[[Callable[[], None]], None]) -> None:
-        """`later` is given the making of those that are missing, once."""
+    def build_sketches(self, later: Callable[[Callable[[], None]], None]) -> None:
+        """Hand the building of missing sketches to `later`, once."""
         claimed = [sketch for sketch in self.sketches if sketch and sketch.claim()]
 
         def make() -> None:
@@ -48,22 +49,23 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The collection as change `seq` left it."""
+    """A collection as change `seq` left it."""
 
     seq: int
-    faces: Matrix
-    users: Matrix
+    faces: Gallery
+    users: Gallery
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A segment of the manifest `name` came from, in memory; `dead` is replaced, never written to."""
+class LoadedSegment:
+    """A segment in memory, from the blob `name`; `dead` is replaced, never written to."""
 
     name: str
     segment: Segment
     dead: Bools | None
 
-    def without(self, ids: Sequence[bytes]) -> "Held":
+    def without(self, ids: Sequence[bytes]) -> "LoadedSegment":
+        """Return the segment with the rows of these ids marked dead."""
         rows = find(self.segment.table.ids, ids)
         rows = rows[rows >= 0]
         if not len(rows):
@@ -72,9 +74,9 @@ class Held:
         dead[rows] = True
         return replace(self, dead=dead)
 
-    def block(self) -> Block:
+    def block(self) -> RowBlock:
         table = self.segment.table
-        return Block(table.vectors, table.scales, table.ids, self.dead, self.segment.longest)
+        return RowBlock(table.vectors, table.scales, table.ids, self.dead, self.segment.longest)
 
     @property
     def size_bytes(self) -> int:
@@ -84,45 +86,50 @@ class Held:
         return sum(column.nbytes for column in columns) + text + len(table) + self.segment.sketch.size_bytes
 
 
-class Rows:
-    """Rows of one kind: segments, then what the log says since."""
+class RowSet:
+    """The rows of one kind: those of the segments, then those that the log added since."""
 
-    def __init__(self, dimensions: int, held: Sequence[Held]) -> None:
+    def __init__(self, dimensions: int, held: Sequence[LoadedSegment]) -> None:
         self.held = list(held)
-        self._columns = Columns(dimensions)
+        self._memtable = Memtable(dimensions)
 
     @property
     def size_bytes(self) -> int:
-        return self._columns.size_bytes + sum(held.size_bytes for held in self.held)
+        return self._memtable.size_bytes + sum(held.size_bytes for held in self.held)
 
-    def apply(self, changes: Sequence[Changes]) -> None:
-        """What is named is dead wherever it was before."""
+    def apply(self, changes: Sequence[RowChanges]) -> None:
+        """Apply changes in order; a row that they replace or delete is dead wherever it was."""
         named = [row_id for change in changes for row_id in change.named]
         if not named:
             return
         self.held = [held.without(named) for held in self.held]
-        self._columns.apply(changes)
-        if self._columns.mostly_dead:
-            self._columns = self._columns.living()
+        self._memtable.apply(changes)
+        if self._memtable.mostly_dead:
+            self._memtable = self._memtable.living()
 
-    def matrix(self) -> Matrix:
-        young, labels = self._columns.view()
-        return Matrix(
-            (*(held.block() for held in self.held), young),
+    def gallery(self) -> Gallery:
+        recent, labels = self._memtable.view()
+        return Gallery(
+            (*(held.block() for held in self.held), recent),
             (*(held.segment.table.labels for held in self.held), labels),
             (*(held.segment.sketch for held in self.held), None),
         )
 
 
 class Memory:
-    """Segments up to one change, then the log. Not for several threads: its owner applies entries page by page."""
+    """The rows of a collection: segments up to one change, then the log.
 
-    def __init__(self, dimensions: int, through: int = 0, held: Mapping[int, Sequence[Held]] | None = None) -> None:
-        """`held`: the segments of each kind."""
+    Not for several threads: its owner applies entries page by page.
+    """
+
+    def __init__(
+        self, dimensions: int, through: int = 0, held: Mapping[int, Sequence[LoadedSegment]] | None = None
+    ) -> None:
+        """Start from segments that hold everything up to change `through`; `held` maps a kind of rows to them."""
         held = held or {}
         self.seq = through
-        self._faces = Rows(dimensions, held.get(FACES, ()))
-        self._users = Rows(dimensions, held.get(USERS, ()))
+        self._faces = RowSet(dimensions, held.get(FACES, ()))
+        self._users = RowSet(dimensions, held.get(USERS, ()))
 
     @property
     def size_bytes(self) -> int:
@@ -132,11 +139,11 @@ class Memory:
     def segments(self) -> dict[str, Segment]:
         return {held.name: held.segment for held in (*self._faces.held, *self._users.held)}
 
-    def apply(self, page: Sequence[Entry]) -> None:
-        """Entries seq+1, seq+2, ..."""
+    def apply(self, page: Sequence[LogEntry]) -> None:
+        """Apply the log entries seq+1, seq+2, ..."""
         self._faces.apply([entry.faces for entry in page])
         self._users.apply([entry.users for entry in page])
         self.seq = page[-1].seq
 
     def snapshot(self) -> Snapshot:
-        return Snapshot(self.seq, self._faces.matrix(), self._users.matrix())
+        return Snapshot(self.seq, self._faces.gallery(), self._users.gallery())

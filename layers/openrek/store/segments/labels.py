@@ -1,4 +1,4 @@
-"""What the rows of a matrix stand for."""
+"""The faces and users that the rows of a matrix stand for."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,24 +11,26 @@ from openrek.domain.faces import BoundingBox, Face
 from openrek.domain.users import User
 
 
-class Texts(Protocol):
-    """A text for each row, or none."""
+class RowTexts(Protocol):
+    """A text for each row, or None."""
 
     def __getitem__(self, row: int, /) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """ids and images uint8 [n, 16], geometry float32 [n, 5], as openrek.store.log.rows writes faces and users."""
+class RowLabels:
+    """The labels of n rows: ids and images uint8 [n, 16], geometry float32 [n, 5], as openrek.store.log.rows writes
+    faces and users.
+    """
 
     ids: NDArray[np.uint8]
     images: NDArray[np.uint8]
     geometry: NDArray[np.float32]
-    external: Texts
-    owners: Texts
+    external: RowTexts
+    owners: RowTexts
 
     def face(self, row: int) -> Face:
-        """Of a row of kind face."""
+        """Return the face of a row of kind face."""
         left, top, width, height, confidence = self.geometry[row].tolist()
         return Face(
             UUID(bytes=self.ids[row].tobytes()),
@@ -40,5 +42,5 @@ class Labels:
         )
 
     def user(self, row: int) -> User:
-        """Of a row of kind user."""
+        """Return the user of a row of kind user."""
         return User(self.owners[row] or "", int(self.geometry[row, 0]))

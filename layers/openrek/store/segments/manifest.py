@@ -1,7 +1,7 @@
-"""The manifest: which segments make a collection, up to which change, and which of their rows are dead.
+"""The manifest: the segments of a collection, the change up to which they hold it, and their tombstones.
 
-A manifest is an immutable blob too; the head points at the current one. Names tell which version a blob was made from,
-so that garbage can be told from what a compactor is still about to name.
+A manifest is an immutable blob too; the head names the current one. The name of a blob contains the version that it was
+made from, so that garbage can be distinguished from blobs that a compaction has not named yet.
 """
 
 import json
@@ -22,10 +22,10 @@ class CorruptManifest(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SegmentRef:
-    """One segment: its blob, and the blob of its tombstones if rows of it are dead. `kind` is that of its rows
-    (segments.KINDS); manifests from before there were users do not tell: faces.
+    """One segment: its blob, and the blob of its tombstones if rows of it are deleted. `kind` is that of its rows
+    (segment_file.KINDS); manifests from before there were users have none: faces.
 
-    `dead_since_ms` (epoch): no row has been dead for longer; 0 when none is.
+    `dead` counts the deleted rows. `dead_since_ms` (epoch): no row was deleted earlier; 0 without deleted rows.
     """
 
     name: str
@@ -39,8 +39,8 @@ class SegmentRef:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The segments hold exactly the collection as change `through` left it. `made_ms` (epoch): no later change is
-    older."""
+    """A manifest. Its segments hold exactly the collection after the change `through`; `made_ms` (epoch): no later
+    change is older."""
 
     uid: UUID
     version: int
@@ -50,20 +50,20 @@ class Manifest:
 
     @property
     def blobs(self) -> set[str]:
-        """Every blob that it names."""
+        """The names of all its blobs."""
         tombstones = {ref.tombstones for ref in self.segments if ref.tombstones is not None}
         return {ref.name for ref in self.segments} | tombstones
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """JSON, one line, after a line with its CRC-32."""
+    """Return the blob of a manifest: one line of JSON, after a line with its CRC-32."""
     body = {**asdict(manifest), "uid": manifest.uid.hex, "format": FORMAT}
     text = json.dumps(body, separators=(",", ":")).encode()
     return b"%08x\n%s" % (zlib.crc32(text), text)
 
 
 def decode_manifest(content: bytes) -> Manifest:
-    """Raises CorruptManifest."""
+    """Return the manifest in a blob. Raises CorruptManifest."""
     checksum, _, text = content.partition(b"\n")
     if checksum != b"%08x" % zlib.crc32(text):
         raise CorruptManifest("the manifest's checksum is wrong")
@@ -78,17 +78,17 @@ def decode_manifest(content: bytes) -> Manifest:
 
 
 def blob_name(uid: UUID, base: int, kind: str) -> str:
-    """A name that nobody ever used: `<uid>/<version of the manifest that it is made from>-<random>.<kind>`."""
+    """Return a name that was never used: `<uid>/<version of the manifest that it is made from>-<random>.<kind>`."""
     return f"{uid.hex}/{base:012d}-{secrets.token_hex(8)}.{kind}"
 
 
 def base_version(name: str) -> int | None:
-    """The version in a blob's name; None for a name that is not one of ours."""
+    """Return the version in a blob's name; None for a name that is not one of ours."""
     found = NAME.fullmatch(name)
     return int(found[2]) if found else None
 
 
 def uid_of(name: str) -> UUID | None:
-    """The uid in a blob's name; None for a name that is not one of ours."""
+    """Return the uid in a blob's name; None for a name that is not one of ours."""
     found = NAME.fullmatch(name)
     return UUID(hex=found[1]) if found else None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.store.blobs.port import Blobs, Buffer
-from openrek.store.segments.columns import Table, Texts
+from openrek.store.segments.columns import Table, TextColumn
 from openrek.store.segments.sketches import LazySketch
 
 MAGIC: Final = b"openrek\x00"
@@ -22,7 +22,7 @@ VERSION: Final = 1
 FACES: Final = 1
 USERS: Final = 2
 KINDS: Final = (FACES, USERS)
-"""What the rows of a segment are, from version 1 on."""
+"""The kinds of rows, one kind to a segment, from version 1 on."""
 
 HEAD: Final = struct.Struct("<8sIIIIQd")
 """Magic, version, kind, dimensions, number of columns, rows, largest norm of a row (scale times vector)."""
@@ -43,8 +43,8 @@ class CorruptSegment(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The rows, ids ascending; the largest norm of any of them, which the search kernel's bound needs; and a sketch of
-    their vectors, once searches want it.
+    """A segment: its rows, ids ascending; the largest norm of any of them, which the search kernel's bound needs; and a
+    sketch of their vectors, made when a search needs it.
     """
 
     table: Table
@@ -53,7 +53,7 @@ class Segment:
 
 
 def encode_segment(table: Table, kind: int = FACES) -> bytes:
-    """The file of a table whose ids are in ascending order."""
+    """Return the file of a table whose ids are in ascending order."""
     columns = _columns(table)
     header = bytearray(HEAD.pack(MAGIC, VERSION, kind, table.dimensions, len(columns), len(table), longest_norm(table)))
     offset = _aligned(HEADER_BYTES)
@@ -71,7 +71,7 @@ def encode_segment(table: Table, kind: int = FACES) -> bytes:
 
 
 def longest_norm(table: Table) -> float:
-    """The largest scale * ||vector||, float64; 0 without rows."""
+    """Return the largest scale * ||vector||, float64; 0 without rows."""
     longest = 0.0
     for start in range(0, len(table), NORM_ROWS):
         vectors = table.vectors[start : start + NORM_ROWS].astype(np.float32)
@@ -82,7 +82,10 @@ def longest_norm(table: Table) -> float:
 
 
 def decode_segment(buffer: Buffer, kind: int = FACES) -> Segment:
-    """The segment in a file, its columns views of `buffer`. Raises CorruptSegment unless every checksum is right."""
+    """Return the segment in a file, its columns views of `buffer`.
+
+    Raises CorruptSegment unless every checksum is right.
+    """
     view = memoryview(buffer)
     dimensions, rows, longest, places = _header(view, kind)
     parts = [_checked(view[offset : offset + length], length, crc) for offset, length, crc in places]
@@ -100,14 +103,13 @@ def decode_segment(buffer: Buffer, kind: int = FACES) -> Segment:
     )
     arrays = [_array(part, dtype, shape) for part, (dtype, shape) in zip(parts, shapes, strict=True)]
     ids, seqs, images, geometry, scales, vectors, external_ends, external, owner_ends, owners = arrays
-    table = Table(
-        ids, seqs, images, geometry, scales, vectors, Texts(external_ends, external), Texts(owner_ends, owners)
-    )
+    texts = TextColumn(external_ends, external), TextColumn(owner_ends, owners)
+    table = Table(ids, seqs, images, geometry, scales, vectors, *texts)
     return Segment(table, longest, LazySketch(vectors))
 
 
 def ids_and_seqs(blobs: Blobs, name: str, kind: int = FACES) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-    """The first two columns of a stored segment, read without the rest. Raises BlobMissing or CorruptSegment."""
+    """Return the first two columns of a stored segment, read without the rest. Raises BlobMissing or CorruptSegment."""
     _, rows, _, places = _header(memoryview(blobs.get(name, length=HEADER_BYTES)), kind)
     ids, seqs = (_checked(memoryview(blobs.get(name, start=at, length=n)), n, crc) for at, n, crc in places[:2])
     return _array(ids, np.uint8, (rows, 16)), _array(seqs, np.uint64, (rows,))
@@ -120,7 +122,7 @@ def _checked(part: memoryview, length: int, crc: int) -> memoryview:
 
 
 def _header(view: memoryview, kind: int) -> tuple[int, int, float, list[tuple[int, int, int]]]:
-    """Dimensions, rows, largest norm, and (offset, length, checksum) of each column."""
+    """Return dimensions, rows, largest norm, and (offset, length, checksum) of each column."""
     if len(view) < HEADER_BYTES:
         raise CorruptSegment("shorter than a header")
     magic, version, stored_kind, dimensions, count, rows, longest = HEAD.unpack_from(view)

@@ -1,4 +1,4 @@
-"""Tombstones: which rows of a segment are dead, one bit a row, in a blob with a checksum."""
+"""Tombstones: the deleted rows of a segment, one bit a row, in a blob with a checksum."""
 
 import struct
 import zlib
@@ -14,14 +14,14 @@ HEAD: Final = struct.Struct("<8sQI")
 """Magic, rows, CRC-32 of the bits."""
 
 
-def encode_tombstones(dead: Bools) -> bytes:
-    """`dead`: bool [n]."""
-    bits = np.packbits(dead).tobytes()
-    return HEAD.pack(MAGIC, len(dead), zlib.crc32(bits)) + bits
+def encode_tombstones(deleted: Bools) -> bytes:
+    """Return the blob of `deleted`, bool [n]."""
+    bits = np.packbits(deleted).tobytes()
+    return HEAD.pack(MAGIC, len(deleted), zlib.crc32(bits)) + bits
 
 
 def decode_tombstones(content: bytes, rows: int) -> Bools:
-    """bool [rows]. Raises CorruptSegment."""
+    """Return the deleted rows, bool [rows]. Raises CorruptSegment."""
     if len(content) < HEAD.size:
         raise CorruptSegment("tombstones shorter than their header")
     magic, count, crc = HEAD.unpack_from(content)

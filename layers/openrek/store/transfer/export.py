@@ -1,6 +1,7 @@
 """Export: all faces and users of a collection as one archive, as they were at one moment.
 
-Writers go on meanwhile. What the log named during the scan is read again, until nothing moved while it was read.
+Writers go on meanwhile. Faces and users that the log names during the scan are read again, until none changed while
+they were read.
 """
 
 import time
@@ -20,22 +21,22 @@ from openrek.store.log.entries import LogGap
 from openrek.store.log.head import Head, head_now
 from openrek.store.log.keys import owned, tags_key, user_key
 from openrek.store.log.visibility import visible
-from openrek.store.segments.columns import Table, Texts, find, joined
+from openrek.store.segments.columns import Table, TextColumn, find, joined
 from openrek.store.transfer.archive import FORMAT, Archive
 
 ATTEMPTS: Final = 5
 ROUNDS: Final = 50
 PAUSE_S: Final = 0.2
 KEYS_PER_READ: Final = 90
-NOBODY: Final = np.zeros(0, "S1")
+NO_USERS: Final = np.zeros(0, "S1")
 
 
 class NotExported(Exception):
-    """The collection is damaged, or never stood still long enough; the text is one sentence."""
+    """The collection is damaged, or changed faster than it could be read; the text is one sentence."""
 
 
-class Scanned:
-    """The faces of a scan, in ascending order of their ids; later pages replace earlier faces. And its users."""
+class ScannedCollection:
+    """The faces and users that a scan read; faces of later pages replace earlier ones."""
 
     def __init__(self, dimensions: int) -> None:
         self.users: set[str] = set()
@@ -49,7 +50,7 @@ class Scanned:
         self._hashes.append(b"".join(bytes.fromhex(picture[-64:]) for picture in page.pictures))
 
     def without(self, ids: Sequence[bytes]) -> None:
-        """Strike these out, wherever they are."""
+        """Remove the faces of these ids."""
         table, hashes = self.all()
         kept = np.ones(len(table), np.bool_)
         rows = find(table.ids, ids)
@@ -57,7 +58,7 @@ class Scanned:
         self._tables, self._hashes = [table.take(np.flatnonzero(kept))], [hashes[kept].tobytes()]
 
     def all(self) -> tuple[Table, NDArray[np.uint8]]:
-        """The rows, and the SHA-256 of each one's picture, uint8 [n, 32]."""
+        """Return the rows in ascending order of their ids, and the SHA-256 of each one's picture, uint8 [n, 32]."""
         table = joined(self._tables)
         hashes = np.frombuffer(b"".join(self._hashes), np.uint8).reshape(len(table), 32)
         order = np.argsort(np.ascontiguousarray(table.ids).view("S16").reshape(-1), kind="stable")
@@ -68,19 +69,20 @@ def export(
     items: Items,
     collection_id: str,
     *,
-    told: Callable[[int], object] = lambda _: None,
+    on_progress: Callable[[int], object] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Archive:
-    """The collection as it is at one moment of the call. `told` is called with how many faces were read so far.
+    """Return the collection as it is at one moment of the call.
 
-    `pause` takes seconds. Raises ResourceNotFound or NotExported.
+    `on_progress` is called with the number of faces read so far. `pause` takes seconds. Raises ResourceNotFound or
+    NotExported.
     """
     for _ in range(ATTEMPTS):
         head = head_now(items, collection_id)
         if head is None:
             raise collection_not_found(collection_id)
         try:
-            return _archive(items, head, _scan(items, head, told))
+            return _archive(items, head, _scan(items, head, on_progress))
         except LogGap:
             pause(PAUSE_S)
     raise NotExported(
@@ -88,14 +90,14 @@ def export(
     )
 
 
-def _scan(items: Items, head: Head, told: Callable[[int], object]) -> Scanned:
+def _scan(items: Items, head: Head, on_progress: Callable[[int], object]) -> ScannedCollection:
     dimensions = face_model(head.model).dimensions
-    found = Scanned(dimensions)
+    found = ScannedCollection(dimensions)
     count = 0
     for page in face_pages(items, head.uid, dimensions):
         found.add(page)
         count += len(page.table)
-        told(count)
+        on_progress(count)
     for users in user_pages(items, head.uid, dimensions):
         if users.bad:
             raise NotExported(f"The collection cannot be exported: {users.bad[0]}; `openrek verify` says more.")
@@ -125,7 +127,7 @@ def _read_again(items: Items, head: Head, ids: Sequence[bytes], dimensions: int)
 
 
 def _users_again(items: Items, head: Head, user_ids: Sequence[str]) -> set[str]:
-    """Those that exist."""
+    """Return those of the users that exist."""
     found: set[str] = set()
     for start in range(0, len(user_ids), KEYS_PER_READ):
         keys = [user_key(head.uid, user_id) for user_id in user_ids[start : start + KEYS_PER_READ]]
@@ -133,7 +135,7 @@ def _users_again(items: Items, head: Head, user_ids: Sequence[str]) -> set[str]:
     return found
 
 
-def _archive(items: Items, head: Head, found: Scanned) -> Archive:
+def _archive(items: Items, head: Head, found: ScannedCollection) -> Archive:
     table, hashes = found.all()
     tags = dict(sorted(tags_in(items.get(tags_key(head.uid))).items()))
     return Archive(
@@ -149,20 +151,20 @@ def _archive(items: Items, head: Head, found: Scanned) -> Archive:
         scales=table.scales,
         user_ids=_texts(table.owners),
         image_sha256=hashes,
-        users=np.array(sorted(user.encode() for user in found.users), np.bytes_) if found.users else NOBODY,
+        users=np.array(sorted(user.encode() for user in found.users), np.bytes_) if found.users else NO_USERS,
         tag_keys=np.array(list(tags.keys()), np.str_),
         tag_values=np.array(list(tags.values()), np.str_),
     )
 
 
 def _uuids(ids: NDArray[np.uint8]) -> NDArray[np.bytes_]:
-    """uint8 [n, 16] -> S36 [n], in the usual spelling."""
+    """Return uint8 [n, 16] in the usual spelling, S36 [n]."""
     digits = np.frombuffer(ids.tobytes().hex().encode(), "S1").reshape(-1, 32)
     spelled = np.full((len(ids), 36), b"-", "S1")
     spelled[:, [place for place in range(36) if place not in (8, 13, 18, 23)]] = digits
     return spelled.view("S36").reshape(-1)
 
 
-def _texts(column: Texts) -> NDArray[np.bytes_]:
+def _texts(column: TextColumn) -> NDArray[np.bytes_]:
     values = [(column[row] or "").encode() for row in range(len(column.offsets) - 1)]
     return np.array(values, np.bytes_) if any(values) else np.zeros(len(values), "S1")

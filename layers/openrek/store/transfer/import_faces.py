@@ -2,7 +2,7 @@
 users, through the same as CreateUser and AssociateFaces.
 
 It can be interrupted anywhere: started again it passes over what is there. A face that is there with another content or
-with another user is told before anything is written.
+with another user is refused before anything is written.
 """
 
 import time
@@ -20,7 +20,7 @@ from openrek.domain.models import face_model
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.faces.duplicates import duplicate_record
 from openrek.store.faces.faces import MAX_FACES
-from openrek.store.items.port import ABSENT, Item, Items, Operation, Put
+from openrek.store.items.port import ABSENT, Item, Items, Put, Write
 from openrek.store.log.commits import Change, Commits
 from openrek.store.log.head import Head, require_head
 from openrek.store.log.keys import duplicate_key, face_key
@@ -49,7 +49,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchivedFace:
     """One face of an archive, as it is before it has a user; the picture that it came from, and its user."""
 
     row: FaceRow
@@ -64,12 +64,12 @@ def import_archive(
     *,
     max_faces: int = MAX_FACES,
     max_users: int = MAX_USERS,
-    told: Callable[[int], object] = lambda _: None,
+    on_progress: Callable[[int], object] = lambda _: None,
     pause: Callable[[float], None] = time.sleep,
 ) -> Imported:
     """Add the archive's faces and users to the collection, which is made with the archive's tags when it is missing.
 
-    `told` is called with how many faces are there so far. `pause` takes seconds. Raises BadArchive with nothing
+    `on_progress` is called with how many faces are there so far. `pause` takes seconds. Raises BadArchive with nothing
     written when the archive does not suit the collection; any Refusal that a commit may end in.
     """
     order = _by_picture(archive)
@@ -92,7 +92,7 @@ def import_archive(
     for chunk in _chunks(archive, order):
         added += commits.commit(collection, _preparation(items, commits, chunk, max_faces))
         done += len(chunk)
-        told(done)
+        on_progress(done)
     import_users(items, commits, archive, collection, pause=pause)
     return Imported(added, len(archive) - added, made)
 
@@ -135,12 +135,12 @@ def _compare(items: Items, archive: Archive, order: Sequence[int], collection: C
     return present
 
 
-def _chunks(archive: Archive, order: Sequence[int]) -> Iterator[list[Entry]]:
+def _chunks(archive: Archive, order: Sequence[int]) -> Iterator[list[ArchivedFace]]:
     """As many faces as go into one commit with the records of their pictures."""
-    chunk: list[Entry] = []
+    chunk: list[ArchivedFace] = []
     pictures: set[Picture] = set()
     for row in order:
-        entry = _entry(archive, row)
+        entry = _archived_face(archive, row)
         if len(chunk) == FACES_PER_COMMIT or len(chunk) + len(pictures | {entry.picture}) >= WRITES_PER_COMMIT:
             yield chunk
             chunk, pictures = [], set()
@@ -150,7 +150,7 @@ def _chunks(archive: Archive, order: Sequence[int]) -> Iterator[list[Entry]]:
         yield chunk
 
 
-def _entry(archive: Archive, row: int) -> Entry:
+def _archived_face(archive: Archive, row: int) -> ArchivedFace:
     external = archive.external_image_ids[row].decode() or None
     picture = Picture(archive.image_sha256[row].tobytes(), external)
     face_id = UUID(archive.face_ids[row].decode())
@@ -160,12 +160,14 @@ def _entry(archive: Archive, row: int) -> Entry:
     box = BoundingBox(left, top, width, height)
     face = Face(face_id, picture.image_id, external, box, float(archive.confidences[row]))
     user_id = archive.user_ids[row].decode() or None
-    return Entry(FaceRow(face, archive.vectors[row].tobytes(), float(archive.scales[row])), picture, user_id)
+    return ArchivedFace(FaceRow(face, archive.vectors[row].tobytes(), float(archive.scales[row])), picture, user_id)
 
 
-def _missing(items: Items, head: Head, chunk: Sequence[Entry], stored: Sequence[Item | None]) -> list[Entry]:
+def _missing(
+    items: Items, head: Head, chunk: Sequence[ArchivedFace], stored: Sequence[Item | None]
+) -> list[ArchivedFace]:
     """Those that are not stored. Raises BadArchive for one that is stored with another content, or hidden."""
-    missing: list[Entry] = []
+    missing: list[ArchivedFace] = []
     for entry, item, seen in zip(chunk, stored, visible(items, stored), strict=True):
         if item is None:
             missing.append(entry)
@@ -180,7 +182,7 @@ def _missing(items: Items, head: Head, chunk: Sequence[Entry], stored: Sequence[
 
 
 def _preparation(
-    items: Items, commits: Commits, chunk: Sequence[Entry], max_faces: int
+    items: Items, commits: Commits, chunk: Sequence[ArchivedFace], max_faces: int
 ) -> Callable[[Head], Change[int]]:
     """Adds what is missing of `chunk`; the answer is how many that were."""
 
@@ -191,7 +193,7 @@ def _preparation(
         missing = _missing(items, head, chunk, found[: len(chunk)])
         if missing and head.faces + len(missing) > max_faces:
             raise ServiceQuotaExceeded(reason=f"A collection holds at most {max_faces} faces.")
-        writes: list[Operation] = []
+        writes: list[Write] = []
         for (picture, key), record in zip(pictures.items(), found[len(chunk) :], strict=True):
             rows = [entry.row for entry in missing if entry.picture == picture]
             marks = {"seq": head.seq + 1, "picture": key.sort}

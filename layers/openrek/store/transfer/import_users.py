@@ -48,7 +48,10 @@ def import_users(
         commits.commit(collection, partial(_missing, commits, chunk))
     users = StoredUsers(items, pause=pause)
     for user_id, face_ids in members.items():
-        if face_ids and users.associate(collection, user_id, face_ids, lowest_cosine=-1.0, once=None).left:
+        if not face_ids:
+            continue
+        joined = users.associate(collection, user_id, face_ids, lowest_cosine=-1.0, idempotency_token=None)
+        if joined.skipped:
             raise BadArchive(f"Faces of the user {user_id} were deleted or given to others meanwhile; try again.")
 
 

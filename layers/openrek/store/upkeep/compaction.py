@@ -1,8 +1,8 @@
 """Compaction: the log folded into segments, small segments merged, dead rows dropped.
 
-One step reads the head and its manifest, builds new blobs beside the old ones, and swaps the head to a new manifest, on
-the condition that nobody else did. It may run at any time, twice at once, and be killed or suspended anywhere: until
-the swap nothing that it made is named, and after it nothing that it replaced is needed by anyone who reads the head.
+A step reads the head and its manifest, writes new blobs beside the old ones, and swaps the head to a new manifest, on
+the condition that nobody else did. It may run at any time, in two processes at once, and be killed or suspended
+anywhere: before the swap no manifest names its blobs, and after it no reader of the head needs those that it replaced.
 
     fold      rows of the log become a segment; rows of segments that the log replaced or deleted become tombstones
     merge     the new segment takes in those of about its own size or less: a row is written again O(log n) times
@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from openrek.store.blobs.port import BlobMissing, Blobs
-from openrek.store.items.port import MAX_OPERATIONS, Delete, Item, Items, Operation
+from openrek.store.items.port import MAX_WRITES, Delete, Item, Items, Write
 from openrek.store.log.blob_damage import named
 from openrek.store.log.entries import LogGap
 from openrek.store.log.head import FOLD_BYTES, FOLD_ENTRIES, Head, head_now
@@ -46,9 +46,11 @@ REWRITE_AFTER_MS: Final = 22 * 3600 * 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Aged:
-    """A segment of the manifest, and which of its rows are dead now that the log is folded. `since_ms` (epoch): no row
-    has been dead for longer; 0 when none is."""
+class AgedSegment:
+    """A segment of the manifest with the rows that are dead once the log is folded.
+
+    `since_ms` (epoch): no row has been dead for longer; 0 when none is.
+    """
 
     ref: SegmentRef
     dead: Bools
@@ -61,6 +63,8 @@ class Aged:
 
 
 class Compactor:
+    """Compaction of the collections of a store, step by step."""
+
     def __init__(
         self,
         items: Items,
@@ -79,8 +83,8 @@ class Compactor:
         self._fold_entries = fold_entries
         self._small_bytes = small_bytes
 
-    def step(self, collection_id: str, *, everything: bool = False) -> bool:
-        """One step, if one is due; whether there may be more to do. `everything`: whatever can be done is due.
+    def step(self, collection_id: str, *, force: bool = False) -> bool:
+        """Make one step, if one is due; return True if there may be more to do. With `force` all possible work is due.
 
         Raises BlobMissing, LogGap, CorruptSegment or CorruptManifest when what the current head names is bad.
         """
@@ -89,45 +93,45 @@ class Compactor:
         if head is None:
             return False
         try:
-            return self._step(head, began_ms, everything=everything)
+            return self._step(head, began_ms, force=force)
         except (BlobMissing, LogGap):
             now = head_now(self._items, collection_id)
             if now is not None and (now.uid, now.version) == (head.uid, head.version):
                 raise
             return True  # somebody else compacted, and what this step was reading is gone for good reason
 
-    def _step(self, head: Head, began_ms: int, *, everything: bool) -> bool:
+    def _step(self, head: Head, began_ms: int, *, force: bool) -> bool:
         manifest = current_manifest(self._blobs, head)
         self.trim(head, manifest.through)  # what a compactor that was killed after its swap left
-        folded = fold(self._items, head, after=manifest.through) if self._fold_due(head, manifest, everything) else None
+        folded = fold(self._items, head, after=manifest.through) if self._fold_due(head, manifest, force) else None
         aged = [self._age(head, ref, folded, _made_ms(manifest, head)) for ref in manifest.segments]
-        doomed = self._chosen(aged, folded, everything=everything)
-        if folded is None and not doomed:
+        replaced = self._chosen(aged, folded, force=force)
+        if folded is None and not replaced:
             return False
         through = manifest.through if folded is None else folded.through
         made_ms = began_ms if through == head.seq else manifest.made_ms
-        made = self._build(head, aged, doomed, folded)
-        successor = replace(manifest, version=head.version + 1, through=through, made_ms=made_ms, segments=made)
+        refs = self._build(head, aged, replaced, folded)
+        successor = replace(manifest, version=head.version + 1, through=through, made_ms=made_ms, segments=refs)
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, encode_manifest(successor))
         if swap_manifest(self._items, head, name, successor, pause=self._pause):
             self.trim(head, through)
-        return True  # what somebody else's swap made of it is still to be seen
+        return True  # after somebody else's swap there may be more, too
 
     def trim(self, head: Head, through: int) -> None:
         """Delete the log entries up to `through`, which a manifest of the collection covers, in ascending order."""
         partition = owned(head.uid, "log")
-        while rows := self._items.query(partition, through=log_key(head.uid, through).sort, limit=MAX_OPERATIONS).rows:
-            deletions: list[Operation] = [Delete(row.key, forget=_outdates(row)) for row in rows]
+        while rows := self._items.query(partition, through=log_key(head.uid, through).sort, limit=MAX_WRITES).rows:
+            deletions: list[Write] = [Delete(row.key, forget=_outdates(row)) for row in rows]
             self._items.transact(deletions)
 
-    def _fold_due(self, head: Head, manifest: Manifest, everything: bool) -> bool:
+    def _fold_due(self, head: Head, manifest: Manifest, force: bool) -> bool:
         waiting = head.seq - manifest.through
         idle_ms = self._now_ms() - _made_ms(manifest, head)
         long = waiting >= self._fold_entries or head.log_bytes >= FOLD_BYTES
-        return waiting > 0 and (everything or long or idle_ms >= FOLD_AFTER_MS)
+        return waiting > 0 and (force or long or idle_ms >= FOLD_AFTER_MS)
 
-    def _age(self, head: Head, ref: SegmentRef, folded: FoldedLog | None, made_ms: int) -> Aged:
+    def _age(self, head: Head, ref: SegmentRef, folded: FoldedLog | None, made_ms: int) -> AgedSegment:
         """The segment's tombstones, with those that the folded log, begun at `made_ms`, adds."""
         dead = np.zeros(ref.rows, np.bool_)
         if ref.tombstones is not None:
@@ -138,11 +142,11 @@ class Compactor:
                 ids, seqs = ids_and_seqs(self._blobs, ref.name, ref.kind)
             dead[folded.kinds[ref.kind].outdated(ids, seqs)] = True
         count = int(np.count_nonzero(dead))
-        return Aged(ref, dead, count, ref.dead_since_ms or (made_ms if count else 0))
+        return AgedSegment(ref, dead, count, ref.dead_since_ms or (made_ms if count else 0))
 
-    def _chosen(self, aged: Sequence[Aged], folded: FoldedLog | None, *, everything: bool) -> list[Aged]:
-        """The segments that this step writes anew, at most STEP_BYTES of them (but always one that is due)."""
-        due = [each for each in aged if self._rewrite_due(each, everything=everything)]
+    def _chosen(self, aged: Sequence[AgedSegment], folded: FoldedLog | None, *, force: bool) -> list[AgedSegment]:
+        """Return the segments that this step rewrites, at most STEP_BYTES of them (but always one that is due)."""
+        due = [each for each in aged if self._rewrite_due(each, force=force)]
         for kind, rows in folded.kinds.items() if folded is not None else ():
             if not len(rows.rows):
                 continue  # no new segment of this kind that could take others in
@@ -151,7 +155,7 @@ class Compactor:
                 if each not in due and each.ref.size_bytes < SEGMENT_BYTES and each.living_bytes <= 2 * taken_bytes:
                     due.append(each)
                     taken_bytes += each.living_bytes
-        chosen: list[Aged] = []
+        chosen: list[AgedSegment] = []
         total_bytes = 0
         for each in due:
             if not chosen or total_bytes + each.living_bytes <= STEP_BYTES:
@@ -159,30 +163,30 @@ class Compactor:
                 total_bytes += each.living_bytes
         return chosen
 
-    def _rewrite_due(self, each: Aged, *, everything: bool) -> bool:
+    def _rewrite_due(self, each: AgedSegment, *, force: bool) -> bool:
         old = self._now_ms() - each.since_ms >= REWRITE_AFTER_MS
-        return each.dead_count > 0 and (everything or old or each.dead_count >= DEAD_SHARE * each.ref.rows)
+        return each.dead_count > 0 and (force or old or each.dead_count >= DEAD_SHARE * each.ref.rows)
 
     def _build(
-        self, head: Head, aged: Sequence[Aged], doomed: Sequence[Aged], folded: FoldedLog | None
+        self, head: Head, aged: Sequence[AgedSegment], replaced: Sequence[AgedSegment], folded: FoldedLog | None
     ) -> tuple[SegmentRef, ...]:
-        """Write the new blobs; returns the successor's segments."""
-        made = [self._with_tombstones(head, each) for each in aged if each not in doomed]
+        """Write the new blobs; return the segments of the successor manifest."""
+        refs = [self._with_tombstones(head, each) for each in aged if each not in replaced]
         for kind in KINDS:
-            parts = [self._living(head, each) for each in doomed if each.ref.kind == kind]
+            parts = [self._living(head, each) for each in replaced if each.ref.kind == kind]
             if folded is not None and len(folded.kinds[kind].rows):
                 parts.append(folded.kinds[kind].rows)
             rows = joined(parts).sorted() if parts else None
             if rows is not None and len(rows):
-                made.append(new_segment(self._blobs, head, rows, kind))
-        return tuple(made)
+                refs.append(new_segment(self._blobs, head, rows, kind))
+        return tuple(refs)
 
-    def _living(self, head: Head, each: Aged) -> Table:
+    def _living(self, head: Head, each: AgedSegment) -> Table:
         with named("segment", each.ref.name, head):
             segment = decode_segment(self._blobs.open(each.ref.name), each.ref.kind)
         return segment.table.take(np.flatnonzero(~each.dead))
 
-    def _with_tombstones(self, head: Head, each: Aged) -> SegmentRef:
+    def _with_tombstones(self, head: Head, each: AgedSegment) -> SegmentRef:
         if each.dead_count == each.ref.dead:
             return each.ref
         name = blob_name(head.uid, head.version, "tombstones")
@@ -194,18 +198,20 @@ class Compactor:
 
 
 def _outdates(entry: Item) -> bool:
-    """Whether a log entry tells of deletions, or of users, whose vectors change with their faces. Then vectors that
-    nothing holds any more have left items by now; else those of its rows live on."""
+    """Return True if a log entry holds deletions, or users, whose vectors change with their faces.
+
+    Trimming such an entry takes the last copy of some vectors out of the items, which a vacuum must follow.
+    """
     return bool(entry.attributes.get("deleted", True)) or "users" in entry.attributes
 
 
 def _made_ms(manifest: Manifest, head: Head) -> int:
-    """No entry of the log after `manifest` is older."""
+    """Return a time (epoch, ms) before which no entry of the log after `manifest` was written."""
     return max(manifest.made_ms, head.created_ms)
 
 
 def new_segment(blobs: Blobs, head: Head, rows: Table, kind: int) -> SegmentRef:
-    """Stores rows of one kind, ids ascending."""
+    """Write rows of one kind, ids ascending, as a segment; return its reference."""
     content = encode_segment(rows, kind)
     name = blob_name(head.uid, head.version, "segment")
     blobs.put(name, content)
@@ -213,7 +219,7 @@ def new_segment(blobs: Blobs, head: Head, rows: Table, kind: int) -> SegmentRef:
 
 
 def current_manifest(blobs: Blobs, head: Head) -> Manifest:
-    """What the head names; the empty manifest before the first. Raises BlobMissing or CorruptManifest."""
+    """Read the manifest that the head names; before the first it is empty. Raises BlobMissing or CorruptManifest."""
     if not head.manifest:
         return Manifest(head.uid, version=0, through=0, made_ms=0)
     with named("manifest", head.manifest, head):

@@ -1,4 +1,4 @@
-"""The log since a manifest, folded: the rows that live at its end, and every id that it named."""
+"""Folding: the log after a manifest becomes the rows that remain at its end, and the ids that it named."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from openrek.domain.models import face_model
 from openrek.store.items.port import Attributes, Items
-from openrek.store.log.entries import Changes, entries
+from openrek.store.log.entries import RowChanges, entries
 from openrek.store.log.head import Head
-from openrek.store.segments.columns import Rows, Table, find, texts
+from openrek.store.segments.columns import RowNumbers, Table, find, text_column
 from openrek.store.segments.segment_file import FACES, USERS
 
 ROWS_PER_STEP: Final = 250_000
@@ -20,9 +20,9 @@ BYTES_PER_ROW: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """Of one kind of rows: `rows` are what the entries leave; `named` maps each id that they name to the last seq that
-    did."""
+class FoldedRows:
+    """The folded rows of one kind: `rows` remain at the end of the log; `named` maps each id that an entry names to the
+    seq of the last such entry."""
 
     rows: Table
     named: Mapping[bytes, int]
@@ -31,41 +31,41 @@ class Folded:
     def size_bytes(self) -> int:
         return len(self.rows) * (self.rows.dimensions + BYTES_PER_ROW)
 
-    def outdated(self, ids: NDArray[np.uint8], seqs: NDArray[np.uint64]) -> Rows:
-        """The rows of a segment (ids ascending) that an entry of the log replaced or deleted."""
+    def outdated(self, ids: NDArray[np.uint8], seqs: NDArray[np.uint64]) -> RowNumbers:
+        """Return the rows of a segment (ids ascending) that an entry of the log replaced or deleted."""
         names = list(self.named)
         rows = find(ids, names)
         known = rows >= 0
         last = np.array([self.named[name] for name in names], np.uint64)
         candidates = rows[known]
-        outdated: Rows = candidates[seqs[candidates] < last[known]]
+        outdated: RowNumbers = candidates[seqs[candidates] < last[known]]
         return outdated
 
 
 @dataclass(frozen=True, slots=True)
 class FoldedLog:
-    """What entries up to `through` leave, by kind of rows (segments.KINDS)."""
+    """The log up to `through`, folded, by kind of rows (segments.KINDS)."""
 
     through: int
-    kinds: Mapping[int, Folded]
+    kinds: Mapping[int, FoldedRows]
 
     @property
-    def faces(self) -> Folded:
+    def faces(self) -> FoldedRows:
         return self.kinds[FACES]
 
     @property
-    def users(self) -> Folded:
+    def users(self) -> FoldedRows:
         return self.kinds[USERS]
 
 
-class Folding:
-    """One kind of rows while the log is read."""
+class FoldBuilder:
+    """Folds the changes to one kind of rows while the log is read."""
 
     def __init__(self) -> None:
         self.named: dict[bytes, int] = {}
         self._living: dict[bytes, tuple[int, Attributes]] = {}
 
-    def add(self, seq: int, changes: Changes) -> None:
+    def add(self, seq: int, changes: RowChanges) -> None:
         for row_id in changes.deleted:
             self._living.pop(row_id, None)
             self.named[row_id] = seq
@@ -73,13 +73,13 @@ class Folding:
             self._living[row["id"]] = (seq, row)
             self.named[row["id"]] = seq
 
-    def folded(self, dimensions: int) -> Folded:
-        return Folded(table_of(list(self._living.values()), dimensions), self.named)
+    def folded(self, dimensions: int) -> FoldedRows:
+        return FoldedRows(table_of(list(self._living.values()), dimensions), self.named)
 
 
 def fold(items: Items, head: Head, *, after: int) -> FoldedLog:
-    """Entries after+1 .. head.seq, or as many of them as make a step. Raises LogGap when one is missing."""
-    faces, users = Folding(), Folding()
+    """Fold the log entries after+1 .. head.seq, or as many as make a step. Raises LogGap when one is missing."""
+    faces, users = FoldBuilder(), FoldBuilder()
     through = after
     for page in entries(items, head.uid, after=after, through=head.seq):
         for entry in page:
@@ -93,7 +93,7 @@ def fold(items: Items, head: Head, *, after: int) -> FoldedLog:
 
 
 def table_of(rows: Sequence[tuple[int, Attributes]], dimensions: int) -> Table:
-    """(seq, attributes as openrek.store.log.rows writes them) -> a table, in that order."""
+    """Return a table of these (seq, attributes as openrek.store.log.rows writes them), in that order."""
 
     def column(name: str, kind: Any, width: int) -> NDArray[Any]:
         return np.frombuffer(b"".join(row[name] for _, row in rows), kind).reshape(len(rows), width)
@@ -105,6 +105,6 @@ def table_of(rows: Sequence[tuple[int, Attributes]], dimensions: int) -> Table:
         geometry=column("geometry", "<f4", 5),
         scales=column("scale", "<f4", 1)[:, 0],
         vectors=column("vector", np.int8, dimensions),
-        external=texts([row.get("external") for _, row in rows]),
-        owners=texts([row.get("owner") for _, row in rows]),
+        external=text_column([row.get("external") for _, row in rows]),
+        owners=text_column([row.get("owner") for _, row in rows]),
     )

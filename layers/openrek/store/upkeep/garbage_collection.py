@@ -1,8 +1,8 @@
-"""Blobs that nobody names, and never will, are deleted.
+"""Garbage collection: blobs that no manifest names, or ever will, are deleted.
 
 A compactor names blobs only in a manifest that follows the one it read, and their names tell which that was. So a blob
-may go if its base version is lower than the current one and the current manifest does not name it: no swap can bring
-it back. On an idle collection the version is moved first.
+is garbage if its base version is lower than the current one and the current manifest does not name it: no swap can
+bring it back. On an idle collection the version is moved first.
 """
 
 import time
@@ -20,16 +20,19 @@ from openrek.store.upkeep.manifest_swap import swap_manifest
 ATTEMPTS: Final = 8
 
 
-class Garbage:
+class GarbageCollector:
+    """Deletes blobs that compactions left behind."""
+
     def __init__(self, items: Items, blobs: Blobs, *, pause: Callable[[float], None] = time.sleep) -> None:
         """`pause` takes seconds."""
         self._items = items
         self._blobs = blobs
         self._pause = pause
 
-    def collect(self, collection_id: str, *, everything: bool = False) -> int:
-        """Delete what is garbage for sure; returns how many blobs went. `everything`: move the version first if need
-        be, so that what a dead compactor left goes too.
+    def collect(self, collection_id: str, *, force: bool = False) -> int:
+        """Delete the blobs that are certainly garbage; return their number.
+
+        With `force` the version is moved first if need be, so that blobs of a compactor that died are deleted, too.
 
         Raises BlobMissing or CorruptManifest when what the current head names is bad.
         """
@@ -38,7 +41,7 @@ class Garbage:
             if head is None:
                 return 0
             try:
-                removed = self._collect(head, everything=everything)
+                removed = self._collect(head, force=force)
             except BlobMissing:
                 now = head_now(self._items, collection_id)
                 if now is not None and (now.uid, now.version) == (head.uid, head.version):
@@ -48,29 +51,29 @@ class Garbage:
                 return removed
         return 0
 
-    def _collect(self, head: Head, *, everything: bool) -> int | None:
-        """None if the version was to be moved, and somebody else moved it: perhaps not beyond all that is listed."""
+    def _collect(self, head: Head, *, force: bool) -> int | None:
+        """Make one attempt; None if the version had to move and somebody else moved it, perhaps not far enough."""
         names = self._blobs.names(f"{head.uid.hex}/")
         stored = {name: base for name in names if (base := base_version(name)) is not None}
-        if everything and self._strangers(head, stored) and not self._move_version(head):
+        if force and self._holds_newer_blobs(head, stored) and not self._move_version(head):
             return None
         # Read after the listing: what is newer than the listing is not in it.
         now = head_now(self._items, head.collection_id)
         if now is None or now.uid != head.uid:
             return 0
         named = current_manifest(self._blobs, now).blobs | {now.manifest}
-        doomed = [name for name, base in stored.items() if name not in named and base < now.version]
-        for name in doomed:
+        garbage = [name for name, base in stored.items() if name not in named and base < now.version]
+        for name in garbage:
             self._blobs.delete(name)
-        return len(doomed)
+        return len(garbage)
 
-    def _strangers(self, head: Head, stored: dict[str, int]) -> bool:
-        """Whether blobs lie there that only a move of the version makes garbage."""
+    def _holds_newer_blobs(self, head: Head, stored: dict[str, int]) -> bool:
+        """Return True if there are unnamed blobs that become garbage only when the version moves."""
         named = current_manifest(self._blobs, head).blobs | {head.manifest}
         return any(name not in named and base >= head.version for name, base in stored.items())
 
     def _move_version(self, head: Head) -> bool:
-        """The same manifest again, one version on: every swap under way has thereby lost. Whether this one won."""
+        """Write the same manifest as the next version, so that swaps under way fail; return True if this swap won."""
         successor = replace(current_manifest(self._blobs, head), version=head.version + 1)
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, encode_manifest(successor))

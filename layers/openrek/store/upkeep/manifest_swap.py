@@ -1,4 +1,4 @@
-"""The one moment of a compaction that anybody sees: the head turns to a new manifest."""
+"""The commit of a compaction: the head turns to a new manifest in one conditional write."""
 
 import secrets
 import time
@@ -24,8 +24,8 @@ def swap_manifest(
 ) -> bool:
     """Point the head from the manifest of `head` to `successor`, stored as blob `name`.
 
-    Writers move the head meanwhile; only another swap, or the end of the collection, makes this one fail. True only if
-    it is known to have won; after False it may still win, so what it built must not be touched.
+    Writers may move the head meanwhile; only another swap, or the deletion of the collection, makes this one fail.
+    Return True only if it is known to have succeeded; after False it may still succeed, so its blobs must stay.
     """
     nonce = secrets.token_bytes(16)
     for attempt in range(ATTEMPTS):

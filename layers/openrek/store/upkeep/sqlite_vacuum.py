@@ -1,4 +1,4 @@
-"""Wiping the embedded store, twice a day at most, so that what was deleted is out of its files in time."""
+"""Vacuums of the embedded store, twice a day at most, so that deleted data is out of its files in time."""
 
 import time
 from collections.abc import Callable
@@ -10,31 +10,33 @@ from openrek.store.items.port import Contended, OutcomeUnknown, Put
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.keys import deployment_key
 
-WIPE_AFTER_S: Final = 11 * 3600.0
+VACUUM_AFTER_S: Final = 11 * 3600.0
 """Deleted vectors leave items and blobs in half of the 24 hours that are promised, and the files in the other half."""
 
 AGAIN_AFTER_S: Final = 3600.0
-"""After an attempt that came to nothing: the disk is too small for the copy, or somebody reads without a pause."""
+"""After an attempt that failed: the disk is too small for the copy, or somebody reads without a pause."""
 
 
-def wipe_if_due(items: SqliteItems, *, clock: Callable[[], float] = time.time) -> bool:
-    """Wipe if something was forgotten since any process did, which must be `WIPE_AFTER_S` ago, or `AGAIN_AFTER_S` since
-    one tried; whether this one did. `clock` gives epoch seconds. Raises apsw.Error when the disk is full.
+def vacuum_if_due(items: SqliteItems, *, clock: Callable[[], float] = time.time) -> bool:
+    """Vacuum the database if that was requested since the last time, which must be `VACUUM_AFTER_S` ago, or
+    `AGAIN_AFTER_S` if it came to nothing; return whether this call did it.
+
+    `clock` gives epoch seconds. Raises apsw.Error when the disk is full.
     """
     key = deployment_key("wiped")
-    forgotten = items.forgotten()  # before the wipe: what is forgotten meanwhile is left for the next
+    requests = items.vacuum_requests()  # before the vacuum: requests that come meanwhile remain for the next
     found = items.get(key)
     now_s = clock()
     if found is not None:
         last = found.attributes
-        wait_s = WIPE_AFTER_S if last.get("done", True) else AGAIN_AFTER_S
-        if last.get("forgotten") == forgotten or 0.0 <= now_s - last["at_ms"] / 1000.0 < wait_s:
+        wait_s = VACUUM_AFTER_S if last.get("done", True) else AGAIN_AFTER_S
+        if last.get("forgotten") == requests or 0.0 <= now_s - last["at_ms"] / 1000.0 < wait_s:
             return False
     done = False
     try:
-        done = items.wipe()
+        done = items.vacuum()
     finally:
-        outcome = {"done": True, "forgotten": forgotten} if done else {"done": False}
+        outcome = {"done": True, "forgotten": requests} if done else {"done": False}
         with suppress(Contended, OutcomeUnknown, StoreUnavailable):  # then it is wiped again a little sooner
             items.transact([Put(key, {"at_ms": int(now_s * 1000), **outcome})])
     return done

@@ -1,4 +1,4 @@
-"""What a store needs from time to time: compaction, trimming, garbage collection, erasure. Safe anywhere, any time."""
+"""Upkeep of a store: compaction, trimming, garbage collection and the orphan sweep, safe in any process at any time."""
 
 import random
 import time
@@ -15,20 +15,22 @@ from openrek.store.log.sound_items import sound_rows
 from openrek.store.segments.manifest import CorruptManifest
 from openrek.store.segments.segment_file import CorruptSegment
 from openrek.store.upkeep.compaction import Compactor
-from openrek.store.upkeep.garbage_collection import Garbage
-from openrek.store.upkeep.orphan_sweep import Eraser, never
+from openrek.store.upkeep.garbage_collection import GarbageCollector
+from openrek.store.upkeep.orphan_sweep import OrphanSweep, never
 
 DAMAGED: Final = (BlobMissing, LogGap, CorruptManifest, CorruptSegment, DamagedItem)
 """What the upkeep of a collection ends in when its head names what is not there, or what it needs is not whole."""
 
 BUSY: Final = (Contended, ConditionFailed, OutcomeUnknown, Refusal)
-"""What the upkeep of a collection ends in when others are in the way: a later pass sees to it."""
+"""Errors of a busy collection: others write to it; a later pass does the work."""
 
 STEPS_PER_SWEEP: Final = 16
 STEPS_PER_PURGE: Final = 1000
 
 
 class Upkeep:
+    """All upkeep of one store."""
+
     def __init__(
         self,
         items: Items,
@@ -40,37 +42,37 @@ class Upkeep:
         """`clock` gives epoch seconds, `pause` takes seconds."""
         self._items = items
         self._compactor = Compactor(items, blobs, clock=clock, pause=pause)
-        self._garbage = Garbage(items, blobs, pause=pause)
-        self._eraser = Eraser(items, blobs, clock=clock, pause=pause)
+        self._garbage = GarbageCollector(items, blobs, pause=pause)
+        self._orphan_sweep = OrphanSweep(items, blobs, clock=clock, pause=pause)
 
     def sweep(self) -> None:
-        """One pass over everything that is due. Busy collections are left to the next pass.
+        """Do all work that is due, in one pass. Busy collections are left to the next pass.
 
         Raises one of `DAMAGED`, or the OSError of a blob, after everything else is done.
         """
         damaged: list[Exception] = []
-        self._pass(self._collection_ids(damaged), damaged, everything=False)
+        self._pass(self._collection_ids(damaged), damaged, force=False)
 
-    def sweep_until(self, enough: Callable[[], bool]) -> bool:
-        """A sweep that ends early once there is `enough`; whether it came to the end. Raises as `sweep` does.
+    def sweep_until(self, should_stop: Callable[[], bool]) -> bool:
+        """Sweep; return True at the end, False if `should_stop` returned True before. Raises as `sweep` does.
 
-        Erasure comes first, and collections in a new order each time, so that sweeps which are too short leave nothing
-        out for good.
+        The orphan sweep comes first, then collections in a new order each time, so that sweeps which are too short skip
+        nothing for good.
         """
         damaged: list[Exception] = []
         ids = list(self._collection_ids(damaged))
         random.shuffle(ids)
         with suppress(OSError, DamagedItem):  # the pass ends with another one, which tells
-            self._eraser.sweep(enough)
-        self._pass(ids, damaged, everything=False, enough=enough)
-        return not enough()
+            self._orphan_sweep.sweep(should_stop)
+        self._pass(ids, damaged, force=False, should_stop=should_stop)
+        return not should_stop()
 
-    def compact(self, collection_id: str, enough: Callable[[], bool]) -> bool:
-        """What is due for one collection, until there is `enough`; whether it came to the end.
+    def compact(self, collection_id: str, should_stop: Callable[[], bool]) -> bool:
+        """Compact one collection as far as it is due; return True at the end, False if `should_stop` came first.
 
         Raises one of `BUSY`, or of `DAMAGED`.
         """
-        while not enough():
+        while not should_stop():
             if not self._compactor.step(collection_id):
                 self._garbage.collect(collection_id)
                 return True
@@ -82,33 +84,33 @@ class Upkeep:
         Raises Contended, ConditionFailed or OutcomeUnknown when others were in the way, and as `sweep` does.
         """
         damaged: list[Exception] = []
-        self._pass(self._collection_ids(damaged), damaged, everything=True)
+        self._pass(self._collection_ids(damaged), damaged, force=True)
 
     def _pass(
         self,
         collection_ids: Iterable[str],
         damaged: list[Exception],
         *,
-        everything: bool,
-        enough: Callable[[], bool] = never,
+        force: bool,
+        should_stop: Callable[[], bool] = never,
     ) -> None:
-        """The first of what is `damaged`, or was already, is raised in the end."""
+        """Make one pass over the collections; raise the first error of `damaged`, also of before, in the end."""
         for collection_id in collection_ids:
             try:
-                for _ in range(STEPS_PER_PURGE if everything else STEPS_PER_SWEEP):
-                    if enough() or not self._compactor.step(collection_id, everything=everything):
+                for _ in range(STEPS_PER_PURGE if force else STEPS_PER_SWEEP):
+                    if should_stop() or not self._compactor.step(collection_id, force=force):
                         break
                 else:
-                    if everything:
+                    if force:
                         raise Contended(f"others write to {collection_id} without a pause")
-                if not enough():
-                    self._garbage.collect(collection_id, everything=everything)
+                if not should_stop():
+                    self._garbage.collect(collection_id, force=force)
             except (*DAMAGED, OSError) as error:  # a file that cannot be read holds up nobody else
                 damaged.append(error)
             except BUSY:
-                if everything:
+                if force:
                     raise
-        self._eraser.sweep(enough)
+        self._orphan_sweep.sweep(should_stop)
         if damaged:
             raise damaged[0]
 

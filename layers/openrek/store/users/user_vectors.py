@@ -1,4 +1,4 @@
-"""A user's vector: the normalised mean of its faces' embeddings. The one place that says so. Standard library only."""
+"""A user's vector: the normalised mean of its faces' embeddings. Standard library only."""
 
 import math
 from array import array
@@ -8,11 +8,11 @@ from typing import Final
 from openrek.store.log.quantisation import quantise
 
 SHORTEST_SUM: Final = 1e-3
-"""Of embeddings of length 1. Below, they cancel each other out and what is left is their rounding."""
+"""Of embeddings of length 1. If the sum is shorter, they cancel each other out and only rounding errors remain."""
 
 
 def user_vector(faces: Sequence[tuple[bytes, float]]) -> tuple[bytes, float]:
-    """(int8 bytes, scale) of the user that has these faces, (int8 bytes, scale) each, in ascending order of FaceId.
+    """Return (int8 bytes, scale) of a user, given its faces, (int8 bytes, scale) each, in ascending order of FaceId.
 
     Sums are float64 in that order. Faces that cancel each other out are represented by the first of them.
     """

@@ -1,4 +1,4 @@
-"""The users of a collection: made, listed and removed, and faces associated with them. Each call is one transaction."""
+"""Users: created, listed and deleted, and associated with faces. The effect of each call is one transaction."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,8 +12,8 @@ from openrek.domain.errors import Conflict, Refusal, ServiceQuotaExceeded, user_
 from openrek.domain.faces import cosine
 from openrek.domain.ports import Page, UserEntry
 from openrek.domain.users import MOST_FACES_OF_USER, Association, FaceNotChanged, RequestToken, User
-from openrek.store.items.port import MAX_OPERATIONS, Delete, Item, Items
-from openrek.store.log.commits import OWN_OPERATIONS, TOO_MANY_WRITERS, Change, Commits
+from openrek.store.items.port import MAX_WRITES, Delete, Item, Items
+from openrek.store.log.commits import OWN_WRITES, TOO_MANY_WRITERS, Change, Commits
 from openrek.store.log.head import Head
 from openrek.store.log.keys import owned
 from openrek.store.log.pages import settled_page
@@ -31,7 +31,7 @@ from openrek.store.users.memberships import (
     unclaimed,
     user_put,
 )
-from openrek.store.users.request_tokens import Tokens
+from openrek.store.users.request_tokens import RequestTokens
 
 MAX_USERS: Final = 1_000_000
 """A user takes about what a face takes, in memory and to read: a fifth on top of the most faces that a collection may
@@ -41,7 +41,7 @@ CLAIMING_ATTEMPTS: Final = 40
 
 
 class Claimed:
-    """Instead of an answer: faces were claimed, which is not yet what was asked for."""
+    """The result of a commit that only claimed faces: the call itself is to be tried again."""
 
 
 Outcome: TypeAlias = Association | Claimed
@@ -49,54 +49,58 @@ Outcome: TypeAlias = Association | Claimed
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The faces of a call that change, and those that stay as they are, with the reasons."""
+    """The decision on the faces of a call: those that change, and those that are skipped, with the reasons."""
 
     changing: Sequence[Item]
-    left: Sequence[FaceNotChanged]
+    skipped: Sequence[FaceNotChanged]
 
 
 class StoredUsers:
+    """The users of the collections of a store.
+
+    A transaction rewrites at most `faces_per_commit` face items, if it has room for so many. `clock` returns epoch
+    seconds; `pause` takes seconds.
+    """
+
     def __init__(
         self,
         items: Items,
         *,
         max_users: int = MAX_USERS,
-        faces_per_commit: int = MAX_OPERATIONS,
+        faces_per_commit: int = MAX_WRITES,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`faces_per_commit`: how many face items a transaction rewrites, if it has room for so many. `clock` gives
-        epoch seconds, `pause` takes seconds."""
         self._items = items
         self._max_users = max_users
         self._faces_per_commit = faces_per_commit
         self._commits = Commits(items, lost=Conflict, pause=pause)
         self._memberships = Memberships(items, self._commits)
-        self._tokens = Tokens(clock=clock)
+        self._tokens = RequestTokens(clock=clock)
 
-    def create(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+    def create(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
         def prepare(head: Head) -> Change[Outcome]:
             if self._memberships.user(head, user_id) is not None:
                 raise Conflict(f"The user id: {user_id} already exists", reason="A user with this id exists.")
             if head.users >= self._max_users:
                 raise ServiceQuotaExceeded(reason=f"A collection holds at most {self._max_users} users.")
-            answer = Association((), (), User(user_id, 0))
+            result = Association((), (), User(user_id, 0))
             made = user_put(new_user(head, user_id), new=True)
-            return Change(answer, writes=[made], users=1, touched={user_id: None})
+            return Change(result, writes=[made], users=1, touched={user_id: None})
 
-        self._commit(collection, once, prepare)
+        self._commit(collection, idempotency_token, prepare)
 
-    def delete(self, collection: Collection, user_id: str, once: RequestToken | None) -> None:
+    def delete(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
         late: list[UUID] = []
 
         def prepare(head: Head) -> Change[Outcome]:
             user = self._require(head, user_id)
-            late[:] = user.members[self._room(once) :]
+            late[:] = user.members[self._room(idempotency_token) :]
             members = self._memberships.items(user.members, self._memberships.faces(head, user.members))
             verdict = Verdict(members, ())
-            return self._regroup(user, None, verdict, owner=None, room=self._room(once))
+            return self._regroup(user, None, verdict, owner=None, room=self._room(idempotency_token))
 
-        self._commit(collection, once, prepare)
+        self._commit(collection, idempotency_token, prepare)
         self._release(collection, late)
 
     def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:
@@ -120,39 +124,41 @@ class StoredUsers:
         face_ids: Sequence[UUID],
         *,
         lowest_cosine: float,
-        once: RequestToken | None,
+        idempotency_token: RequestToken | None,
     ) -> Association:
-        asked = list(dict.fromkeys(face_ids))
+        wanted = list(dict.fromkeys(face_ids))
 
         def prepare(head: Head) -> Change[Outcome]:
             user = self._require(head, user_id)
-            faces = self._memberships.faces(head, [*asked, *user.members])
-            verdict = _joining(user, asked, faces, lowest_cosine)
+            faces = self._memberships.faces(head, [*wanted, *user.members])
+            verdict = _joining(user, wanted, faces, lowest_cosine)
             grown = user.with_members([*self._memberships.items(user.members, faces), *verdict.changing])
-            return self._regroup(user, grown, verdict, owner=user_id, room=self._room(once))
+            return self._regroup(user, grown, verdict, owner=user_id, room=self._room(idempotency_token))
 
-        return self._commit(collection, once, prepare)
+        return self._commit(collection, idempotency_token, prepare)
 
     def disassociate(
-        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], once: RequestToken | None
+        self, collection: Collection, user_id: str, face_ids: Sequence[UUID], idempotency_token: RequestToken | None
     ) -> Association:
-        asked = list(dict.fromkeys(face_ids))
+        wanted = list(dict.fromkeys(face_ids))
 
         def prepare(head: Head) -> Change[Outcome]:
             user = self._require(head, user_id)
-            faces = self._memberships.faces(head, [*asked, *user.members])
-            verdict = _leaving(user, asked, faces)
+            faces = self._memberships.faces(head, [*wanted, *user.members])
+            verdict = _leaving(user, wanted, faces)
             gone = {face.key for face in verdict.changing}
             members = [face for face in self._memberships.items(user.members, faces) if face.key not in gone]
-            return self._regroup(user, user.with_members(members), verdict, owner=None, room=self._room(once))
+            return self._regroup(
+                user, user.with_members(members), verdict, owner=None, room=self._room(idempotency_token)
+            )
 
-        answer = self._commit(collection, once, prepare)
-        self._release(collection, answer.changed[self._room(once) :])
-        return answer
+        result = self._commit(collection, idempotency_token, prepare)
+        self._release(collection, result.changed[self._room(idempotency_token) :])
+        return result
 
     def _release(self, collection: Collection, late: Sequence[UUID]) -> None:
-        """The faces that there was no room for are nobody's now, but their claims spell the user's name."""
-        with suppress(Refusal):  # the call is done; what is left goes with the next change of the face
+        """Remove the claims, which spell the user's name, from the faces that the transaction had no room for."""
+        with suppress(Refusal):  # the call is done; a remaining claim goes with the next change of its face
             self._memberships.release(collection, late)
 
     def _require(self, head: Head, user_id: str) -> StoredUser:
@@ -161,26 +167,28 @@ class StoredUsers:
             raise user_not_found(user_id)
         return user
 
-    def _room(self, once: RequestToken | None) -> int:
-        """How many face items fit beside the head, the log entry, the user and the token."""
-        return min(self._faces_per_commit, MAX_OPERATIONS - OWN_OPERATIONS - 1 - (once is not None))
+    def _room(self, idempotency_token: RequestToken | None) -> int:
+        """Return how many face items fit beside the head, the log entry, the user and the token."""
+        return min(self._faces_per_commit, MAX_WRITES - OWN_WRITES - 1 - (idempotency_token is not None))
 
     def _regroup(
         self, user: StoredUser, after: StoredUser | None, verdict: Verdict, *, owner: str | None, room: int
     ) -> Change[Outcome]:
-        """Turns `user` into `after` (None: it goes) and hands the faces of the verdict to `owner`; or claims those
-        that there is no room for first."""
+        """Return the change that turns `user` into `after` (None: it is deleted) and hands the faces to `owner`.
+
+        Faces beyond `room` must be claimed first: until they are, it is the change that claims them.
+        """
         faces = verdict.changing
         doubtful = unclaimed(faces[room:], user.user_id)
         if doubtful:
             return Change(Claimed(), writes=claim(doubtful[:room], user.user_id))
-        left = tuple(verdict.left)
-        # Nobody asks a deletion for its faces, so no token keeps them.
-        answer = Association(_ids(faces), left, after.user) if after else Association((), (), User(user.user_id, 0))
+        skipped = tuple(verdict.skipped)
+        # A deletion returns no faces, so no token stores them.
+        result = Association(_ids(faces), skipped, after.user) if after else Association((), (), User(user.user_id, 0))
         if after is not None and not faces:
-            return Change(answer)
+            return Change(result)
         return Change(
-            answer,
+            result,
             handed_over(faces, owner),
             writes=[Delete(user.key) if after is None else user_put(after), *hand_over(faces[:room], owner)],
             users=-1 if after is None else 0,
@@ -190,62 +198,70 @@ class StoredUsers:
     def _commit(
         self,
         collection: Collection,
-        once: RequestToken | None,
+        idempotency_token: RequestToken | None,
         prepare: Callable[[Head], Change[Outcome]],
     ) -> Association:
-        """Commits it once; a repetition with the same token is told the same again."""
+        """Commit the change once; a repetition with the same token gets the same result again."""
 
         def prepare_once(head: Head) -> Change[Outcome]:
-            if once is None:
+            if idempotency_token is None:
                 return prepare(head)
-            told = self._tokens.answer(once, self._commits.read_at(head, [self._tokens.key(head.uid, once)])[0])
-            if told is not None:
-                return Change(told)
+            known = self._tokens.result(
+                idempotency_token, self._commits.read_at(head, [self._tokens.key(head.uid, idempotency_token)])[0]
+            )
+            if known is not None:
+                return Change(known)
             change = prepare(head)
-            if isinstance(change.answer, Claimed):
+            if isinstance(change.result, Claimed):
                 return change
-            return replace(change, writes=[*change.writes, self._tokens.put(head.uid, once, change.answer)])
+            return replace(
+                change, writes=[*change.writes, self._tokens.put(head.uid, idempotency_token, change.result)]
+            )
 
         for _ in range(CLAIMING_ATTEMPTS):
-            answer = self._commits.commit(collection, prepare_once)
-            if not isinstance(answer, Claimed):
-                return answer
+            result = self._commits.commit(collection, prepare_once)
+            if not isinstance(result, Claimed):
+                return result
         raise Conflict(reason=TOO_MANY_WRITERS)
 
 
 def _joining(
-    user: StoredUser, asked: Sequence[UUID], faces: Mapping[UUID, Item | None], lowest_cosine: float
+    user: StoredUser, wanted: Sequence[UUID], faces: Mapping[UUID, Item | None], lowest_cosine: float
 ) -> Verdict:
-    """Raises ServiceQuotaExceeded when the user is full and a face would have to join it."""
-    left: list[FaceNotChanged] = []
+    """Decide which faces join the user.
+
+    Raises ServiceQuotaExceeded when it is full and a face would have to join it.
+    """
+    skipped: list[FaceNotChanged] = []
     joining: list[Item] = []
-    for face_id in asked:
+    for face_id in wanted:
         face = faces[face_id]
         if face is None or owner_of(face) not in (None, user.user_id):
-            left.append(_not_ours(face_id, face))
+            skipped.append(_not_ours(face_id, face))
         elif owner_of(face) is None:
             likeness = _likeness(user, face)
             if likeness is not None and likeness < lowest_cosine:
-                left.append(FaceNotChanged(face_id, "LOW_MATCH_CONFIDENCE", cosine=likeness))
+                skipped.append(FaceNotChanged(face_id, "LOW_MATCH_CONFIDENCE", cosine=likeness))
             elif len(user.members) + len(joining) < MOST_FACES_OF_USER:
                 joining.append(face)
             elif len(user.members) == MOST_FACES_OF_USER:
                 raise ServiceQuotaExceeded(reason=f"The user has {MOST_FACES_OF_USER} faces, as many as one may have.")
             else:
-                left.append(FaceNotChanged(face_id, None))
-    return Verdict(joining, left)
+                skipped.append(FaceNotChanged(face_id, None))
+    return Verdict(joining, skipped)
 
 
-def _leaving(user: StoredUser, asked: Sequence[UUID], faces: Mapping[UUID, Item | None]) -> Verdict:
-    left: list[FaceNotChanged] = []
+def _leaving(user: StoredUser, wanted: Sequence[UUID], faces: Mapping[UUID, Item | None]) -> Verdict:
+    """Decide which faces leave the user; faces of nobody are in neither list."""
+    skipped: list[FaceNotChanged] = []
     leaving: list[Item] = []
-    for face_id in asked:
+    for face_id in wanted:
         face = faces[face_id]
         if face is not None and owner_of(face) == user.user_id:
             leaving.append(face)
         elif face is None or owner_of(face) is not None:
-            left.append(_not_ours(face_id, face))
-    return Verdict(leaving, left)
+            skipped.append(_not_ours(face_id, face))
+    return Verdict(leaving, skipped)
 
 
 def _not_ours(face_id: UUID, face: Item | None) -> FaceNotChanged:
@@ -255,7 +271,7 @@ def _not_ours(face_id: UUID, face: Item | None) -> FaceNotChanged:
 
 
 def _likeness(user: StoredUser, face: Item) -> float | None:
-    """The cosine of the face with the user's vector; None for a user without faces."""
+    """Return the cosine of the face with the user's vector; None for a user without faces."""
     if not user.members:
         return None
     row = face_row(face.attributes)

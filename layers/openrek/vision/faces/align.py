@@ -1,4 +1,4 @@
-"""Five points and pixels -> the 112 x 112 crop that face embeddings are trained on.
+"""Alignment: five points and pixels become the 112 x 112 crop that face embeddings are trained on.
 
 The similarity transform that maps the points best (least squares) onto the ArcFace template, sampled bilinearly,
 black outside the picture; the same as OpenCV's FaceRecognizerSF.alignCrop as long as the face is at most twice the
@@ -9,25 +9,25 @@ Source of the template: Deng et al., "ArcFace" (2019), insightface's reference c
 
 import math
 
-import numpy
+import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from openrek.vision.images.arrays import Crop, Floats
-from openrek.vision.images.pixels import words
+from openrek.vision.images.pixels import packed_pixels
 
 SIDE_PX = 112
-TEMPLATE = numpy.array(
+TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
 _TARGET = TEMPLATE @ (1, 1j)
 _TARGET_MEAN = complex(_TARGET.mean())
 _TARGET_OFFSETS = _TARGET - _TARGET_MEAN
-_ALONG = numpy.arange(SIDE_PX, dtype=numpy.float64)
+_ALONG = np.arange(SIDE_PX, dtype=np.float64)
 
 
 def aligned(image: Image.Image, points: Floats) -> Crop:
-    """uint8 [112, 112, 3] RGB from an upright RGB picture and float [5, 2] points in its pixels (order of detect)."""
+    """Return the crop, uint8 [112, 112, 3] RGB, of the face with these points [5, 2], in pixels (order of detect)."""
     corner, step = _placed(points)
     by = max(1, min(int(abs(step)), max(image.size) // 32))
     left, top, right, bottom = _frame(corner, step, image.size, by)
@@ -38,17 +38,17 @@ def aligned(image: Image.Image, points: Floats) -> Crop:
 
 
 def _placed(points: Floats) -> tuple[complex, complex]:
-    """Where the crop's first pixel lies in the picture, as x + iy, and the step from there to its right neighbour."""
-    source = points.astype(numpy.float64) @ (1, 1j)
+    """Fit the crop: return its first pixel's place in the picture, x + iy, and the step to its right neighbour."""
+    source = points.astype(np.float64) @ (1, 1j)
     mean = complex(source.mean())
     offsets = source - mean
-    turn = complex(offsets.conj() @ _TARGET_OFFSETS) / max(float(numpy.sum(numpy.abs(offsets) ** 2)), 1e-9)
+    turn = complex(offsets.conj() @ _TARGET_OFFSETS) / max(float(np.sum(np.abs(offsets) ** 2)), 1e-9)
     step = 1 / (turn if abs(turn) > 1e-6 else 1e-6)
     return mean - _TARGET_MEAN * step, step
 
 
 def _frame(corner: complex, step: complex, size: tuple[int, int], by: int) -> tuple[int, int, int, int]:
-    """The part of the picture that is sampled, with one black step around the picture where it reaches the edge."""
+    """Return the sampled part (left, top, right, bottom), with one black step where it reaches the picture's edge."""
     corners = [corner + step * (SIDE_PX - 1) * along for along in (0, 1, 1j, 1 + 1j)]
     sides = []
     for ends, side in (([end.real for end in corners], size[0]), ([end.imag for end in corners], size[1])):
@@ -60,29 +60,28 @@ def _frame(corner: complex, step: complex, size: tuple[int, int], by: int) -> tu
 
 
 def _sampled(image: Image.Image, corner: complex, step: complex) -> Crop:
-    """Bilinear samples of an RGB picture, rows of them at right angles to `step`; places outside take the border's
-    pixel."""
+    """Sample an RGB picture bilinearly, in rows at right angles to `step`; places outside take the border's pixel."""
     width = image.width
-    pixels = words(image).reshape(-1)
+    pixels = packed_pixels(image).reshape(-1)
     column, across = _taps(corner.real, step.real, -step.imag, width)
     row, down = _taps(corner.imag, step.imag, step.real, image.height)
     places = row * width + column
 
     def at(offset: int) -> Floats:
-        return pixels.take(places + offset, mode="clip").view(numpy.uint8).astype(numpy.float32)
+        return pixels.take(places + offset, mode="clip").view(np.uint8).astype(np.float32)
 
     upper, lower = at(0), at(width)
     upper += (at(1) - upper) * across
     lower += (at(width + 1) - lower) * across
     upper += (lower - upper) * down
-    upper += numpy.float32(0.5)
-    return upper.astype(numpy.uint8).reshape(-1, 4)[:, [0, 1, 2]].reshape(SIDE_PX, SIDE_PX, 3)
+    upper += np.float32(0.5)
+    return upper.astype(np.uint8).reshape(-1, 4)[:, [0, 1, 2]].reshape(SIDE_PX, SIDE_PX, 3)
 
 
-def _taps(start: float, right: float, below: float, source: int) -> tuple[NDArray[numpy.intp], Floats]:
-    """For each crop pixel the source pixel before its place, [12544], and how far it lies towards the next, 0..1, once
-    for each of a word's bytes [50176]."""
-    places = numpy.add.outer(start + below * _ALONG, right * _ALONG).reshape(-1)
-    numpy.clip(places, 0, source - 1, out=places)
-    before = numpy.minimum(places.astype(numpy.intp), source - 2)
-    return before, numpy.repeat((places - before).astype(numpy.float32), 4)
+def _taps(start: float, right: float, below: float, source: int) -> tuple[NDArray[np.intp], Floats]:
+    """Return for each crop pixel the source pixel before its place, [12544], and its distance from there, 0..1, once
+    for each byte of a pixel, [50176]."""
+    places = np.add.outer(start + below * _ALONG, right * _ALONG).reshape(-1)
+    np.clip(places, 0, source - 1, out=places)
+    before = np.minimum(places.astype(np.intp), source - 2)
+    return before, np.repeat((places - before).astype(np.float32), 4)

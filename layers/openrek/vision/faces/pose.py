@@ -15,7 +15,7 @@ profile the points themselves become unsure.
 
 import math
 
-import numpy
+import numpy as np
 
 from openrek.domain.faces import Pose, float32
 from openrek.vision.faces.align import TEMPLATE
@@ -30,8 +30,9 @@ NOSE_DEPTH = 0.85
 
 
 def pose(points: Floats) -> Pose:
-    """Degrees, from float [5, 2] in pixels: left eye, right eye, nose, left and right mouth corner (the viewer's)."""
-    left_eye, right_eye, nose, left_mouth, right_mouth = points.astype(numpy.float64) @ (1, 1j)
+    """Return the pose, in degrees, of a face with these points, float [5, 2] in pixels: left eye, right eye, nose, left
+    and right mouth corner (the viewer's)."""
+    left_eye, right_eye, nose, left_mouth, right_mouth = points.astype(np.float64) @ (1, 1j)
     eyes = right_eye - left_eye
     if abs(eyes) < 1e-6:
         return Pose(0.0, 0.0, 0.0)

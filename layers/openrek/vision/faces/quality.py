@@ -1,4 +1,4 @@
-"""Brightness and Sharpness of a face, measured on its aligned 112 x 112 crop: what the embedding gets to see.
+"""Brightness and Sharpness of a face, measured on its aligned 112 x 112 crop, the input of the embedding.
 
 * Brightness: mean luma (Rec. 601) of the face's middle, 0 black .. 100 white.
 * Sharpness: the root mean square of the luma's Laplacian there, relative to the luma's own spread, so that it does not
@@ -9,13 +9,13 @@
 
 import math
 
-import numpy
+import numpy as np
 
 from openrek.domain.faces import Quality, float32
 from openrek.vision.images.arrays import Crop
 
 _MIDDLE = slice(20, 92)
-_LUMA = numpy.array([0.299, 0.587, 0.114], numpy.float32)
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _DETAIL_AT_HALF = 0.05
 _NOISE_FLOOR = 2.0
 _ROUNDING = 0.35
@@ -23,11 +23,11 @@ _ROUNDING = 0.35
 
 
 def quality(crop: Crop) -> Quality:
-    """From uint8 [112, 112, 3] RGB."""
-    luma = crop[_MIDDLE, _MIDDLE].astype(numpy.float32) @ _LUMA
+    """Measure a crop, uint8 [112, 112, 3] RGB."""
+    luma = crop[_MIDDLE, _MIDDLE].astype(np.float32) @ _LUMA
     around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
     laplacian = around / 4 - luma[1:-1, 1:-1]
-    detail = math.sqrt(max(0.0, float(numpy.mean(laplacian**2)) - _ROUNDING**2)) / (float(luma.std()) + _NOISE_FLOOR)
+    detail = math.sqrt(max(0.0, float(np.mean(laplacian**2)) - _ROUNDING**2)) / (float(luma.std()) + _NOISE_FLOOR)
     return Quality(
         brightness=float32(float(luma.mean()) / 255 * 100),
         sharpness=float32(100 * detail / (detail + _DETAIL_AT_HALF)),

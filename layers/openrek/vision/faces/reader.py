@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-import numpy
+import numpy as np
 from onnxruntime import InferenceSession
 
 from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, float32
@@ -26,10 +26,10 @@ _LANDMARKS = {"eyeLeft": 0, "eyeRight": 1, "mouthLeft": 3, "mouthRight": 4, "nos
 
 
 class FaceReader:
-    """Reader over the model files in `weights_folder`; safe for many threads. Each session opens on first use."""
+    """The Reader port over the model files in `weights_folder`; safe for many threads. Sessions open on first use."""
 
     def __init__(self, weights_folder: Path, threads: int = 1) -> None:
-        """`threads` work on one inference."""
+        """Make a reader without open sessions; `threads` work on one inference."""
         self._weights_folder = weights_folder
         self._threads = threads
         self._lock = Lock()
@@ -40,14 +40,17 @@ class FaceReader:
         return SFACE
 
     def read(self, image: bytes) -> "FacePhoto":
-        """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small); WeightsError."""
+        """Find the faces of a photo.
+
+        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small); WeightsError.
+        """
         return self.read_upright(decode(image))
 
     def read_upright(self, upright: Upright) -> "FacePhoto":
-        """`read` without the decoding. Raises WeightsError."""
+        """Find the faces of a decoded photo. Raises WeightsError."""
         found = detect(self.session("yunet"), upright.image)
         areas = found.boxes[:, 2] * found.boxes[:, 3]
-        largest_first = numpy.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
+        largest_first = np.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
@@ -61,7 +64,7 @@ class FaceReader:
         return FacePhoto(self, tuple(faces), crops)
 
     def session(self, name: str) -> InferenceSession:
-        """The one session of this reader for the model `name`. Raises WeightsError."""
+        """Return this reader's only session for the model `name`, opened on first use. Raises WeightsError."""
         with self._lock:
             if name not in self._sessions:
                 self._sessions[name] = open_session(zoo.load(self._weights_folder, name), self._threads)
@@ -69,7 +72,7 @@ class FaceReader:
 
 
 class FacePhoto:
-    """Photo: the faces, and the crops to embed them from; the full pixels are not kept."""
+    """The Photo port: the faces of a photo, and their crops to embed; the full pixels are not kept."""
 
     def __init__(
         self,

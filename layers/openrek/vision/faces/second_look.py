@@ -12,7 +12,7 @@ ones are, mostly with .94, is looked at in its four quarter turns: in the right 
 
 from collections.abc import Iterator
 
-import numpy
+import numpy as np
 from onnxruntime import InferenceSession
 from PIL import Image
 
@@ -33,13 +33,13 @@ _TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose
 
 
 def is_close(height_px: float, score: float) -> bool:
-    """Whether a face of this height and score in the search needs no second look."""
+    """Return True if a face that was detected with this height and score needs no second look."""
     return CLOSE_FROM_PX <= height_px <= CLOSE_UP_TO_PX and score >= SURE_SCORE
 
 
 def closer_points(session: InferenceSession, image: Image.Image, box: Floats, points: Floats) -> Floats:
-    """The five points [5, 2] of the face in `box` (left, top, width, height in pixels of `image`) as the second look
-    sees them; the given ones when it does not see that face."""
+    """Return the five points [5, 2] of the face in `box` (left, top, width, height in pixels of `image`) from a second
+    look; the given ones when it does not see that face."""
     side = max(2, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
     if side > 1.25 * max(image.size):
         return points
@@ -53,30 +53,30 @@ def closer_points(session: InferenceSession, image: Image.Image, box: Floats, po
         return points
     across, down = min(left, 0) // by, min(top, 0) // by
     look = image.reduce(by, inside).crop((across, down, across + side // by, down + side // by))
-    corner, scale = numpy.array([left, top], numpy.float32), numpy.float32(side / LOOK_PX)
-    wanted = numpy.concatenate([box[:2] - corner, box[2:]]) / scale
-    best = _best(_looks(session, look, wanted.astype(numpy.float32)))
-    return points if best is None else (best * scale + corner).astype(numpy.float32)
+    corner, scale = np.array([left, top], np.float32), np.float32(side / LOOK_PX)
+    wanted = np.concatenate([box[:2] - corner, box[2:]]) / scale
+    best = _best(_looks(session, look, wanted.astype(np.float32)))
+    return points if best is None else (best * scale + corner).astype(np.float32)
 
 
 def _looks(session: InferenceSession, look: Image.Image, wanted: Floats) -> Iterator[tuple[float, Floats]]:
-    """Score and points [5, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: as it is, then
-    turned by a quarter, a half and three quarters. All in pixels of the look as it is, LOOK_PX a side."""
+    """Yield score and points [5, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: as it is,
+    then turned by a quarter, a half and three quarters. All in pixels of the look as it is, LOOK_PX a side."""
     to_size = reduced_tensor if look.width >= LOOK_PX else enlarged_tensor
     for quarters, turn in enumerate((None, *_TURNS)):
         found = search(session, to_size(look if turn is None else look.transpose(turn), (LOOK_PX, LOOK_PX)))
-        corners = _turned_back(numpy.stack([found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]], 1), quarters)
+        corners = _turned_back(np.stack([found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]], 1), quarters)
         low, high = corners.min(axis=1), corners.max(axis=1)
-        shared = _shared(wanted, numpy.concatenate([low, high - low], axis=1))
+        shared = _shared(wanted, np.concatenate([low, high - low], axis=1))
         if shared.size and shared.max() >= LEAST_SHARED:
             seen = int(shared.argmax())
             yield float(found.scores[seen]), _turned_back(found.points[seen], quarters)
         else:
-            yield 0.0, numpy.zeros((5, 2), numpy.float32)
+            yield 0.0, np.zeros((5, 2), np.float32)
 
 
 def _best(looks: Iterator[tuple[float, Floats]]) -> Floats | None:
-    """The points of the first look if it is sure, else of a better one; None if none sees the face."""
+    """Return the points of the first look if it is sure, else of a better one; None if none sees the face."""
     score, points = next(looks)
     if score < SURE_SCORE:
         other_score, other_points = max(looks, key=lambda look: look[0])
@@ -86,16 +86,16 @@ def _best(looks: Iterator[tuple[float, Floats]]) -> Floats | None:
 
 
 def _turned_back(places: Floats, quarters: int) -> Floats:
-    """Places [..., 2] of a look that was turned to the left `quarters` times, in the look as it was."""
+    """Turn places [..., 2] of a look that was turned to the left `quarters` times back to the look as it was."""
     for _ in range(quarters):
-        places = numpy.stack([LOOK_PX - places[..., 1], places[..., 0]], axis=-1)
+        places = np.stack([LOOK_PX - places[..., 1], places[..., 0]], axis=-1)
     return places
 
 
 def _shared(box: Floats, boxes: Floats) -> Floats:
-    """Intersection over union of one box [4] with others [n, 4] -> [n]."""
-    low = numpy.maximum(box[:2], boxes[:, :2])
-    high = numpy.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
-    both = numpy.prod(numpy.maximum(high - low, 0), axis=1)
-    either = numpy.prod(box[2:]) + numpy.prod(boxes[:, 2:], axis=1) - both
-    return numpy.asarray(both / either, numpy.float32)
+    """Return the intersection over union of one box [4] with others [n, 4], [n]."""
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[:2] + box[2:], boxes[:, :2] + boxes[:, 2:])
+    both = np.prod(np.maximum(high - low, 0), axis=1)
+    either = np.prod(box[2:]) + np.prod(boxes[:, 2:], axis=1) - both
+    return np.asarray(both / either, np.float32)

@@ -1,12 +1,12 @@
-"""Names for the arrays that the room passes around."""
+"""Types of the arrays that vision works on."""
 
 from typing import TypeAlias
 
-import numpy
+import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[numpy.float32]
-Crop: TypeAlias = NDArray[numpy.uint8]
+Floats: TypeAlias = NDArray[np.float32]
+Crop: TypeAlias = NDArray[np.uint8]
 """uint8 [112, 112, 3], RGB: an aligned face."""
-Words: TypeAlias = NDArray[numpy.int32]
-"""A pixel a word: red in the lowest byte, then green, blue and one that means nothing."""
+PackedPixels: TypeAlias = NDArray[np.int32]
+"""One pixel an integer: red in the lowest byte, then green, blue and a byte without meaning."""

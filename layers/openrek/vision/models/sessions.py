@@ -4,7 +4,7 @@ import onnxruntime
 
 
 def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """A CPU session that may be run from many threads at once; `threads` work on one run.
+    """Open a CPU session that may be run from many threads at once; `threads` work on one run.
 
     Waiting threads sleep instead of spinning: spinning takes the core from another worker's run. The arena stays on
     (without it YuNet is 40 % slower: fresh pages for every run).

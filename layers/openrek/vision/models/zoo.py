@@ -1,4 +1,4 @@
-"""The model files: what the manifest says of them, and loading them with their hash checked.
+"""The model files: their manifest, and loading them with their hashes checked.
 
 The hashes are trusted because the manifest travels beside the code (`manifest.toml` beside this module), never in the
 weights folder that it vouches for.
@@ -18,7 +18,7 @@ class WeightsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One row of the manifest: where a model file comes from and what it must be."""
+    """A row of the manifest: the source of a model file, and its hashes before and after the build."""
 
     file: str
     what: str
@@ -35,25 +35,25 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """`build_requirements` are pins of what the build needs and the runtime does not."""
+class ModelManifest:
+    """The manifest of the model files; `build_requirements` are pinned packages that only the build needs."""
 
     weights: dict[str, Weights]
     build_requirements: tuple[str, ...]
 
 
-def manifest(path: Path = MANIFEST) -> Manifest:
-    """Raises WeightsError when the manifest is not where the code expects it."""
+def manifest(path: Path = MANIFEST) -> ModelManifest:
+    """Read the manifest. Raises WeightsError when it is missing or unreadable."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise WeightsError(f"The manifest of the model files cannot be read: {error}.") from error
     rows = {name: Weights(**row) for name, row in table["weights"].items()}
-    return Manifest(weights=rows, build_requirements=tuple(table["build"]["requirements"]))
+    return ModelManifest(weights=rows, build_requirements=tuple(table["build"]["requirements"]))
 
 
 def load(folder: Path, name: str) -> bytes:
-    """The bytes of the built model `name`, which are exactly the bytes that were checked. Raises WeightsError."""
+    """Return the bytes of the built model `name`, exactly those whose hash was checked. Raises WeightsError."""
     row = manifest().weights[name]
     path = folder / row.file
     try:
@@ -71,6 +71,6 @@ def load(folder: Path, name: str) -> bytes:
 
 
 def check(folder: Path) -> None:
-    """Raises WeightsError unless every model file of the manifest is in `folder` with the right hash."""
+    """Check that every model file of the manifest is in `folder` with the right hash. Raises WeightsError."""
     for name in manifest().weights:
         load(folder, name)

@@ -1,4 +1,4 @@
-"""A part of the process that is made when it is first asked for."""
+"""A part of the process that is made at its first use."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 Part = TypeVar("Part")
 
 
-class Once(Generic[Part]):
-    """Makes its part at the first call; threads that ask meanwhile wait for that one."""
+class Lazy(Generic[Part]):
+    """A cached part: the first call makes it, and threads that call meanwhile wait for that one."""
 
     def __init__(self, make: Callable[[], Part]) -> None:
         self._make = make
@@ -16,6 +16,10 @@ class Once(Generic[Part]):
         self._made: list[Part] = []
 
     def __call__(self) -> Part:
+        """Return the part; make it if there is none yet.
+
+        An error of `make` is raised, and the next call tries again.
+        """
         if not self._made:
             with self._lock:
                 if not self._made:
