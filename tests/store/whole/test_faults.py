@@ -7,8 +7,10 @@ which takes minutes. Ids are random, so rules must not depend on what happened.
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -20,25 +22,11 @@ from openrek.store.upkeep.orphan_sweep import ABANDONED_AFTER_S
 from tests.store.faults import Fault, TokenItems, Wire
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import open_items
-from tests.store.world import (
-    THROTTLED,
-    UNKNOWN,
-    ClientCall,
-    Compact,
-    Create,
-    Delete,
-    Event,
-    Index,
-    Look,
-    Model,
-    Process,
-    Purge,
-    Remove,
-    Sweep,
-    World,
-    attempt,
-)
-from tests.store.world_users import (
+from tests.store.world.calls import ClientCall, Compact, Create, Delete, Index, Purge, Remove, Sweep, attempt
+from tests.store.world.looks import Look
+from tests.store.world.model import THROTTLED, UNKNOWN, Event, Model
+from tests.store.world.process import Process
+from tests.store.world.user_calls import (
     Associate,
     CreateUser,
     DeleteUser,
@@ -47,11 +35,13 @@ from tests.store.world_users import (
     LookAtUsers,
     unfinished,
 )
+from tests.store.world.world import World
 
 EXAMPLES = int(os.environ.get("OPENREK_STORE_EXAMPLES", "100"))
 STEPS = 60
 TOKENS_SURELY_VALID_H = 15.0
 NAMES = ("a", "b")
+NOBODYS_FACE = UUID(int=1)
 
 names = st.sampled_from(NAMES)
 places = st.tuples(st.integers(0, 2), st.sampled_from([None, "x"]), st.integers(0, 7))
@@ -104,6 +94,20 @@ calls = st.one_of(
 special = st.sampled_from([("again",), ("replace",), ("later",), ("deliver",)])
 """What the other process also does meanwhile: the very same call; delete the collection and make it again; let an hour
 pass and sweep; see a delayed transaction land."""
+
+CALLS: dict[str, Callable[..., ClientCall]] = {
+    "create": Create,
+    "remove": Remove,
+    "sweep": Sweep,
+    "compact": Compact,
+    "purge": Purge,
+    "index": Index,
+    "create user": CreateUser,
+    "delete user": DeleteUser,
+    "erase": Erase,
+    "look at users": LookAtUsers,
+}
+"""Calls that are made of what was drawn as it is; the others name faces by their ids."""
 
 
 class TwoProcesses(RuleBasedStateMachine):
@@ -242,38 +246,43 @@ class TwoProcesses(RuleBasedStateMachine):
         meanwhile: list[Event] = []
 
         def before(now: int) -> None:
-            if now != step:
-                return
-            for each in others:
-                if self.unfinished() and each[0] in ("deliver", "later", "sweep", "purge"):
-                    continue
-                if each == ("deliver",):
-                    self.wire.deliver()
-                    meanwhile.extend(self.open_events)
-                elif each == ("later",):
-                    if not len(self.wire) and self.hours < TOKENS_SURELY_VALID_H:
-                        self.pass_hours(1.1)
-                        attempt(Sweep("a"), other)
-                else:
-                    name = operation.collection
-                    again = {"again": [operation], "replace": [("remove", name), ("create", name)]}
-                    for second in map(self.operation, again.get(each[0], [each])):
-                        meanwhile.extend(second.events(attempt(second, other)))
+            if now == step:
+                for each in others:
+                    meanwhile.extend(self.beside(operation, each, other))
 
         process.items.steps = 0
         process.items.choose = lambda now: faults.get(now, Fault.NONE)
         process.items.before = before
-        answer = attempt(operation, process)
+        result = attempt(operation, process)
         process.items.choose = lambda _: Fault.NONE
         process.items.before = lambda _: None
-        mine = [] if answer == THROTTLED else operation.events(answer)
+        mine = [] if result == THROTTLED else operation.events(result)
         if sweeps:
             mine += self.unfinished()
         self.explain(mine, meanwhile)
-        if answer == UNKNOWN and len(self.wire):
+        if result == UNKNOWN and len(self.wire):
             self.open_events += mine
         if operation.repeated:
             self.last = [*self.last[-3:], operation]
+
+    def beside(self, operation: ClientCall, each: tuple[Any, ...], other: Process) -> list[Event]:
+        """Do one thing while the client of `operation` stands still, and return its events."""
+        if self.unfinished() and each[0] in ("deliver", "later", "sweep", "purge"):
+            return []
+        if each == ("deliver",):
+            self.wire.deliver()
+            return list(self.open_events)
+        if each == ("later",):
+            if not len(self.wire) and self.hours < TOKENS_SURELY_VALID_H:
+                self.pass_hours(1.1)
+                attempt(Sweep("a"), other)
+            return []
+        name = operation.collection
+        again = {"again": [operation], "replace": [("remove", name), ("create", name)]}
+        events: list[Event] = []
+        for second in map(self.operation, again.get(each[0], [each])):
+            events += second.events(attempt(second, other))
+        return events
 
     def explain(self, mine: list[Event], meanwhile: list[Event]) -> None:
         self.world.explain(mine, meanwhile)
@@ -283,40 +292,17 @@ class TwoProcesses(RuleBasedStateMachine):
         if isinstance(call, ClientCall):
             return call
         kind, name, *rest = call
+        if kind in CALLS:
+            return CALLS[kind](name, *rest)
         model = self.world.model[name]
-        known = list(model.given)
-        if kind == "create":
-            return Create(name)
-        if kind == "remove":
-            return Remove(name)
-        if kind == "sweep":
-            return Sweep(name)
-        if kind == "compact":
-            return Compact(name, *rest)
-        if kind == "purge":
-            return Purge(name)
-        if kind == "index":
-            return Index(name, *rest)
-        if kind in ("create user", "delete user"):
-            return {"create user": CreateUser, "delete user": DeleteUser}[kind](name, *rest)
-        if kind == "erase":
-            return Erase(name, *rest)
-        if kind == "look at users":
-            return LookAtUsers(name, *rest)
         living = [model.faces[place] for place in sorted(model.faces, key=repr)]
-        pool = [*living, *living, *living, *known] or [self.items_of_nobody]
+        pool = [*living, *living, *living, *model.given] or [NOBODYS_FACE]
         picked = [pool[pick % len(pool)] for pick in rest[-1]]
         if kind == "delete":
             return Delete(name, picked)
         if kind in ("associate", "disassociate"):
             return {"associate": Associate, "disassociate": Disassociate}[kind](name, rest[0], rest[1], picked)
         return Look(name, rest[0], rest[1], picked or pool[:1])
-
-    @property
-    def items_of_nobody(self) -> Any:
-        from uuid import UUID
-
-        return UUID(int=1)
 
 
 @pytest.mark.timeout(300 + 2 * EXAMPLES)

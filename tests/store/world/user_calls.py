@@ -1,4 +1,4 @@
-"""The calls on users, as client calls of the world: see tests.store.world."""
+"""The calls on users, as client calls of the world: see tests.store.world.world."""
 
 import hashlib
 from abc import abstractmethod
@@ -11,7 +11,9 @@ from openrek.domain.errors import Conflict, IdempotentParameterMismatch, Resourc
 from openrek.domain.users import Association, Erased, FaceNotChanged, RequestToken, User
 from openrek.store.log.commits import TOO_MANY_WRITERS
 from tests.store.synthetic import picture, slot, vector_of
-from tests.store.world import UNKNOWN, ClientCall, Erasing, Event, Model, Place, Process, Whom, names_any, require
+from tests.store.world.calls import ClientCall
+from tests.store.world.model import UNKNOWN, Erasing, Event, Model, Place, Whom, names_any, require
+from tests.store.world.process import Process
 
 DONE = "done"
 TAKEN = "a user of that name exists"
