@@ -41,7 +41,8 @@ from openrek.store.faces.faces import StoredFaces
 from openrek.store.search.search import StoredSearch
 from openrek.store.upkeep.compaction import FOLD_ENTRIES, SEGMENT_BYTES
 from openrek.store.upkeep.upkeep import Upkeep
-from tests.operations.world import World, detected
+from tests.operations.fakes.photos import detected
+from tests.operations.fakes.world import World
 from tests.store.synthetic import Embedder, new_collection, picture, slots, unit
 from tests.support.aws import LocalAws, local_aws
 from tests.support.aws_meter import Meter, Usage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from openrek.domain.errors import IdempotentParameterMismatch, ResourceNotFound, ServiceQuotaExceeded
 from openrek.domain.faces import cosine, float32
 from openrek.domain.models import SFACE
-from tests.operations.world import World, embedding
+from tests.operations.fakes.photos import embedding
+from tests.operations.fakes.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

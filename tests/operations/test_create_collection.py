@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import ResourceAlreadyExists
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 
 def test_a_collection_is_created_with_an_arn_that_lacks_its_first_word(world: World) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from openrek.domain.errors import ResourceNotFound
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 
 def test_a_collection_is_described_with_its_full_arn(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from openrek.domain.errors import InvalidImageFormat, InvalidParameter, InvalidS3Object, ResourceNotFound
 from openrek.domain.faces import Picture
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 
 def test_each_face_is_returned_as_stored_and_as_seen(world: World) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import InvalidPaginationToken
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 
 def test_ids_and_versions_come_in_two_lists_of_one_order(world: World) -> None:

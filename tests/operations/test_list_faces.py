@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from openrek.domain.errors import InvalidPaginationToken, ResourceNotFound
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

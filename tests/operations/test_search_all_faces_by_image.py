@@ -8,7 +8,8 @@ import pytest
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.models import SFACE
 from openrek.operations.translation.shapes import detected_face_shape
-from tests.operations.world import World, detected
+from tests.operations.fakes.photos import detected
+from tests.operations.fakes.world import World
 
 BOTH = ["FACES", "USERS"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.faces import float32
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 
 def search(world: World, face_id: str, **more: object) -> list[tuple[str, float]]:

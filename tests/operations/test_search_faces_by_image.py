@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
-from tests.operations.world import World, detected
+from tests.operations.fakes.photos import detected
+from tests.operations.fakes.world import World
 
 NO_FACES = r"^There are no faces in the image. Should be at least 1\.$"
 

@@ -7,7 +7,7 @@ import pytest
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.faces import float32
 from openrek.domain.models import SFACE
-from tests.operations.world import World
+from tests.operations.fakes.world import World
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from openrek.domain.errors import Conflict, ServiceQuotaExceeded, token_in_use, 
 from openrek.domain.faces import cosine
 from openrek.domain.ports import Page, UserEntry
 from openrek.domain.users import MOST_FACES_OF_USER, Association, Erased, FaceNotChanged, RequestToken
-from tests.operations.listed import ListedFaces
+from tests.operations.fakes.faces import ListedFaces
 
 Result = TypeVar("Result")
 

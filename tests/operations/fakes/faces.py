@@ -8,16 +8,7 @@ from uuid import UUID, uuid4
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InvalidParameter, user_not_found
-from openrek.domain.faces import (
-    DetectedFace,
-    Embedding,
-    Face,
-    FaceDeletion,
-    FaceMatch,
-    FaceNotDeleted,
-    Picture,
-    cosine,
-)
+from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, FaceMatch, FaceNotDeleted, Picture, cosine
 from openrek.domain.ports import Page
 from openrek.domain.users import User, UserMatch
 

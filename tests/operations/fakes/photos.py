@@ -1,0 +1,80 @@
+"""Photos that are bytes which name what they show: `b"ann bob"` has two faces, the first one larger.
+
+A name always has the same embedding; `ann2` looks a lot like `ann`.
+"""
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from openrek.domain.errors import InvalidImageFormat, InvalidS3Object
+from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, Pose, Quality, float32
+from openrek.domain.models import SFACE, FaceModel
+
+NAMES = ("ann", "bob", "cyd", "dan")
+
+
+def embedding(name: str) -> Embedding:
+    """One axis per person; a digit after the name turns it away from the axis by that many tenths of a radian."""
+    person, turn = name.rstrip("0123456789"), int(name.lstrip("abcdefghijklmnopqrstuvwxyz") or 0) / 10
+    values = [0.0] * 5
+    values[NAMES.index(person)] = math.cos(turn)
+    values[4] = math.sin(turn)
+    return array("f", values)
+
+
+def detected(place: int, *, sharpness: float = 90.0) -> DetectedFace:
+    width = float32(0.4 / (place + 1))
+    box = BoundingBox(float32(0.1 * place), 0.25, width, width)
+    points = ("eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose")
+    landmarks = tuple(Landmark(name, float32(0.1 * place + 0.01), 0.5) for name in points)
+    return DetectedFace(
+        box=box,
+        confidence=float32(99.9 - place / 100),
+        landmarks=landmarks,
+        pose=Pose(roll=1.0, yaw=-2.0, pitch=3.0),
+        quality=Quality(brightness=80.0, sharpness=sharpness),
+        width_px=100.0,
+        height_px=100.0,
+    )
+
+
+@dataclass
+class NamedPhoto:
+    names: list[str]
+    blurred: bool = False
+
+    @property
+    def faces(self) -> Sequence[DetectedFace]:
+        return tuple(detected(place, sharpness=0.0 if self.blurred else 90.0) for place in range(len(self.names)))
+
+    def embed(self, face: DetectedFace) -> Embedding:
+        return embedding(self.names[self.faces.index(face)])
+
+
+@dataclass
+class NamingReader:
+    """`read` counts: a refusal that should be cheap must leave the count alone."""
+
+    model: FaceModel = SFACE
+    reads: int = 0
+
+    def read(self, image: bytes) -> NamedPhoto:
+        self.reads += 1
+        if image.startswith(b"GIF"):
+            raise InvalidImageFormat
+        words = image.decode().split()
+        return NamedPhoto([word for word in words if word != "blurred"], blurred="blurred" in words)
+
+
+@dataclass
+class DictBuckets:
+    objects: dict[tuple[str, str, str | None], bytes] = field(default_factory=dict)
+    reads: int = 0
+
+    def read(self, bucket: str, name: str, version: str | None) -> bytes:
+        self.reads += 1
+        if (bucket, name, version) not in self.objects:
+            raise InvalidS3Object
+        return self.objects[bucket, name, version]
