@@ -126,33 +126,47 @@ def mutants(operation: str) -> Iterator[tuple[dict[str, Any], Path, str]]:
 
 
 def wrongs(shape: Shape) -> Iterator[tuple[Any, str]]:
-    low, high = shape.minimum, shape.maximum
+    """Yield values that break one constraint of the shape, and the end of the text."""
     if shape.kind == "string":
-        if high is not None:
-            yield "a" * (int(high) + 1), f"Member must have length less than or equal to {high}"
-        if low:
-            yield "a" * (int(low) - 1), f"Member must have length greater than or equal to {low}"
-        if shape.enum:
-            yield shape.enum[0].lower() + "_", f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
-        # The euro sign is in no class of the model, and no `.` of Java's takes a line separator.
-        if shape.pattern is not None:
-            bad = ("\u20ac\u2028" * 32)[: max(2, int(low or 0))]
-            value = {r"\S*": "  ", r".*\S.*": " "}.get(shape.pattern, bad)
-            yield value, f"Member must satisfy regular expression pattern: {shape.pattern}"
+        yield from wrong_strings(shape)
     elif shape.kind == "blob":
-        if low:
-            yield "", f"Member must have length greater than or equal to {low}"
+        if shape.minimum:
+            yield "", f"Member must have length greater than or equal to {shape.minimum}"
     elif shape.kind == "list":
-        if low:
-            yield [], f"Member must have length greater than or equal to {low}"
-        if high is not None:
-            item = smallest(MODEL, shape.member)
-            yield [item] * (int(high) + 1), f"Member must have length less than or equal to {high}"
+        yield from wrong_lists(shape)
     elif shape.kind not in ("structure", "map", "boolean"):
-        if high is not None:
-            yield high + 1, f"Member must have value less than or equal to {high}"
-        if low is not None:
-            yield low - 1, f"Member must have value greater than or equal to {low}"
+        yield from wrong_numbers(shape)
+
+
+def wrong_strings(shape: Shape) -> Iterator[tuple[str, str]]:
+    low, high = shape.minimum, shape.maximum
+    if high is not None:
+        yield "a" * (int(high) + 1), f"Member must have length less than or equal to {high}"
+    if low:
+        yield "a" * (int(low) - 1), f"Member must have length greater than or equal to {low}"
+    if shape.enum:
+        yield shape.enum[0].lower() + "_", f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
+    # The euro sign is in no class of the model, and no `.` of Java's takes a line separator.
+    if shape.pattern is not None:
+        bad = ("\u20ac\u2028" * 32)[: max(2, int(low or 0))]
+        value = {r"\S*": "  ", r".*\S.*": " "}.get(shape.pattern, bad)
+        yield value, f"Member must satisfy regular expression pattern: {shape.pattern}"
+
+
+def wrong_lists(shape: Shape) -> Iterator[tuple[list[Any], str]]:
+    low, high = shape.minimum, shape.maximum
+    if low:
+        yield [], f"Member must have length greater than or equal to {low}"
+    if high is not None:
+        item = smallest(MODEL, shape.member)
+        yield [item] * (int(high) + 1), f"Member must have length less than or equal to {high}"
+
+
+def wrong_numbers(shape: Shape) -> Iterator[tuple[float, str]]:
+    if shape.maximum is not None:
+        yield shape.maximum + 1, f"Member must have value less than or equal to {shape.maximum}"
+    if shape.minimum is not None:
+        yield shape.minimum - 1, f"Member must have value greater than or equal to {shape.minimum}"
 
 
 def aws_path(path: Path) -> str:

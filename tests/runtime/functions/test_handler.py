@@ -68,7 +68,14 @@ def test_every_event_is_answered_by_its_handler(
     assert handle("compare_faces")["FaceMatches"][0]["Similarity"] > 95
     assert len(handle("detect_faces")["FaceDetails"]) == 1
     assert handle("search_faces")["__type"] == "InvalidParameterException"
+    users_and_tags_are_answered(face_id)
 
+    assert handle("delete_faces")["UnsuccessfulFaceDeletions"] == [{"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}]
+    assert handle("delete_collection") == {"status": 200, "StatusCode": 200}
+    assert handle("describe_collection")["__type"] == "ResourceNotFoundException"
+
+
+def users_and_tags_are_answered(face_id: str) -> None:
     assert handle("create_user") == {"status": 200}
     assert handle("create_user") == {"status": 200}  # the event holds its token
     assert handle("list_users")["Users"] == [{"UserId": "anna", "UserStatus": "CREATED"}]
@@ -86,10 +93,6 @@ def test_every_event_is_answered_by_its_handler(
     assert handle("list_tags_for_resource")["Tags"] == {}
     assert handle("delete_user") == {"status": 200}
     assert handle("erase_person") == {"status": 200, "DeletedFaces": [face_id], "DeletedUsers": []}
-
-    assert handle("delete_faces")["UnsuccessfulFaceDeletions"] == [{"FaceId": FACE_ID, "Reasons": ["FACE_NOT_FOUND"]}]
-    assert handle("delete_collection") == {"status": 200, "StatusCode": 200}
-    assert handle("describe_collection")["__type"] == "ResourceNotFoundException"
 
 
 def list_collections(request: dict[str, Any], *, caller: Caller) -> dict[str, Any]:

@@ -57,12 +57,8 @@ def as_list(hits: Hits, blocks: Sequence[RowBlock]) -> list[tuple[bytes, int, in
     return [(blocks[number].ids[row].tobytes(), number, row, score) for number, row, score in places]
 
 
-@st.composite
-def searches(draw: st.DrawFn) -> Search:
-    chance = np.random.default_rng(draw(st.integers(0, 2**32)))
-    dimensions = draw(st.sampled_from([1, 2, 3, 31, 64, 65, 127, 128, 128, 128, 129, 256, 512, 1040]))
+def query_of(shape: str, dimensions: int, length: float, chance: np.random.Generator) -> NDArray[np.float32]:
     query = chance.standard_normal(dimensions)
-    shape = draw(st.sampled_from(["random", "sparse", "equal", "one", "tiny rest"]))
     if shape == "sparse":
         query *= chance.random(dimensions) < 0.1
         query[0] = 1.0
@@ -72,36 +68,58 @@ def searches(draw: st.DrawFn) -> Search:
         query[1:] = 0.0
     elif shape == "tiny rest":
         query[1:] *= 1e-9
-    length = draw(st.sampled_from([1.0, 1.0, 1.99, 1e-9]))
-    query = (length * query / np.linalg.norm(query)).astype(np.float32)
+    return (length * query / np.linalg.norm(query)).astype(np.float32)
 
-    blocks = []
+
+def vectors_of(kind: str, rows: int, query: NDArray[np.float32], chance: np.random.Generator) -> Vectors:
+    dimensions = len(query)
+    aligned = np.clip(np.rint(query / np.abs(query).max() * 127), -127, 127)
+    vectors = {
+        "random": chance.integers(-127, 128, (rows, dimensions)),
+        "clustered": np.clip(aligned * 0.7 + chance.integers(-2, 3, (rows, dimensions)), -127, 127),
+        "same": np.tile(chance.integers(-127, 128, dimensions), (rows, 1)),
+        "aligned": np.clip(aligned + chance.integers(-1, 2, (rows, dimensions)), -127, 127),
+        "opposite": np.tile(-aligned, (rows, 1)),
+    }[kind]
+    return np.ascontiguousarray(vectors.astype(np.int8))
+
+
+def scales_of(kind: str, vectors: Vectors, chance: np.random.Generator) -> NDArray[np.float32]:
+    rows = len(vectors)
+    norms = np.maximum(np.linalg.norm(vectors.astype(np.float64), axis=1), 1.0)
+    if kind == "like real ones":
+        return (1.0 / norms).astype(np.float32)
+    if kind == "wild":
+        return (10.0 ** chance.uniform(-30, 0, rows) / norms).astype(np.float32)
+    return np.full(rows, np.float32(1e-45))
+
+
+def ids_of(numbers: range, chance: np.random.Generator) -> NDArray[np.uint8]:
+    """In any order; no two of different numbers are equal."""
+    ids = np.zeros((len(numbers), 16), np.uint8)
+    for row, number in enumerate(numbers):
+        start = int(chance.integers(1, 2**62)).to_bytes(8, "big")
+        ids[row] = np.frombuffer(start + number.to_bytes(8, "big"), np.uint8)
+    return ids
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> Search:
+    chance = np.random.default_rng(draw(st.integers(0, 2**32)))
+    dimensions = draw(st.sampled_from([1, 2, 3, 31, 64, 65, 127, 128, 128, 128, 129, 256, 512, 1040]))
+    shape = draw(st.sampled_from(["random", "sparse", "equal", "one", "tiny rest"]))
+    length = draw(st.sampled_from([1.0, 1.0, 1.99, 1e-9]))
+    query = query_of(shape, dimensions, length, chance)
+
+    blocks: list[RowBlock] = []
     kind = draw(st.sampled_from(["random", "clustered", "same", "aligned", "opposite"]))
     scale_kind = draw(st.sampled_from(["like real ones", "wild", "smallest"]))
-    aligned = np.clip(np.rint(query / np.abs(query).max() * 127), -127, 127)
-    number = 0
+    first = 0
     for rows in draw(st.lists(st.sampled_from([0, 1, 2, 63, 64, 65, 130, 300]), min_size=0, max_size=3)):
-        base = {
-            "random": chance.integers(-127, 128, (rows, dimensions)),
-            "clustered": np.clip(aligned * 0.7 + chance.integers(-2, 3, (rows, dimensions)), -127, 127),
-            "same": np.tile(chance.integers(-127, 128, dimensions), (rows, 1)),
-            "aligned": np.clip(aligned + chance.integers(-1, 2, (rows, dimensions)), -127, 127),
-            "opposite": np.tile(-aligned, (rows, 1)),
-        }[kind]
-        vectors = np.ascontiguousarray(base.astype(np.int8))
-        norms = np.maximum(np.linalg.norm(vectors.astype(np.float64), axis=1), 1.0)
-        if scale_kind == "like real ones":
-            scales = (1.0 / norms).astype(np.float32)
-        elif scale_kind == "wild":
-            scales = (10.0 ** chance.uniform(-30, 0, rows) / norms).astype(np.float32)
-        else:
-            scales = np.full(rows, np.float32(1e-45))
-        ids = np.zeros((rows, 16), np.uint8)
-        for row in range(rows):
-            ids[row] = np.frombuffer(
-                int(chance.integers(1, 2**62)).to_bytes(8, "big") + number.to_bytes(8, "big"), np.uint8
-            )
-            number += 1
+        vectors = vectors_of(kind, rows, query, chance)
+        scales = scales_of(scale_kind, vectors, chance)
+        ids = ids_of(range(first, first + rows), chance)
+        first += rows
         dead = draw(st.sampled_from([None, 0.0, 0.3, 1.0]))
         blocks.append(block(vectors, scales, ids, None if dead is None else chance.random(rows) < dead))
     limit = draw(st.sampled_from([1, 2, 5, 64, 100, 4096]))
