@@ -12,11 +12,13 @@ FOLDER = Path(sys.prefix) / "share/openrek/originals"
 
 
 def originals(folder: Path = FOLDER) -> Path:
-    """Return the folder with the untouched graphs, under the names of the manifest; download missing ones."""
+    """The folder with the untouched graphs, under the names of the manifest, of the
+    default packs; downloads them when they are not there."""
     manifest = zoo.manifest()
+    rows = manifest.rows(manifest.default_packs())
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".downloading"):
-        if not all(_is_right(folder / row.file, row.source_sha256) for row in manifest.weights.values()):
+        if not all(_is_right(folder / row.file, row.members[0].sha256) for row in rows.values()):
             build_weights.download(folder, manifest, print)
     return folder
 

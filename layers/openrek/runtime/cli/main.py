@@ -15,8 +15,8 @@ from openrek.runtime.cli.client_options import asking, endpoint_option
 from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.maintenance_commands import COMMANDS
-from openrek.runtime.cli.terminal_text import shown
 from openrek.runtime.cli.umask import private_files
+from openrek.runtime.cli.weights_command import weights
 from openrek.runtime.server.signals import end_at_once, signals_to
 
 if TYPE_CHECKING:
@@ -81,24 +81,6 @@ def _announce(url: str) -> None:
 
 
 @main.command()
-@click.option("--check", is_flag=True, help="Only check the files that are there.")
-def weights(check: bool) -> None:
-    """Build the model files if they are missing, and check them."""
-    from openrek.runtime.settings import Settings, SettingsError
-    from openrek.vision.models import build_weights, zoo
-
-    console = Console(stderr=True)
-    try:
-        folder = Settings.of(os.environ).weights
-        if not check:
-            build_weights.build(folder, console.print)
-        zoo.check(folder)
-    except (SettingsError, zoo.WeightsError) as error:
-        raise Failure(error) from None
-    click.echo(shown(f"The model files in {folder} are complete and right."))
-
-
-@main.command()
 def kernel() -> None:
     """Build the search kernel for this machine if it is missing.
 
@@ -152,6 +134,7 @@ for command in (
     *users_commands.COMMANDS,
     *extension_commands.COMMANDS,
     keys_command,
+    weights,
 ):
     main.add_command(command)
 

