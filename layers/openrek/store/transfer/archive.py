@@ -99,7 +99,7 @@ def _check_names(archive: Archive) -> None:
 
 
 def _check_ids(archive: Archive) -> None:
-    """Those of faces, pictures and users, and the order of the faces. Raises BadArchive."""
+    """Raise BadArchive unless the ids are such, and the faces in the order of theirs."""
     for name in ("face_ids", "image_ids"):
         for text in getattr(archive, name).tolist():
             if not _is_uuid(text):
