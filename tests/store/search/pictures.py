@@ -1,4 +1,4 @@
-"""Faces of numbered pictures in a collection, and a collection of one large segment."""
+"""Faces of numbered pictures in a collection."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,6 @@ import numpy as np
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Face
 from openrek.domain.models import SFACE
-from openrek.store.blobs.port import Blobs
 from openrek.store.faces.faces import StoredFaces
 from openrek.store.items.port import Items, Put
 from openrek.store.log.head import require_head
@@ -16,6 +15,7 @@ from openrek.store.segments.columns import Table, text_column
 from openrek.store.segments.manifest import Manifest, SegmentRef, blob_name, encode_manifest
 from openrek.store.segments.segment_file import encode_segment
 from openrek.store.upkeep.manifest_swap import swap_manifest
+from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import Embedder, new_collection, now, picture, slots
 
 
@@ -24,7 +24,7 @@ def index(items: Items, collection: Collection, number: int, faces: int = 5) -> 
     return StoredFaces(items).index(collection, of, slots(faces), Embedder(of))
 
 
-def large_collection(items: Items, blobs: Blobs, rows: int) -> Collection:
+def large_collection(items: Items, blobs: MemoryBlobs, rows: int) -> Collection:
     """Of one segment, as if one change had added all rows and was compacted since; by twos they are alike."""
     collection = new_collection(items, "large")
     chance = np.random.default_rng(rows)
