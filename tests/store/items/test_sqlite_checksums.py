@@ -160,7 +160,7 @@ def test_what_is_written_without_a_look_replaces_what_is_damaged(items: SqliteIt
 
 
 def at_once(items: SqliteItems, *transactions: list[Write]) -> list[type[Exception] | None]:
-    """What became of transactions that share one commit."""
+    """Return what became of transactions that share one commit."""
     outcomes: list[type[Exception] | None] = [None] * len(transactions)
 
     def send(place: int, operations: list[Write]) -> None:
