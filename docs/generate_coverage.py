@@ -17,6 +17,9 @@ from openrek.wire.limits import MIB, max_body_bytes
 from openrek.wire.model import Shape, service_model
 
 PAGE = Path(__file__).with_name("COVERAGE.md")
+REFUSED = "`ValidationException`"
+LimitRow = tuple[str, str, str]
+"""What is limited, the limit, and the refusal beyond it."""
 
 
 def _mib(operation: str) -> str:
@@ -57,17 +60,14 @@ def _member(operation: str, *path: str) -> Shape:
     return shape
 
 
-def _limit_rows() -> tuple[tuple[str, str, str], ...]:
-    """Return (what, limit, refusal) from the constants that the code checks and from the service model."""
+def _most(operation: str, *path: str) -> str:
+    return f"{_member(operation, *path).maximum:,}"
 
-    def most(operation: str, *path: str) -> str:
-        return f"{_member(operation, *path).maximum:,}"
 
-    refused, quota = "`ValidationException`", "`ServiceQuotaExceededException`"
-    tag = _member("TagResource", "Tags")
-    key, value = (f"{service_model().shapes[name].maximum}" for name in (tag.key, tag.value))
+def _photo_limits() -> tuple[LimitRow, ...]:
+    """Return the rows of requests and their photos, from the constants that the code checks and the service model."""
     return (
-        ("inline image", f"{_member('DetectFaces', 'Image', 'Bytes').maximum / MIB:g} MiB", refused),
+        ("inline image", f"{_member('DetectFaces', 'Image', 'Bytes').maximum / MIB:g} MiB", REFUSED),
         ("`S3Object`", f"{MAX_OBJECT_BYTES / MIB:g} MiB", "`ImageTooLargeException`"),
         (
             "request body",
@@ -84,6 +84,15 @@ def _limit_rows() -> tuple[tuple[str, str, str], ...]:
             "`ImageTooLargeException`",
         ),
         ("faces of a photo", f"{MOST_FACES_IN_PHOTO}", "the smallest are left out"),
+    )
+
+
+def _collection_limits() -> tuple[LimitRow, ...]:
+    """Return the rows of collections, what they hold and what is asked of them, from the same."""
+    most, refused, quota = _most, REFUSED, "`ServiceQuotaExceededException`"
+    tag = _member("TagResource", "Tags")
+    key, value = (f"{service_model().shapes[name].maximum}" for name in (tag.key, tag.value))
+    return (
         ("faces of a collection", f"{MAX_FACES:,}", quota),
         ("users of a collection", f"{MAX_USERS:,}", quota),
         ("faces of a user", f"{MOST_FACES_OF_USER}", "left out of AssociateFaces, without Reasons"),
@@ -113,7 +122,7 @@ def limits() -> str:
         "",
         "| what | most | beyond it |",
         "|---|---|---|",
-        *(f"| {what} | {limit} | {beyond} |" for what, limit, beyond in _limit_rows()),
+        *(f"| {what} | {limit} | {beyond} |" for what, limit, beyond in (*_photo_limits(), *_collection_limits())),
     ]
     return "\n".join(lines) + "\n"
 

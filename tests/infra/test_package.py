@@ -104,10 +104,10 @@ def test_every_library_that_native_code_needs_is_there(homes: Homes, architectur
 
 @pytest.mark.parametrize("architecture", ON_LAMBDA)
 def test_the_search_kernel_is_the_one_of_this_source_for_that_machine(homes: Homes, architecture: str) -> None:
-    store = homes[architecture] / "layers" / "code" / "python" / "openrek" / "store"
+    built = homes[architecture] / "layers" / "code" / "python" / "openrek" / "store" / "search" / "built"
     wanted = library_path("linux", TARGETS[architecture].machine)
-    assert [path.name for path in (store / "built").iterdir()] == [wanted.name]
-    assert (store / "built" / wanted.name).read_bytes() == wanted.read_bytes()
+    assert [path.name for path in built.iterdir()] == [wanted.name]
+    assert (built / wanted.name).read_bytes() == wanted.read_bytes()
 
 
 def test_a_packaged_function_searches_with_it(homes: Homes) -> None:

@@ -1,104 +1,19 @@
-"""The local server over stub operations: who is answered, what is bounded, and that overload is never a hang."""
+"""The local server over stub operations: who is answered, which bodies are read, and what is shown."""
 
-import gc
 import http.client
 import json
 import socket
-import threading
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from typing import Any
+from contextlib import closing
 
 import pytest
 
-from openrek.domain.caller import Caller
-from openrek.runtime.server.app import QUICK_THREADS
 from openrek.runtime.server.connection import BoundedConnection
 from openrek.runtime.server.health import Health
 from openrek.runtime.server.socket_server import listener
-from openrek.wire.http import HttpRequest
-from tests.support.server import HEALTHY, soon, stub_server
+from tests.runtime.server.stub_calls import AWS_JSON, Stubs, call, code, head, raw
+from tests.support.server import HEALTHY, stub_server
 
-AWS_JSON = "application/x-amz-json-1.1"
 LIMIT = 15 * 1024 * 1024 // 2
-IMAGE = {"Image": {"Bytes": "aGVsbG8="}}
-
-
-class Stubs:
-    """DetectFaces blocks until it is let go; ListCollections answers at once and says where it was asked from."""
-
-    def __init__(self) -> None:
-        self.go = threading.Event()
-        self.running = threading.Semaphore(0)
-        self.finished = 0
-
-    def detect_faces(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        self.running.release()
-        assert self.go.wait(30)
-        self.finished += 1
-        return {"FaceDetails": []}
-
-    def list_collections(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        return {"CollectionIds": [caller.region]}
-
-    def compare_faces(self, request: dict[str, Any], caller: Caller) -> dict[str, Any]:
-        return {"FaceMatches": []}
-
-
-@pytest.fixture
-def stubs() -> Stubs:
-    return Stubs()
-
-
-@pytest.fixture
-def server(stubs: Stubs) -> Iterator[tuple[str, int]]:
-    operations = {
-        "DetectFaces": stubs.detect_faces,
-        "ListCollections": stubs.list_collections,
-        "CompareFaces": stubs.compare_faces,
-    }
-    with stub_server(operations, ["DetectFaces", "CompareFaces"]) as address:
-        yield address
-        stubs.go.set()
-
-
-def call(
-    server: tuple[str, int],
-    operation: str = "ListCollections",
-    body: bytes = b"{}",
-    headers: dict[str, str] | None = None,
-    method: str = "POST",
-    path: str = "/",
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers (lower case) and body."""
-    sent = {"Content-Type": AWS_JSON, "X-Amz-Target": f"RekognitionService.{operation}", **(headers or {})}
-    with closing(http.client.HTTPConnection(*server, timeout=30)) as connection:
-        connection.request(method, path, body, sent)
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-
-
-def raw(server: tuple[str, int], *pieces: bytes) -> bytes:
-    """Everything that the server sends back until it closes the connection."""
-    with socket.create_connection(server, timeout=30) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-        return received
-
-
-def code(body: bytes) -> str:
-    found: str = json.loads(body)["__type"]
-    return found
-
-
-def head(*lines: str, target: str = "ListCollections") -> bytes:
-    start = ["POST / HTTP/1.1", f"X-Amz-Target: RekognitionService.{target}", f"Content-Type: {AWS_JSON}"]
-    return "\r\n".join([*start, *lines, "", ""]).encode()
 
 
 def test_answers_an_operation(server: tuple[str, int]) -> None:
@@ -246,114 +161,6 @@ def test_a_connection_that_asks_nothing_is_closed(sent: bytes) -> None:
 def test_answers_are_not_held_back_by_the_network_stack() -> None:
     with listener("127.0.0.1", 0) as bound:
         assert bound.proto == socket.IPPROTO_TCP
-
-
-def test_overload_is_answered_with_throttling_and_quick_calls_go_on(server: tuple[str, int], stubs: Stubs) -> None:
-    image = json.dumps(IMAGE).encode()
-    with ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(call, server, "DetectFaces", image) for _ in range(8)]
-        assert stubs.running.acquire(timeout=10)
-        while sum(answer.done() for answer in waiting) < 5:
-            time.sleep(0.01)
-        assert json.loads(call(server)[2]) == {"CollectionIds": ["us-east-1"]}
-        stubs.go.set()
-        answers = [answer.result() for answer in waiting]
-    throttled = [answer for answer in answers if answer[0] != 200]
-    assert stubs.finished == 3
-    assert len(throttled) == 5
-    assert {code(body) for _, _, body in throttled} == {"ThrottlingException"}
-    assert all("inference" in headers["x-openrek-reason"] for _, headers, _ in throttled)
-
-
-def test_quick_calls_have_a_full_queue_too(stubs: Stubs) -> None:
-    with stub_server({"ListCollections": stubs.detect_faces}, queue=2) as server, ThreadPoolExecutor(15) as pool:
-        waiting = [pool.submit(call, server) for _ in range(15)]
-        while sum(answer.done() for answer in waiting) < 15 - QUICK_THREADS - 2:
-            time.sleep(0.01)
-        stubs.go.set()
-        answers = [answer.result() for answer in waiting]
-    throttled = [answer for answer in answers if answer[0] != 200]
-    assert stubs.finished == QUICK_THREADS + 2
-    assert {(code(body), headers["x-openrek-reason"]) for _, headers, body in throttled} == {
-        ("ThrottlingException", "10 requests for quick calls are already running or waiting.")
-    }
-
-
-def test_what_all_bodies_hold_is_bounded_before_they_come(server: tuple[str, int]) -> None:
-    size = 29 * 1024 * 1024 // 2
-    sent = head("Host: localhost", f"Content-Length: {size}", target="CompareFaces")
-    with ExitStack() as stack:
-        for _ in range(512 * 1024 * 1024 // size):
-            stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
-        assert soon(lambda: b"Too many large requests at once." in first_answer(server, sent))
-        assert call(server)[0] == 200
-    assert soon(lambda: b"Too many large requests" not in first_answer(server, sent))
-
-
-def test_requests_are_counted_before_anything_is_read(server: tuple[str, int]) -> None:
-    sent = head("Host: localhost", "Content-Length: 2")
-    with ExitStack() as stack:
-        for _ in range(1024):
-            stack.enter_context(socket.create_connection(server, timeout=30)).sendall(sent)
-        assert soon(lambda: b"1024 requests are already being answered." in first_answer(server, sent))
-    assert soon(lambda: call(server)[0] == 200)
-
-
-def first_answer(server: tuple[str, int], sent: bytes) -> bytes:
-    """What comes within a moment."""
-    with socket.create_connection(server, timeout=0.3) as connection:
-        connection.sendall(sent)
-        try:
-            return connection.recv(65536)
-        except TimeoutError:
-            return b""
-
-
-def test_work_whose_client_left_is_not_done(server: tuple[str, int], stubs: Stubs) -> None:
-    image = json.dumps(IMAGE).encode()
-    request = head("Host: localhost", f"Content-Length: {len(image)}", target="DetectFaces") + image
-    with socket.create_connection(server, timeout=30) as first:
-        first.sendall(request)
-        assert stubs.running.acquire(timeout=10)
-        for _ in range(2):
-            with socket.create_connection(server, timeout=30) as impatient:
-                impatient.sendall(request)
-                time.sleep(0.2)
-        time.sleep(0.2)
-        with ThreadPoolExecutor(2) as pool:
-            patient = [pool.submit(call, server, "DetectFaces", image) for _ in range(2)]
-            time.sleep(0.2)
-            stubs.go.set()
-            assert [answer.result()[0] for answer in patient] == [200, 200]
-    assert stubs.finished == 3
-
-
-def test_the_body_of_a_client_that_left_is_not_kept_until_its_turn(server: tuple[str, int], stubs: Stubs) -> None:
-    image = json.dumps(IMAGE).encode()
-    large = b" " * 1_000_000 + image
-    with socket.create_connection(server, timeout=30) as first:
-        first.sendall(head("Host: localhost", f"Content-Length: {len(image)}", target="DetectFaces") + image)
-        assert stubs.running.acquire(timeout=10)
-        with socket.create_connection(server, timeout=30) as impatient:
-            impatient.sendall(head("Host: localhost", f"Content-Length: {len(large)}", target="DetectFaces") + large)
-            assert soon(lambda: bodies(len(large)) == 1)
-        assert soon(lambda: bodies(len(large)) == 0)
-    assert not stubs.go.is_set()
-
-
-def bodies(size: int) -> int:
-    """How many requests with a body of this size this process holds."""
-    return sum(isinstance(each, HttpRequest) and len(each.body) == size for each in gc.get_objects())
-
-
-def test_stopping_finishes_what_is_running(stubs: Stubs) -> None:
-    image = json.dumps(IMAGE).encode()
-    with ThreadPoolExecutor(1) as pool:
-        with stub_server({"DetectFaces": stubs.detect_faces}, ["DetectFaces"]) as server:
-            running = pool.submit(call, server, "DetectFaces", image)
-            assert stubs.running.acquire(timeout=10)
-            threading.Timer(0.5, stubs.go.set).start()
-        assert running.result()[0] == 200
 
 
 def test_the_page_says_what_this_is_and_how_to_use_it(server: tuple[str, int]) -> None:

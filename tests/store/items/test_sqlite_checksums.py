@@ -1,58 +1,24 @@
-"""The checksums of the embedded store: of rows, old ones and new, and of the pages of a file that began with them."""
+"""The checksums of the embedded store's rows: old ones and new, whole and damaged."""
 
-import multiprocessing
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import apsw
 import msgpack
 import pytest
 
 from openrek.domain.errors import InternalServerError
-from openrek.store.items import sqlite_opening, sqlite_rows
-from openrek.store.items.port import ABSENT, ConditionFailed, DamagedItem, Delete, Key, Operation, Put
+from openrek.store.items import sqlite_rows
+from openrek.store.items.port import ABSENT, ConditionFailed, DamagedItem, Delete, Key, Put, Write
 from openrek.store.items.sqlite import SqliteItems
-from openrek.store.items.sqlite_opening import (
-    CHECKED_ITEMS,
-    CHECKED_PAGES,
-    DamagedDatabase,
-    UnusableStore,
-    checks_pages,
-)
+from openrek.store.items.sqlite_opening import CHECKED_ITEMS
 from openrek.wire.reply import refuse
+from tests.store.items.rows import A, B, C
+from tests.store.items.sqlite_bytes import bodies, with_bit
 from tests.store.synthetic import open_items
 
-EARLIER = Path(__file__).parent / "earlier" / "format-2" / "data" / "items.sqlite3"
 KEY = Key("0" * 32 + "/face", "6056d9ba-d34e-48ff-9699-0d9a191ce333")
-A, B, C = Key("p", "a"), Key("p", "b"), Key("p", "c")
-
-
-@pytest.fixture
-def items(tmp_path: Path) -> Iterator[SqliteItems]:
-    opened = open_items(tmp_path)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """The folder of a database that an earlier openrek wrote."""
-    shutil.copy(EARLIER, tmp_path / "items.sqlite3")
-    return tmp_path
-
-
-def with_bit(content: bytes, bit: int) -> bytes:
-    changed = bytearray(content)
-    changed[bit // 8] ^= 1 << bit % 8
-    return bytes(changed)
-
-
-def bodies(items: SqliteItems) -> dict[Key, bytes]:
-    rows = items._connection().execute("SELECT partition, sort, body FROM items")
-    return {Key(partition, sort): body for partition, sort, body in rows}
 
 
 def spoil(items: SqliteItems, key: Key) -> None:
@@ -143,147 +109,6 @@ def test_an_old_row_gets_its_checksum_when_it_is_written(old: Path) -> None:
     items.close()
 
 
-def test_a_new_file_checks_its_pages(items: SqliteItems, tmp_path: Path) -> None:
-    for connection in (items._connection(), sqlite_opening.for_reading(tmp_path / "items.sqlite3")):
-        assert connection.pragma("user_version") == CHECKED_PAGES
-        assert checks_pages(connection)
-
-
-def test_many_processes_that_make_a_file_at_once_all_check_its_pages(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        for attempt in range(6):
-            at_s = time.time() + 0.1
-            assert pool.starmap(_made_at, [(tmp_path / str(attempt), at_s)] * 4, chunksize=1) == [CHECKED_PAGES] * 4
-
-
-def _made_at(folder: Path, at_s: float) -> int:
-    time.sleep(max(0.0, at_s - time.time()))
-    items = open_items(folder)
-    for number in range(20):
-        items.transact([Put(Key("p", f"{number}"), {"n": number})])
-    connection = items._connection()
-    version: int = connection.pragma("user_version") if checks_pages(connection) else 0
-    items.close()
-    return version
-
-
-def test_a_wipe_keeps_the_checksums(items: SqliteItems, tmp_path: Path) -> None:
-    items.transact([Put(Key("p", str(n)), {"b": bytes(5000)}) for n in range(50)])
-    items.transact([Delete(Key("p", str(n))) for n in range(40)])
-    assert items.wipe()
-
-    items.close()
-    again = SqliteItems(tmp_path / "items.sqlite3", read_only=True)
-    assert checks_pages(again._connection())
-    assert again.faults() == []
-    assert len(again.query("p").rows) == 10
-    again.close()
-
-
-def test_a_wipe_gives_an_old_file_checksums_on_its_pages(old: Path) -> None:
-    items = open_items(old)
-    before = {key: items.get(key) for key in bodies(items)}
-
-    assert items.wipe()
-
-    assert items._connection().pragma("user_version") == CHECKED_PAGES
-    assert checks_pages(items._connection())
-    assert {key: items.get(key) for key in bodies(items)} == before
-    items.transact([Put(A, {"n": 1})])
-    items.close()
-    path = old / "items.sqlite3"
-    assert sorted(each.name for each in old.iterdir()) == ["items.sqlite3"]
-    again = SqliteItems(path, read_only=True)
-    assert again.faults() == []
-    again.close()
-    content = path.read_bytes()
-    path.write_bytes(with_bit(content, 8 * 4096 * 3 + 77))
-    again = SqliteItems(path, read_only=True)
-    assert again.faults()[0] == "a page's checksum is wrong: page 4"
-    again.close()
-
-
-@pytest.mark.parametrize("where", ["thread", "process"])
-def test_a_wipe_leaves_the_pages_as_they_are_while_others_have_an_old_file_open(old: Path, where: str) -> None:
-    """They would go on writing pages without checksums."""
-    items = open_items(old)
-    if where == "thread":
-        stop, open_there = threading.Event(), threading.Event()
-
-        def read() -> None:
-            items.get(A)
-            open_there.set()
-            stop.wait(30)
-
-        other = threading.Thread(target=read)
-        other.start()
-        assert open_there.wait(10)
-    else:
-        second = open_items(old)
-
-    assert items.wipe()
-
-    assert items._connection().pragma("user_version") == CHECKED_ITEMS
-    if where == "thread":
-        stop.set()
-        other.join()
-    else:
-        second.transact([Put(A, {"n": 1})])
-        second.close()
-    assert items.wipe()
-    items.transact([Put(B, {"n": 1})])
-    assert items.faults() == []
-    items.close()
-
-
-def test_a_rewrite_that_was_killed_before_its_format_was_told(old: Path) -> None:
-    open_items(old).close()
-    assert sqlite_opening.with_checksums(old / "items.sqlite3")
-
-    items = open_items(old)
-
-    assert items._connection().pragma("user_version") == CHECKED_PAGES
-    items.close()
-
-
-def test_a_rewrite_that_was_interrupted(old: Path) -> None:
-    """SQLite's journal brings back what was; nothing that only reads may do that."""
-    open_items(old).close()
-    connection = apsw.Connection(str(old / "items.sqlite3"))
-    connection.pragma("journal_mode", "delete")
-    connection.pragma("cache_size", 3)
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute("UPDATE items SET body = zeroblob(length(body))")
-    crashed = old / "crashed"
-    crashed.mkdir()
-    for name in ("items.sqlite3", "items.sqlite3-journal"):
-        shutil.copy(old / name, crashed)
-    connection.execute("ROLLBACK")
-    connection.close()
-
-    with pytest.raises(UnusableStore, match="`openrek purge` ends it"):
-        SqliteItems(crashed / "items.sqlite3", read_only=True)
-    items = open_items(crashed)
-
-    assert items.faults() == []
-    assert len(bodies(items)) > 50
-    assert all(items.get(key) for key in bodies(items))
-    items.close()
-
-
-def test_a_header_that_denies_the_checksums_is_damage(items: SqliteItems, tmp_path: Path) -> None:
-    items.transact([Put(A, {"n": 1})])
-    items.close()
-    path = tmp_path / "items.sqlite3"
-    content = bytearray(path.read_bytes())
-    content[20] = 0
-    path.write_bytes(content)
-
-    for read_only in (False, True):
-        with pytest.raises(DamagedDatabase):
-            SqliteItems(path, read_only=read_only)
-
-
 @pytest.mark.parametrize(
     "use",
     [
@@ -334,11 +159,11 @@ def test_what_is_written_without_a_look_replaces_what_is_damaged(items: SqliteIt
     assert items.faults() == []
 
 
-def at_once(items: SqliteItems, *transactions: list[Operation]) -> list[type[Exception] | None]:
-    """What became of transactions that share one commit."""
+def at_once(items: SqliteItems, *transactions: list[Write]) -> list[type[Exception] | None]:
+    """Return what became of transactions that share one commit."""
     outcomes: list[type[Exception] | None] = [None] * len(transactions)
 
-    def send(place: int, operations: list[Operation]) -> None:
+    def send(place: int, operations: list[Write]) -> None:
         try:
             items.transact(operations)
         except (DamagedItem, ConditionFailed) as error:
@@ -399,11 +224,3 @@ def test_a_damaged_page_fails_no_other_transaction_of_the_commit(tmp_path: Path)
     (page, *_) = items.faults()
     assert page == f"a page's checksum is wrong: page {place // 4096 + 1}"
     items.close()
-
-
-def test_an_apsw_without_the_checksums_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_opening, "VFS", "none such")
-    monkeypatch.setattr(sqlite_opening, "EXTENSION", "none_such")
-
-    with pytest.raises(UnusableStore, match="lacks SQLite's checksums"):
-        open_items(tmp_path)

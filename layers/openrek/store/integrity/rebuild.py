@@ -91,15 +91,20 @@ def rebuild(
         counted = replace(head, faces=faces, users=users)
         mended = _unmoved(partial(mend, items, head, pause=pause))
         if mended and _swap(items, counted, name, manifest, pause):
-            with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
-                Compactor(items, blobs, pause=pause).trim(head, manifest.through)
-            with suppress(Refusal):  # they mean nothing
-                release_claims(items, head, pause=pause)
-            GarbageCollector(items, blobs, pause=pause).collect(collection_id)
+            _tidy(items, blobs, head, manifest, pause)
             return Rebuilt(faces, users, len(refs))
         if attempt < ATTEMPTS - 1:
             pause(PAUSE_S)
     raise WritersBusy(f"The collection {collection_id} changed during every attempt; stop the servers and try again.")
+
+
+def _tidy(items: Items, blobs: Blobs, head: Head, manifest: Manifest, pause: Callable[[float], None]) -> None:
+    """Remove what means nothing beside the new manifest."""
+    with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
+        Compactor(items, blobs, pause=pause).trim(head, manifest.through)
+    with suppress(Refusal):  # they mean nothing
+        release_claims(items, head, pause=pause)
+    GarbageCollector(items, blobs, pause=pause).collect(head.collection_id)
 
 
 def _newest(blobs: Blobs, head: Head) -> int:

@@ -80,6 +80,7 @@ NAMES: Final = tuple(field.name for field in fields(Archive))
 def check(archive: Archive) -> None:
     """Every value, beyond types and shapes. Raises BadArchive."""
     _check_names(archive)
+    _check_ids(archive)
     _check_users(archive)
     _check_tags(archive)
     _check_numbers(archive)
@@ -95,6 +96,10 @@ def _check_names(archive: Archive) -> None:
         raise BadArchive(f"The file's face model {archive.face_model_version.item()!r} is not one of this openrek.")
     if archive.vectors.shape[1] != model.dimensions:
         raise BadArchive(f"The vectors have {archive.vectors.shape[1]} dimensions; the model has {model.dimensions}.")
+
+
+def _check_ids(archive: Archive) -> None:
+    """Raise BadArchive unless the ids are such, and the faces in the order of theirs."""
     for name in ("face_ids", "image_ids"):
         for text in getattr(archive, name).tolist():
             if not _is_uuid(text):

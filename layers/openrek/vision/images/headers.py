@@ -82,18 +82,14 @@ def _jpeg(image: bytes) -> Header:
             continue
         if marker == _END:
             raise _broken("JPEG", "it ends before its picture")
-        segment = image[at + 2 : at + int.from_bytes(image[at : at + 2], "big")]
+        segment = _jpeg_segment(image, at)
         end = at + 2 + len(segment)
-        if end > len(image) - 2 or end != at + int.from_bytes(image[at : at + 2], "big"):
-            raise _broken("JPEG", "it ends inside a segment")
         if marker == _SCAN:
             break
         if marker in _FRAMES:
-            if size is not None or len(segment) < 6:
+            if size is not None:
                 raise _broken("JPEG", "its frame header makes no sense")
-            if marker not in _HUFFMAN_FRAMES:  # arithmetic coding, which next to nobody writes, has bombs of its own
-                raise InvalidImageFormat(reason="The JPEG is of a rare kind: neither baseline nor progressive.")
-            size = int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big")
+            size = _jpeg_size(marker, segment)
         if marker == _EXIF and segment.startswith(b"Exif\0\0"):
             orientation = exif_orientation(segment[6:])
         if marker in {_JFIF, _ADOBE} or not 0xE0 <= marker <= 0xFE:
@@ -113,6 +109,24 @@ def _jpeg_marker(image: bytes, at: int) -> tuple[int, int]:
     if found is None or found.end() > len(image) - 2:
         raise _broken("JPEG", "it ends inside its header")
     return image[found.end() - 1], found.end()
+
+
+def _jpeg_segment(image: bytes, at: int) -> bytes:
+    """Return what follows the length at `at`. Raises InvalidImageFormat where it does not end within the image."""
+    segment = image[at + 2 : at + int.from_bytes(image[at : at + 2], "big")]
+    end = at + 2 + len(segment)
+    if end > len(image) - 2 or end != at + int.from_bytes(image[at : at + 2], "big"):
+        raise _broken("JPEG", "it ends inside a segment")
+    return segment
+
+
+def _jpeg_size(marker: int, segment: bytes) -> tuple[int, int]:
+    """Return width and height from a frame header. Raises InvalidImageFormat for one of a kind that is not decoded."""
+    if len(segment) < 6:
+        raise _broken("JPEG", "its frame header makes no sense")
+    if marker not in _HUFFMAN_FRAMES:  # arithmetic coding, which next to nobody writes, has bombs of its own
+        raise InvalidImageFormat(reason="The JPEG is of a rare kind: neither baseline nor progressive.")
+    return int.from_bytes(segment[3:5], "big"), int.from_bytes(segment[1:3], "big")
 
 
 def _scans(image: bytes, at: int) -> int:
