@@ -300,7 +300,7 @@ def test_requests_are_counted_before_anything_is_read(server: tuple[str, int]) -
 
 
 def first_answer(server: tuple[str, int], sent: bytes) -> bytes:
-    """What comes within a moment."""
+    """Return the bytes that come within a moment."""
     with socket.create_connection(server, timeout=0.3) as connection:
         connection.sendall(sent)
         try:
@@ -342,7 +342,7 @@ def test_the_body_of_a_client_that_left_is_not_kept_until_its_turn(server: tuple
 
 
 def bodies(size: int) -> int:
-    """How many requests with a body of this size this process holds."""
+    """Return the number of requests with a body of this size that this process holds."""
     return sum(isinstance(each, HttpRequest) and len(each.body) == size for each in gc.get_objects())
 
 

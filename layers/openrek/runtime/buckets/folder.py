@@ -27,6 +27,7 @@ class FolderBuckets:
         self._folder = folder
 
     def read(self, bucket: str, name: str, version: str | None) -> bytes:
+        """Return the object's bytes. Raises InvalidS3Object or ImageTooLarge."""
         if version not in (None, UNVERSIONED):
             raise InvalidS3Object(reason="Local buckets keep no versions: leave Version out, or give null.")
         parts = _parts(bucket, name)

@@ -27,7 +27,7 @@ Tell: TypeAlias = Callable[[Notes, HttpReply, Any, float], None]
 
 
 def serve(operation: OperationFunction, settings: Settings | None = None) -> Handler:
-    """The Lambda handler of one operation, by default with the settings of the environment.
+    """Return the Lambda handler of one operation, by default with the settings of the environment.
 
     Raises SettingsError for settings that it cannot work with: that is for the operator's log.
     """
@@ -66,7 +66,7 @@ def _environment() -> Settings:
 
 
 def _ahead(operation: OperationFunction, adapters: Adapters) -> dict[str, Lazy[Collections]]:
-    """Where a photo is read before the search, the collection is opened meanwhile."""
+    """Return a Collections part that opens the collection while the photo is read, where a search follows."""
     if not {"collections", "reader", "search"} <= set(needs(operation)):
         return {}
     return {
@@ -77,7 +77,9 @@ def _ahead(operation: OperationFunction, adapters: Adapters) -> dict[str, Lazy[C
 
 
 def _begin(operation: OperationFunction, adapters: Adapters, settings: Settings) -> Tell | None:
-    """On a developer's machine nothing is made before it is needed, and the answers are all that is told."""
+    """Make the parts and return the telemetry; on a developer's machine make nothing before its first use, and return
+    None.
+    """
     if settings.aws is None:
         return None
     from openrek.runtime.functions.cold_start import start

@@ -1,4 +1,4 @@
-"""Access keys at work: the step that verifies signatures, and what spares the store of keys."""
+"""Access keys while requests are served: the step that verifies signatures, and the cache of keys."""
 
 import math
 import time
@@ -21,7 +21,7 @@ STRANGERS_S = 60.0
 
 
 def authenticator(keys: Keys, *, account: str = NO_ACCOUNT) -> SigV4:
-    """For `Door(authenticate=...)`: every request must be signed with one of `keys`, for any region."""
+    """Return the step for `Door(authenticate=...)`: every request must be signed with one of `keys`, for any region."""
     return SigV4(keys, account=account)
 
 
@@ -46,7 +46,7 @@ class CachedKeys:
         self._listed: tuple[float, frozenset[str] | None] = (-math.inf, None)
 
     def find(self, key_id: str) -> AccessKey | None:
-        """Raises Throttling, and what the keys behind it raise."""
+        """Return the key, or None. Raises Throttling, and the errors of the keys behind it."""
         now = self._clock()
         with self._lock:
             kept = self._kept.get(key_id)
@@ -77,7 +77,9 @@ class CachedKeys:
             return ids
 
     def _remember(self, key_id: str, found: AccessKey | None, now: float) -> None:
-        """`now` is when the lookup began, so that a lookup that takes long keeps a revoked key no longer."""
+        """Store the result. `now` is the start of the lookup, so that a lookup that takes long keeps a revoked key no
+        longer.
+        """
         self._kept.pop(key_id, None)
         self._unknown.pop(key_id, None)
         if found:

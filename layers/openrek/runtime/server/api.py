@@ -83,7 +83,10 @@ class Api:
 
 
 async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -> HttpReply:
-    """The door's answer, made in the lane. Raises Throttling, or ClientGone when the client hangs up while it waits."""
+    """Return the door's reply, made in the lane.
+
+    Raises Throttling, or ClientGone when the client hangs up while it waits.
+    """
     working = asyncio.create_task(lane.run(lambda: door.respond(request)))
     leaving = asyncio.create_task(wait_until_gone(receive))
     try:
@@ -97,6 +100,6 @@ async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -
 
 
 def _target(scope: Scope) -> str:
-    """Path and query as on the request line: that is what was signed."""
+    """Return path and query as on the request line, as they were signed."""
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path

@@ -79,7 +79,7 @@ class LocalApp:
         self.asgi: ASGIApp = Guard(app, signed=self._signed)
 
     def close(self) -> None:
-        """Waits for the work that is running."""
+        """Wait for the work that is running."""
         self._inference.close()
         self._quick.close()
         self._asking.close()
@@ -109,7 +109,7 @@ async def _refused(_: Request, refusal: Exception) -> Response:
 
 
 async def _not_here(_: Request, error: Exception) -> Response:
-    """A path or a method that there is nothing for."""
+    """Return the reply for a path or a method that there is nothing for."""
     refused = response(refuse(UnknownOperation(reason=HOW_TO_ASK)))
     if isinstance(error, HTTPException):
         refused.status_code = error.status_code

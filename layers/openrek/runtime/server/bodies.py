@@ -40,7 +40,7 @@ class BodyBudget:
 
     @contextmanager
     def hold(self, body_bytes: int) -> Iterator[None]:
-        """Raises Throttling when the budget is spent."""
+        """Count the bytes inside the block. Raises Throttling when the budget is spent."""
         held = body_bytes if body_bytes > self._free else 0
         if held > self._left:
             raise Throttling(reason="Too many large requests at once.")
@@ -60,8 +60,9 @@ async def read_body(
     grace_s: float = GRACE_S,
     least_bytes_per_s: float = LEAST_BYTES_PER_S,
 ) -> bytes:
-    """The whole body. It may take `grace_s`, and a second more for each `least_bytes_per_s` that came, but never
-    `idle_s` without a byte. Raises `too_large`, SerializationError for one that does not arrive so, or ClientGone.
+    """Return the whole body.
+
+    Raises `too_large`, SerializationError for a body that does not arrive in time, or ClientGone.
     """
     chunks: list[bytes] = []
     size = 0
@@ -90,13 +91,13 @@ async def read_body(
 
 
 async def wait_until_gone(receive: Receive) -> None:
-    """Returns when the client closes the connection. Only for after the body was read."""
+    """Return when the client closes the connection. Only for after the body was read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 class EarlyResponse(Response):
-    """An answer to a request whose body was not read; closes the connection."""
+    """A response to a request whose body was not read; closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope

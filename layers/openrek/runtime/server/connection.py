@@ -151,7 +151,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._head_timer = None
 
     def _look_whether_it_reads(self) -> None:
-        """`_unread_bytes` waited at the last look, and not all of them have been taken since."""
+        """Close the connection if too little of the `_unread_bytes` of the last look was taken since."""
         unread = self.transport.get_write_buffer_size()
         if unread and self._unread_bytes and unread > self._unread_bytes - self.min_read_bytes:
             self.transport.abort()

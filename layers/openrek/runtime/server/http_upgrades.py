@@ -43,7 +43,7 @@ class UpgradelessParser(httptools.HttpRequestParser):
                 super().feed_data(head)
 
     def _begin(self) -> None:
-        """What it had read is forgotten, and that it may have been the connection's last request."""
+        """Forget what was read, and that it may have been the connection's last request."""
         super().__init__(self._connection)
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 

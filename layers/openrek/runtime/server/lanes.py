@@ -12,7 +12,9 @@ Result = TypeVar("Result")
 
 
 class Lane:
-    """`threads` pieces of work run at once and `queue` more may wait; whoever comes then is refused at once."""
+    """A bounded queue with threads: `threads` calls run at once and `queue` more may wait; any further one is refused
+    at once.
+    """
 
     def __init__(self, name: str, *, threads: int, queue: int) -> None:
         self._name = name
@@ -22,7 +24,7 @@ class Lane:
         self._lock = Lock()
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns. Raises Throttling when the lane is full.
+        """Run `work` and return its result. Raises Throttling when the lane is full.
 
         Cancelling takes waiting work out of the queue. Running work goes on and keeps its place until it is done.
         """
@@ -37,7 +39,7 @@ class Lane:
                 waiting.clear()
 
     def close(self) -> None:
-        """Waits for what is running; what is still queued is dropped."""
+        """Wait for running work; drop work that is still queued."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _enter(self) -> None:

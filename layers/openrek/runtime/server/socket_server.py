@@ -84,9 +84,9 @@ class LocalServer(uvicorn.Server):
 
 
 def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
-    """A socket bound to the address; port 0 takes a free one. Unless requests are `signed`, only to a loopback address.
+    """Return a socket bound to the address; port 0 takes a free one.
 
-    Raises SettingsError.
+    Unless requests are `signed`, only to a loopback address. Raises SettingsError.
     """
     if not signed and not is_loopback(host):
         raise SettingsError(
