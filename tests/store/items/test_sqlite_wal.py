@@ -53,7 +53,7 @@ def test_a_whole_log(copied: Path) -> None:
     log = read_log(log_path(copied))
 
     assert log.committed == (log_path(copied).stat().st_size - 32) / FRAME > 20
-    assert (log.left, log.lost) == (False, False)
+    assert (log.trailing, log.lost) == (False, False)
     assert found(copied) == ([], [])
     copied.with_name("items.sqlite3-shm").unlink()
     assert found(copied) == ([], [])

@@ -27,7 +27,7 @@ ASIDE_S = 60.0
 
 
 def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild_first: bool, console: Console) -> bool:
-    """Prints a line for each finding, and a table; whether there is no finding. Raises what the store raises."""
+    """Print a line for each finding, and a table; return True if there is no finding. Raises the store's errors."""
     parts = adapters.embedded()
     with console.status("Checking the database"):
         log, faults, notes = log_of(parts.database)  # before it is opened
@@ -36,7 +36,7 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
         try:
             items = parts.items()
             faults += items.faults(log.pages)
-            ids = [collection_id] if collection_id is not None else list(collections_of(items, lines.once))
+            ids = [collection_id] if collection_id is not None else list(collections_of(items, lines.add_once))
         except DamagedDatabase as error:
             faults.append(str(error))
             ids = []
@@ -71,7 +71,7 @@ def _print(reports: Sequence[Report], console: Console, *, damaged: bool) -> Non
 
 
 def _rebuilt(items: Items, blobs: Blobs, collection_id: str, console: Console) -> bool:
-    """Whether it was; why it was not is printed. Raises ResourceNotFound."""
+    """Rebuild the collection; return False, and print the reason, if that failed. Raises ResourceNotFound."""
     try:
         rebuilt = rebuild(items, blobs, collection_id)
     except (BadFaces, WritersBusy, DamagedItem) as error:

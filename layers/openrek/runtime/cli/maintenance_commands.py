@@ -105,7 +105,7 @@ def _collection_id(value: str) -> str:
 
 @contextmanager
 def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iterator["Adapters"]:
-    """The store in a folder; what can go wrong with it becomes one sentence and exit code 1."""
+    """Lend the store in a folder; turn its errors into one sentence and exit code 1."""
     import apsw
 
     from openrek.domain.errors import Refusal

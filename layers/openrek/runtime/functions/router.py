@@ -82,7 +82,7 @@ class Call:
         payload = json.dumps(event, separators=(",", ":")).encode()
         try:
             response = self._client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
-            said = response["Payload"].read()
+            body = response["Payload"].read()
         except ClientError as error:
             raise _refusal(function, error.response["Error"]["Code"]) from error
         except BotoCoreError as error:
@@ -93,12 +93,12 @@ class Call:
         if response.get("FunctionError"):
             log.error("%s failed: %s", function, response["FunctionError"])
             raise InternalServerError(reason="The operation's function failed.")
-        return _proxy_response(function, said)
+        return _proxy_response(function, body)
 
 
-def _proxy_response(function: str, said: bytes) -> dict[str, Any]:
+def _proxy_response(function: str, body: bytes) -> dict[str, Any]:
     try:
-        response = json.loads(said)
+        response = json.loads(body)
     except ValueError:
         response = None
     if not isinstance(response, dict) or "statusCode" not in response:

@@ -15,9 +15,9 @@ from openrek.wire.sigv4 import SigV4
 KNOWN_S = 300.0
 UNKNOWN_S = 30.0
 FAILED_S = 1.0
-MOST_KEPT = 1024
-STRANGERS = 100
-STRANGERS_S = 60.0
+MAX_CACHED = 1024
+MAX_UNKNOWN_LOOKUPS = 100
+UNKNOWN_LOOKUPS_S = 60.0
 
 
 def authenticator(keys: Keys, *, account: str = NO_ACCOUNT) -> SigV4:
@@ -41,7 +41,7 @@ class CachedKeys:
         self._lock = Lock()
         self._kept: OrderedDict[str, tuple[float, AccessKey]] = OrderedDict()
         self._unknown: OrderedDict[str, float] = OrderedDict()
-        self._misses: deque[float] = deque(maxlen=STRANGERS)
+        self._misses: deque[float] = deque(maxlen=MAX_UNKNOWN_LOOKUPS)
         self._listing = Lock()
         self._listed: tuple[float, frozenset[str] | None] = (-math.inf, None)
 
@@ -54,7 +54,7 @@ class CachedKeys:
                 return kept[1]
             if key_id in self._unknown and 0 <= now - self._unknown[key_id] < UNKNOWN_S:
                 return None
-            crowded = len(self._misses) == STRANGERS and 0 <= now - self._misses[0] < STRANGERS_S
+            crowded = len(self._misses) == MAX_UNKNOWN_LOOKUPS and 0 <= now - self._misses[0] < UNKNOWN_LOOKUPS_S
         if crowded and not kept and key_id not in self._ids(now):
             return None
         found = self._keys.find(key_id)
@@ -63,8 +63,9 @@ class CachedKeys:
         return found
 
     def _ids(self, now: float) -> frozenset[str]:
-        """Of all keys, as they were at most 30 s ago. Whoever comes while they are asked for waits. Raises what the
-        keys raise, and Throttling where that was less than a second ago.
+        """Return the ids of all keys, as they were at most 30 s ago. Calls during a lookup wait for it.
+
+        Raises the errors of the keys behind it, and Throttling where they failed less than a second ago.
         """
         with self._listing:
             listed_s, ids = self._listed
@@ -88,5 +89,5 @@ class CachedKeys:
             self._unknown[key_id] = now
             self._misses.append(now)
         for kept in (self._kept, self._unknown):
-            if len(kept) > MOST_KEPT:
+            if len(kept) > MAX_CACHED:
                 kept.popitem(last=False)

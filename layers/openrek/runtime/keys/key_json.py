@@ -51,7 +51,7 @@ def _texts(plain: Any) -> tuple[str, ...]:
 
 
 def _seconds(plain: Any) -> float:
-    """JSON's true is a number for Python, and a text may be one for `float`."""
+    """Return the number. JSON's true is a number for Python, and a text may be one for `float`: both are refused."""
     if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise TypeError
     return float(plain)

@@ -50,12 +50,12 @@ class SsmKeys:
 
         Raises Throttling, or InternalServerError when SSM gives no response that can be trusted; the log says why.
         """
-        with self._told():
+        with self._translating_errors():
             return self._get(key_id)
 
     def ids(self) -> frozenset[str]:
-        """Of all keys; nothing is decrypted. Raises as `find` does."""
-        with self._told():
+        """Return the ids of all keys; nothing is decrypted. Raises the same as `find`."""
+        with self._translating_errors():
             return frozenset(name for name, _ in self._all(decrypted=False))
 
     def listed(self) -> Sequence[AccessKey]:
@@ -97,15 +97,15 @@ class SsmKeys:
         return of_text(key_id, response["Parameter"]["Value"])
 
     def _all(self, *, decrypted: bool) -> Iterator[tuple[str, str]]:
-        """Ids and texts, ten a call."""
+        """Yield the id and the text of each key, ten a call."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix, WithDecryption=decrypted)
         for page in pages:
             for parameter in page["Parameters"]:
                 yield parameter["Name"].rpartition("/")[2], parameter["Value"]
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What goes wrong is told to the log, and to the caller as far as it is the caller's business."""
+    def _translating_errors(self) -> Iterator[None]:
+        """Turn errors inside the block into Throttling or InternalServerError; write their reason to the log only."""
         try:
             yield
             return
@@ -113,10 +113,10 @@ class SsmKeys:
             code = error.response["Error"]["Code"]
             if code in THROTTLED:
                 raise Throttling from None
-            told = f"SSM answered {code}"
+            reason = f"SSM answered {code}"
         except (BotoCoreError, BadKey) as error:
-            told = str(error) if isinstance(error, BadKey) else type(error).__name__
-        log.error("the access keys below %s cannot be read: %s", self._prefix, told)
+            reason = str(error) if isinstance(error, BadKey) else type(error).__name__
+        log.error("the access keys below %s cannot be read: %s", self._prefix, reason)
         raise InternalServerError(reason="The access keys cannot be read; the server's log says why.")
 
     def _name(self, key_id: str) -> str:

@@ -1,7 +1,7 @@
-"""The API of the local server: ASGI in, the door in the middle, ASGI out.
+"""The API of the local server: from an ASGI request through the door to an ASGI response.
 
-In order: how many requests at once, who asks as far as the head tells, which operation, how large, read the body, queue
-in the operation's lane, answer. Refusals come before the body is read wherever they can.
+In order: count the requests, check the caller as far as the head shows it, find the operation, check the size, read the
+body, queue in the operation's lane, respond. Refusals come before the body is read wherever they can.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ MAX_BODIES_BYTES = 512 * 1024 * 1024
 class Api:
     """ASGI app. Operations named in `heavy` run in the inference lane, all others in the quick one.
 
-    `examine` raises a Refusal for a request whose head alone shows that nobody who may ask sent it, so that strangers
-    can neither have bodies read nor take places in a lane. It must be quick.
+    `examine` raises a Refusal for a request whose head alone shows that it comes from nobody with permission, so that
+    strangers can neither have bodies read nor take places in a lane. It must be quick.
     """
 
     def __init__(

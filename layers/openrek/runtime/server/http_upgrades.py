@@ -26,7 +26,10 @@ class UpgradelessParser(httptools.HttpRequestParser):
 
     @property
     def offers_upgrade(self) -> bool:
-        """While callbacks run. CONNECT is no offer: nothing is left of it without the upgrade."""
+        """Return True while callbacks run for a request that offers an upgrade.
+
+        CONNECT is no offer: nothing remains of it without the upgrade.
+        """
         return self.should_upgrade() and self.get_method() != b"CONNECT"
 
     def feed_data(self, data: "bytes | bytearray | memoryview | array[int]") -> None:

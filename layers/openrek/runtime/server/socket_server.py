@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from openrek.runtime.server.accepting import Accepting
 from openrek.runtime.server.connection import BoundedConnection
-from openrek.runtime.server.connection_limit import Places
+from openrek.runtime.server.connection_limit import ConnectionLimit
 from openrek.runtime.server.guard import is_loopback
 from openrek.runtime.server.signals import signals_to
 from openrek.runtime.settings import SettingsError
@@ -42,7 +42,7 @@ class LocalServer(uvicorn.Server):
         connection: type[BoundedConnection] = BoundedConnection,
     ) -> None:
         self._ready = ready
-        self._places = Places(room)
+        self._limit = ConnectionLimit(room)
         self._make = connection
         super().__init__(
             uvicorn.Config(
@@ -62,17 +62,17 @@ class LocalServer(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's own would have asyncio take the connections."""
+        """Accept connections with `Accepting`, where uvicorn's own method would let asyncio do it."""
         for each in sockets or []:
             each.setblocking(False)
             each.listen(BACKLOG)
-        accepting = [Accepting(each, self._connection, self._places) for each in sockets or []]
+        accepting = [Accepting(each, self._connection, self._limit) for each in sockets or []]
         self.servers = cast("list[asyncio.base_events.Server]", accepting)
         self.started = True
         self._ready()
 
     def _connection(self) -> BoundedConnection:
-        return self._make(self._places, config=self.config, server_state=self.server_state, app_state={})
+        return self._make(self._limit, config=self.config, server_state=self.server_state, app_state={})
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -39,7 +39,7 @@ class Upkeep:
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` gives epoch seconds, `pause` takes seconds."""
+        """Take `clock`, which gives epoch seconds, and `pause`, which takes seconds."""
         self._items = items
         self._compactor = Compactor(items, blobs, clock=clock, pause=pause)
         self._garbage = GarbageCollector(items, blobs, pause=pause)

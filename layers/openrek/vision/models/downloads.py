@@ -1,4 +1,4 @@
-"""Archives side by side into a cache that outlives a broken build: what has come is not fetched again."""
+"""Downloads of archives, side by side, into a cache that outlives a broken build: nothing complete is fetched again."""
 
 import hashlib
 import shutil
@@ -22,7 +22,7 @@ _FETCH: Mapping[str, Callable[[Archive, Path, Event], None]] = {
 
 
 class Downloads:
-    """The archives, on their way into folders of their own in `cache` from the start, the first ones first."""
+    """The downloads of some archives into folders of their own in `cache`, begun at once, the first ones first."""
 
     def __init__(self, archives: Mapping[str, Archive], cache: Path, on_bytes: OnBytes) -> None:
         self._archives = archives
@@ -81,7 +81,7 @@ def _folder_name(name: str, archive: Archive) -> str:
 
 
 def _fetched(archive: Archive, folder: Path, stop: Event) -> Path:
-    """The archive's file in `folder`, from before or from its registry."""
+    """Return the archive's file in `folder`, from before or from its registry."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (whole := _whole(archive, folder)):
         _FETCH[archive.registry](archive, folder, stop)
@@ -102,7 +102,7 @@ def _whole(archive: Archive, folder: Path) -> Path | None:
 
 
 def _bytes_below(folder: Path) -> int:
-    """Files come and go while this looks."""
+    """Return the size of all files; files come and go meanwhile."""
     total = 0
     for path in folder.rglob("*"):
         try:
