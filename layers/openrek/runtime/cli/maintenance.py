@@ -104,20 +104,22 @@ def purge(adapters: Adapters, console: Console) -> bool:
     items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
     with console.status("Purging"):
         adapters.upkeep().purge()
-        left_aside = blobs.clear_aside(ASIDE_S)
+        unfinished = blobs.clear_aside(ASIDE_S)
         vacuumed = items.vacuum()
-    if left_aside:
-        files = f"{counted(left_aside, 'file')} {'is' if left_aside == 1 else 'are'} being written"
-        console.print(f"{files}, or {'was' if left_aside == 1 else 'were'} left a moment ago; purge again in a minute.")
+    if unfinished:
+        files = f"{counted(unfinished, 'file')} {'is' if unfinished == 1 else 'are'} being written"
+        console.print(
+            f"{files}, or {'was' if unfinished == 1 else 'were'} abandoned a moment ago; purge again in a minute."
+        )
     if not vacuumed:
         console.print(
             "Another process is reading or writing the database, so pages of it still hold deleted data: "
             "purge again when it is quieter, or stop the servers first.",
             soft_wrap=True,
         )
-    if vacuumed and not left_aside:
-        console.print("Nothing is left of what was deleted.")
-    return vacuumed and not left_aside
+    if vacuumed and not unfinished:
+        console.print("All deleted data is removed.")
+    return vacuumed and not unfinished
 
 
 def export_collection(adapters: Adapters, collection_id: str, path: Path, console: Console) -> None:
@@ -145,7 +147,7 @@ def import_collection(adapters: Adapters, path: Path, collection_id: str, consol
         )
     if outcome.made:
         console.print(line(f"Created the collection {collection_id}."))
-    console.print(f"{outcome.added} faces imported, {outcome.present} were there already.")
+    console.print(f"{outcome.added} faces imported, {outcome.present} existed already.")
 
 
 @contextmanager

@@ -70,7 +70,7 @@ class LocalParts:
             folder = self._data() / BLOBS
             raise UnusableStore(
                 f"The database {self.database} is missing or empty, although there are blobs in {folder}: restore "
-                f"{DATABASE} from a backup, or move {BLOBS}/ away to begin anew."
+                f"{DATABASE} from a backup, or move {BLOBS}/ away to start with an empty store."
             ) from None
 
     def _blobs(self) -> "FolderBlobs":

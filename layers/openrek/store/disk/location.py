@@ -10,7 +10,7 @@ from typing import Final
 from openrek.domain.errors import StoreUnavailable
 from openrek.store.disk.throttled_log import ThrottledLog
 
-LOST: Final = "The data folder was removed or replaced under openrek: put it back, or start openrek anew."
+LOST: Final = "The data folder was removed or replaced under openrek: put it back, or restart openrek."
 FULL: Final = "The disk of the store is full, or as much of it is used as openrek may use."
 _WITHOUT_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -110,7 +110,7 @@ def for_reading(path: Path) -> apsw.Connection:
     name, suffixes = quote(str(path)), ("-wal", "-shm", "-journal")
     beside = {suffix: path.with_name(path.name + suffix) for suffix in suffixes}
     if beside["-journal"].exists():
-        raise UnusableStore(f"{path} is being written anew, or that was interrupted: `openrek purge` ends it.")
+        raise UnusableStore(f"{path} is being rewritten, or that was interrupted: `openrek purge` finishes it.")
     shared, logged = beside["-shm"].exists(), beside["-wal"].exists() and beside["-wal"].stat().st_size > 0
     how, vfs = ("readonly_shm=1", VFS) if shared else ("", "unix-none") if logged else ("immutable=1", VFS)
     found = apsw.Connection(
