@@ -94,7 +94,7 @@ def test_a_purge_of_a_damaged_store_says_what_to_do(run: Run, data: Path) -> Non
 
     result = run("purge")
 
-    assert (result.exit_code, "`openrek verify --rebuild` may mend it" in result.output) == (1, True)
+    assert (result.exit_code, "`openrek verify --rebuild` may repair it" in result.output) == (1, True)
     assert run("verify", "--rebuild").exit_code == run("purge").exit_code == 0
 
 

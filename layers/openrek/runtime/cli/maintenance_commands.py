@@ -128,7 +128,9 @@ def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iter
     except Refusal as refusal:
         raise Failure(refusal.reason or str(refusal)) from None
     except DAMAGED as error:
-        message = f"The store is damaged ({error}); `openrek verify` says more, `openrek verify --rebuild` may mend it."
+        message = (
+            f"The store is damaged ({error}); `openrek verify` says more, `openrek verify --rebuild` may repair it."
+        )
         raise Failure(message) from None
     except (Contended, ConditionFailed, OutcomeUnknown) as error:
         raise Failure(f"The store is too busy ({error}); try again.") from None

@@ -29,10 +29,10 @@ class CachedKeys:
     """Keys that are costly to look up, kept for 5 minutes: that long a revoked key may still be good.
 
     An id that is unknown stays so for 30 s. Strangers who try ever new ids cost at most 100 lookups a minute and little
-    memory. Above that, an id is looked up only if it has been found before or is in the list of all ids, which is asked
-    for at most every 30 s: whatever strangers do, who has a key gets in, and whoever is in no list is unknown.
+    memory. Above that, an id is looked up only if it has been found before or is in the list of all ids, which is read
+    at most every 30 s: whatever strangers do, a caller with a key gets in, and an id that is in no list is unknown.
 
-    `clock` tells epoch seconds and not those since the start, which stand still while a Lambda function is frozen.
+    `clock` gives epoch seconds and not those since the start, which stand still while a Lambda function is frozen.
     """
 
     def __init__(self, keys: ListedKeys, *, clock: Callable[[], float] = time.time) -> None:

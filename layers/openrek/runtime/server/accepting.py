@@ -86,7 +86,7 @@ class Accepting:
             self._limit.failed()
             connection.close()
             return
-        if self._closed:  # after the others were told to end
+        if self._closed:  # after the open ones were asked to close
             transport.close()
 
     def _on_accept_error(self, error: OSError) -> None:

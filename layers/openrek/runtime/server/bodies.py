@@ -17,7 +17,7 @@ from openrek.domain.errors import Refusal, SerializationError, Throttling
 IDLE_TIMEOUT_S = 10.0
 GRACE_S = 20.0
 LEAST_BYTES_PER_S = 16 * 1024
-"""A phone's uplink is several times as fast. Whoever sends slower holds a place, and a part of what all may hold."""
+"""A phone's uplink is several times as fast. A slower client holds a connection, and memory of all bodies' share."""
 DRAIN_TIMEOUT_S = 5.0
 DRAIN_BYTES = 64 * 1024 * 1024
 FREE_BYTES = 256 * 1024

@@ -24,7 +24,7 @@ BACKLOG = 4096
 """Of those who come at once nobody should be dropped, for they would try again only after a second. The kernel may
 take fewer."""
 UNSENT_BYTES = 64 * 1024
-"""The kernel takes so much before the client does: whoever reads slowly costs little, and that it reads shows soon."""
+"""The kernel takes so much before the client does: a slow reader costs little memory, and shows soon that it reads."""
 
 
 class LocalServer(uvicorn.Server):
@@ -53,7 +53,7 @@ class LocalServer(uvicorn.Server):
                 lifespan="off",
                 access_log=False,
                 log_config=None,
-                log_level=logging.ERROR,  # its warnings tell of strangers' mistakes, as many as they care to make
+                log_level=logging.ERROR,  # its warnings are about mistakes of strangers, who can make any number
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,

@@ -133,7 +133,7 @@ class _Check:
         pictures.check(self._items, head.uid, self._suspects.add, self._findings)
         self._users = members.check(self._items, head.uid, contents, self._suspects.add, self._findings)
         check_tokens(self._items, head.uid, self._findings)
-        self._items.get(tags_key(head.uid))  # to be told of
+        self._items.get(tags_key(head.uid))  # reports it if it is damaged
         self._check_plans()
         now = head_now(self._items, head.collection_id)
         settled = now is not None and (now.uid, now.version) == (head.uid, head.version)

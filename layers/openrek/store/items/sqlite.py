@@ -181,7 +181,7 @@ class SqliteItems:
                 return True
             connection = self._connection()
             try:
-                # Whoever keeps the log from being emptied now would also keep in it the copy of the file.
+                # A reader that keeps the log from being emptied now would also keep the copy of the file in it.
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 try:
                     connection.execute("VACUUM")

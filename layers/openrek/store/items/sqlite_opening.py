@@ -134,7 +134,7 @@ def for_raw_reading(path: Path) -> apsw.Connection:
     found = apsw.Connection(
         f"file:{quote(str(path))}?mode=ro&immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=VFS
     )
-    found.read("main", 0, 0, 100)  # whether there are checksums is told by the header
+    found.read("main", 0, 0, 100)  # the header shows whether there are checksums
     return found
 
 
@@ -166,8 +166,9 @@ def prepare(connection: apsw.Connection, path: Path, *, new: bool) -> None:
 
 
 def with_checksums(path: Path) -> bool:
-    """Write the file of a format before 4 anew, its pages with checksums; False if anybody has it open. `prepare` tells
-    its format when it is opened next. Raises apsw.Error when the disk is full.
+    """Rewrite the file of a format before 4, its pages with checksums; return False if another connection has it open.
+
+    `prepare` writes its new format when it is opened next. Raises apsw.Error when the disk is full.
 
     Nobody may have it open: a connection that has seen no checksums would go on writing pages without.
     """

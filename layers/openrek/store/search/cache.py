@@ -37,7 +37,7 @@ OPEN_AT_ONCE: Final = 8
 
 
 class OpenCollection:
-    """A collection in the cache: its memory and its latest snapshot. Whoever changes them holds `refreshing`."""
+    """A collection in the cache: its memory and its latest snapshot. Hold `refreshing` to change them."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection

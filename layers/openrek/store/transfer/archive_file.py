@@ -48,7 +48,7 @@ UNREADABLE: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError, NotImplementedError,
     RuntimeError,
 )  # fmt: skip
-"""What zipfile raises on damaged files: it reads at the places and with the sizes that they tell."""
+"""What zipfile raises on damaged files: it trusts the offsets and sizes in them."""
 
 
 def save(archive: Archive, path: Path) -> None:

@@ -36,7 +36,7 @@ WRITES_PER_COMMIT: Final = 97
 """Faces and pictures' records; the head and the log entry, and the head among 100 keys of a snapshot, take the rest."""
 
 MARKS: Final = ("seq", "plan", "plan_id", "owner", "claim")
-"""Attributes of a face item that tell when it came, or whose it is; not what it is."""
+"""Attributes of a face item about the time of its write and its owner, which an import does not compare."""
 
 
 @dataclass(frozen=True, slots=True)

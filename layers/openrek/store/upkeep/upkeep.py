@@ -62,7 +62,7 @@ class Upkeep:
         damaged: list[Exception] = []
         ids = list(self._collection_ids(damaged))
         random.shuffle(ids)
-        with suppress(OSError, DamagedItem):  # the pass ends with another one, which tells
+        with suppress(OSError, DamagedItem):  # the pass ends with another one, which reports it
             self._orphan_sweep.sweep(should_stop)
         self._pass(ids, damaged, force=False, should_stop=should_stop)
         return not should_stop()

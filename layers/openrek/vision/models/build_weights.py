@@ -35,7 +35,7 @@ def build(
 
     Does nothing when it does. Processes that build at the same time take turns; a pack's files appear only when all of
     them are whole and right. Archives come side by side into `folder/.downloads` and stay there until what is in them
-    is built, so that a build that broke goes on where it was. `progress` is told each step in a few words, `on_bytes`
+    is built, so that the next build continues where one broke. `progress` gets each step in a few words, `on_bytes`
     how far each archive is. Raises WeightsError.
     """
     manifest = zoo.manifest()

@@ -11,7 +11,7 @@ from openrek.vision.models import npm_download, pip_download
 from openrek.vision.models.zoo import Archive, WeightsError
 
 OnBytes = Callable[[str, int, int], object]
-"""Told of an archive: its name, the bytes that have come, all of them."""
+"""Called for an archive with its name, the bytes that have come, and the size."""
 
 SIDE_BY_SIDE = 4
 _LOOK_EVERY_S = 0.2
@@ -36,7 +36,7 @@ class Downloads:
         }
 
     def paths(self, names: Iterable[str]) -> dict[str, Path]:
-        """Wait for the archives `names` and return their files; tell of all that are on their way meanwhile.
+        """Wait for the archives `names` and return their files; report all that are on their way meanwhile.
 
         Raises WeightsError.
         """
