@@ -208,7 +208,7 @@ def test_the_log_tells_it_once_a_minute(tmp_path: Path, caplog: pytest.LogCaptur
     location = DataLocation(tmp_path, clock=lambda: now_s[0])
     for later_s in (0.0, AGAIN_AFTER_S - 1, AGAIN_AFTER_S, AGAIN_AFTER_S + 1):
         now_s[0] = 5.0 + later_s
-        location.filled()
+        location.report_full()
     assert len(caplog.messages) == 2
 
 

@@ -194,4 +194,4 @@ def test_the_checksum_is_sqlites() -> None:
             x, y = (int.from_bytes(content[place : place + 4], order) for place in (at, at + 4))  # type: ignore[arg-type]
             first = (first + x + second) % 2**32
             second = (second + y + first) % 2**32
-        assert sqlite_wal._summed(content, magic, (7, 2**32 - 9)) == (first, second)
+        assert sqlite_wal._checksum(content, magic, (7, 2**32 - 9)) == (first, second)

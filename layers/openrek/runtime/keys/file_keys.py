@@ -47,19 +47,19 @@ class FileKeys:
 
     def add(self, key: AccessKey) -> None:
         """Add the key to the file. Raises SettingsError."""
-        with self._alone():
+        with self._locked():
             self._write({**self._current(), key.key_id: key})
 
     def remove(self, key_id: str) -> bool:
         """Remove the key; return False if there is none. Raises SettingsError."""
-        with self._alone():
+        with self._locked():
             keys = dict(self._current())
             found = keys.pop(key_id, None) is not None
             if found:
                 self._write(keys)
         return found
 
-    def _alone(self) -> AbstractContextManager[object]:
+    def _locked(self) -> AbstractContextManager[object]:
         """Return the lock that this process holds while it changes the file."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from openrek.domain.errors import Refusal, Throttling
-from openrek.runtime.server.bodies import BodyBudget, ClientGone, read_body, wait_until_gone
+from openrek.runtime.server.bodies import BodyBudget, ClientGone, read_body, wait_for_disconnect
 from openrek.runtime.server.lanes import Lane
 from openrek.runtime.server.responses import early, response
 from openrek.wire.door import Door
@@ -45,10 +45,10 @@ class Api:
         self._inference = inference
         self._quick = quick
         self._budget = BodyBudget(MAX_BODIES_BYTES)
-        self._inside = 0
+        self._open_requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._inside += 1
+        self._open_requests += 1
         try:
             result = await self._respond(scope, receive)
         except Refusal as refusal:
@@ -56,11 +56,11 @@ class Api:
         except ClientGone:
             return
         finally:
-            self._inside -= 1
+            self._open_requests -= 1
         await result(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        if self._inside > MAX_REQUESTS:
+        if self._open_requests > MAX_REQUESTS:
             raise Throttling(reason=f"{MAX_REQUESTS} requests are already being answered.")
         headers = headers_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         head = HttpRequest(scope["method"], _target(scope), headers, b"")
@@ -88,7 +88,7 @@ async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -
     Raises Throttling, or ClientGone when the client hangs up while it waits.
     """
     working = asyncio.create_task(lane.run(lambda: door.respond(request)))
-    leaving = asyncio.create_task(wait_until_gone(receive))
+    leaving = asyncio.create_task(wait_for_disconnect(receive))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():

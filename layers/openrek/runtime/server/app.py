@@ -18,7 +18,7 @@ from openrek.domain.errors import Refusal, UnknownOperation
 from openrek.runtime.server import page
 from openrek.runtime.server.api import Api
 from openrek.runtime.server.guard import Guard
-from openrek.runtime.server.health import Health, unanswered
+from openrek.runtime.server.health import Health, timed_out
 from openrek.runtime.server.lanes import Lane
 from openrek.runtime.server.responses import SECURITY_HEADERS, response
 from openrek.wire.door import HOW_TO_ASK, BoundOperation, Door
@@ -101,7 +101,7 @@ class LocalApp:
             async with asyncio.timeout(self._health_timeout_s):
                 return await asyncio.shield(self._examination)
         except TimeoutError:
-            return unanswered(self._health_timeout_s)
+            return timed_out(self._health_timeout_s)
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:

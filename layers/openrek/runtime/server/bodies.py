@@ -92,7 +92,7 @@ async def read_body(
             return b"".join(chunks)
 
 
-async def wait_until_gone(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client closes the connection. Only for after the body was read."""
     while (await receive())["type"] != "http.disconnect":
         pass

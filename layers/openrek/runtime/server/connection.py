@@ -52,7 +52,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_made(transport)
         self._limit.opened(self)
         self._start_head_timer()
-        self._look_whether_it_reads()
+        self._check_reader()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
@@ -153,11 +153,11 @@ class BoundedConnection(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _look_whether_it_reads(self) -> None:
+    def _check_reader(self) -> None:
         """Abort the connection if too little of the `_unread_bytes` of the last look was taken since."""
         unread = self.transport.get_write_buffer_size()
         if unread and self._unread_bytes and unread > self._unread_bytes - self.min_read_bytes:
             self.transport.abort()
             return
         self._unread_bytes = unread
-        self._read_timer = self.loop.call_later(self.read_timeout_s, self._look_whether_it_reads)
+        self._read_timer = self.loop.call_later(self.read_timeout_s, self._check_reader)

@@ -30,7 +30,7 @@ def examine(adapters: Adapters) -> Health:
     return Health(store_ok and models_ok, store, _search(), models, version("openrek"))
 
 
-def unanswered(timeout_s: float) -> Health:
+def timed_out(timeout_s: float) -> Health:
     """Return the health when `examine` takes too long."""
     return Health(False, f"no answer within {timeout_s:g} s", "unknown", "unknown", version("openrek"))
 

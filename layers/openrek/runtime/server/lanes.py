@@ -20,7 +20,7 @@ class Lane:
         self._name = name
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"openrek-{name}")
         self._room = threads + queue
-        self._inside = 0
+        self._accepted = 0
         self._lock = Lock()
 
     async def run(self, work: Callable[[], Result]) -> Result:
@@ -44,10 +44,10 @@ class Lane:
 
     def _enter(self) -> None:
         with self._lock:
-            if self._inside >= self._room:
+            if self._accepted >= self._room:
                 raise Throttling(reason=f"{self._room} requests for {self._name} are already running or waiting.")
-            self._inside += 1
+            self._accepted += 1
 
     def _leave(self, _: "Future[Result]") -> None:
         with self._lock:
-            self._inside -= 1
+            self._accepted -= 1

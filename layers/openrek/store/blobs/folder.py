@@ -106,13 +106,13 @@ class FolderBlobs:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                self._location.written()
+                self._location.report_written()
                 yield aside
             finally:
                 os.unlink(aside)
         except OSError as error:
             if is_without_room(error.errno):
-                raise self._location.filled() from error
+                raise self._location.report_full() from error
             raise
 
     def _path(self, name: str) -> Path:

@@ -32,13 +32,13 @@ class DataLocation:
             self._log_error(f"{self._path}: {LOST}")
             raise StoreUnavailable(reason=LOST)
 
-    def filled(self) -> StoreUnavailable:
+    def report_full(self) -> StoreUnavailable:
         """Note that there was no room for a write; return the error to raise for it."""
         self.full = True
         self._log_error(f"{self._path}: {FULL}")
         return StoreUnavailable(reason=FULL)
 
-    def written(self) -> None:
+    def report_written(self) -> None:
         """Note that a write succeeded."""
         self.full = False
 

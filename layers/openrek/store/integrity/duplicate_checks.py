@@ -17,7 +17,7 @@ from openrek.store.segments.columns import find
 DIGEST_BYTES: Final = 16
 
 
-class Pictures:
+class DuplicateCheck:
     """The memory of a check, 32 bytes a face: its id, and a digest of its picture and place there."""
 
     def __init__(self) -> None:

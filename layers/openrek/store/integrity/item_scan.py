@@ -70,7 +70,7 @@ def user_pages(items: Items, uid: UUID, dimensions: int) -> Iterator[UserPage]:
 def face_page(faces: Sequence[Item | None], dimensions: int) -> FacePage:
     """Return the page of these visible faces; None is skipped."""
     found = [face for face in faces if face is not None]
-    bad = {face.key: why for face in found if (why := fault_of(face, dimensions))}
+    bad = {face.key: why for face in found if (why := fault_of_face(face, dimensions))}
     sound = [face for face in found if face.key not in bad]
     table = table_of([(committed_seq(face), face.attributes) for face in sound], dimensions)
     return FacePage(table, tuple(face.attributes["picture"] for face in sound), tuple(bad.values()))
@@ -94,7 +94,7 @@ def touched(items: Items, uid: UUID, *, after: int, through: int) -> Touched:
     return named
 
 
-def fault_of(face: Item, dimensions: int) -> str | None:
+def fault_of_face(face: Item, dimensions: int) -> str | None:
     """Return a sentence that names the attributes which keep a face item from being a row; None for a good item."""
     at = face.attributes
     wrong = [name for name, size in _sizes(dimensions) if not _is_bytes(at.get(name), size)]

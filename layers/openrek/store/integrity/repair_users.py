@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from openrek.domain.models import face_model
-from openrek.store.integrity.item_scan import fault_of, user_pages
+from openrek.store.integrity.item_scan import fault_of_face, user_pages
 from openrek.store.items.port import Check, Item, Items, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.log.commits import Commits, Moved
@@ -65,7 +65,7 @@ def _corrected(items: Items, head: Head, user: StoredUser) -> StoredUser:
     return user.with_members(
         face
         for face in faces
-        if face is not None and owner_of(face) == user.user_id and fault_of(face, dimensions) is None
+        if face is not None and owner_of(face) == user.user_id and fault_of_face(face, dimensions) is None
     )
 
 

@@ -34,7 +34,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class CollectionRows:
     """All parts: exactly the rows as change `head.seq` left them, if they are `complete`."""
 
     manifest: Manifest | None
@@ -50,12 +50,12 @@ class Contents:
         return sum(int(np.count_nonzero(part.living)) for part in self.of(FACES))
 
 
-def read_contents(items: Items, blobs: Blobs, head: Head, findings: Findings) -> Contents:
+def read_rows(items: Items, blobs: Blobs, head: Head, findings: Findings) -> CollectionRows:
     """Read everything that the head names. Missing or wrong parts are reported to `findings`, and left out."""
     dimensions = face_model(head.model).dimensions
     manifest = _manifest(blobs, head, findings)
     if manifest is None:
-        return Contents(None, dimensions, (), complete=False)
+        return CollectionRows(None, dimensions, (), complete=False)
     parts: list[Part] = []
     for ref in manifest.segments:
         try:
@@ -72,7 +72,7 @@ def read_contents(items: Items, blobs: Blobs, head: Head, findings: Findings) ->
     except LogGap as gap:
         findings.add("the log has a hole", f"entry {gap} of {head.seq} is not there")
         complete = False
-    return Contents(manifest, dimensions, tuple(parts), complete)
+    return CollectionRows(manifest, dimensions, tuple(parts), complete)
 
 
 def _manifest(blobs: Blobs, head: Head, findings: Findings) -> Manifest | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.store.integrity.item_scan import user_pages
-from openrek.store.integrity.stored_rows import Contents, Part, living_rows, matches
+from openrek.store.integrity.stored_rows import CollectionRows, Part, living_rows, matches
 from openrek.store.items.findings import Findings
 from openrek.store.items.port import Item, Items
 from openrek.store.log.keys import owned
@@ -24,7 +24,7 @@ Suspect = Callable[[bytes | str, str, str], None]
 """(FaceId of 16 bytes, or UserId; kind; detail): a doubt about one face or user."""
 
 
-class Members:
+class UserCheck:
     """The memory of a check, 32 bytes for each face that belongs to a user: its id, and the user's row id."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Members:
             self._ids.append(page.ids[row].tobytes())
             self._owners.append(user_row_id(page.owners[row] or ""))
 
-    def check(self, items: Items, uid: UUID, contents: Contents, suspect: Suspect, findings: Findings) -> int:
+    def check(self, items: Items, uid: UUID, contents: CollectionRows, suspect: Suspect, findings: Findings) -> int:
         """Compare with every user; return the number of users."""
         ids = np.frombuffer(b"".join(self._ids), np.uint8).reshape(-1, 16)
         listed = np.zeros(len(ids), np.bool_)

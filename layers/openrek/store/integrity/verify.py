@@ -17,10 +17,10 @@ from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
 from openrek.store.blobs.port import Blobs
 from openrek.store.faces.staged_writes import plans_of
-from openrek.store.integrity.duplicate_checks import Pictures
+from openrek.store.integrity.duplicate_checks import DuplicateCheck
 from openrek.store.integrity.item_scan import Touched, face_page, touched
-from openrek.store.integrity.stored_rows import Contents, matches, read_contents
-from openrek.store.integrity.user_checks import Members, check_tokens
+from openrek.store.integrity.stored_rows import CollectionRows, matches, read_rows
+from openrek.store.integrity.user_checks import UserCheck, check_tokens
 from openrek.store.items.findings import Findings
 from openrek.store.items.port import Item, Items, Key
 from openrek.store.log.entries import LogGap
@@ -127,8 +127,8 @@ class _Check:
         head = self._head
         self._check_lines()
         stored = list(self._blobs.names(f"{head.uid.hex}/"))
-        contents = read_contents(self._items, self._blobs, head, self._findings)
-        pictures, members = Pictures(), Members()
+        contents = read_rows(self._items, self._blobs, head, self._findings)
+        pictures, members = DuplicateCheck(), UserCheck()
         visible_faces = self._check_faces(contents, pictures, members)
         pictures.check(self._items, head.uid, self._suspects.add, self._findings)
         self._users = members.check(self._items, head.uid, contents, self._suspects.add, self._findings)
@@ -155,7 +155,7 @@ class _Check:
         self._note_blobs(contents, stored)
         return self._report(contents), settled
 
-    def _report(self, contents: Contents) -> Report:
+    def _report(self, contents: CollectionRows) -> Report:
         head, manifest = self._head, contents.manifest
         refs = () if manifest is None else manifest.segments
         return Report(
@@ -173,14 +173,14 @@ class _Check:
                 kind = "directory" if key.partition == DIRECTORY else "uid"
                 self._findings.add(f"the {kind}'s line is missing or wrong", key.sort)
 
-    def _check_faces(self, contents: Contents, pictures: Pictures, members: Members) -> int:
+    def _check_faces(self, contents: CollectionRows, pictures: DuplicateCheck, members: UserCheck) -> int:
         """Compare the face items with segments and log; return the number of visible faces."""
         dimensions = face_model(self._head.model).dimensions
         seen = [np.zeros(len(part.table), np.bool_) for part in contents.of(FACES)]
         count = 0
         for rows in item_pages(self._items, owned(self._head.uid, "face")):
             judged = visible(self._items, rows)
-            self._check_marks([row for row, kept in zip(rows, judged, strict=True) if kept is None])
+            self._check_hidden_faces([row for row, kept in zip(rows, judged, strict=True) if kept is None])
             page = face_page(judged, dimensions)
             for bad in page.bad:
                 self._findings.add("a bad face item", bad)
@@ -195,11 +195,11 @@ class _Check:
                     self._suspects.add(part.table.ids[row].tobytes(), "a row without a face item", f"in {part.name}")
         return count
 
-    def _compare(self, contents: Contents, seen: list[Bools], page: Table) -> None:
+    def _compare(self, contents: CollectionRows, seen: list[Bools], page: Table) -> None:
         for row, why in matches(contents.of(FACES), seen, page):
             self._suspects.add(page.ids[row].tobytes(), "a face item without its row", why)
 
-    def _check_marks(self, hidden: list[Item]) -> None:
+    def _check_hidden_faces(self, hidden: list[Item]) -> None:
         """Check faces of unfinished plans: in any one snapshot, the plan exists."""
         for face in hidden:
             if "plan" not in face.attributes:
@@ -236,7 +236,7 @@ class _Check:
                 "the head is older than its blobs", f"made from version {newest}, but the head is at {now.version}"
             )
 
-    def _note_blobs(self, contents: Contents, stored: list[str]) -> None:
+    def _note_blobs(self, contents: CollectionRows, stored: list[str]) -> None:
         if contents.manifest is None:
             return
         named = contents.manifest.blobs | {self._head.manifest}

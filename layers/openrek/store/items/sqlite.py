@@ -49,7 +49,7 @@ from openrek.store.items.sqlite_opening import (
     immediate,
     keep_private,
     prepare,
-    with_checksums,
+    rewrite_with_checksums,
 )
 
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -91,7 +91,7 @@ class SqliteItems:
         self._path = path.absolute()
         self._busy_timeout_ms = busy_timeout_ms
         self._read_only = read_only
-        self._mine = threading.local()
+        self._of_thread = threading.local()
         self._open: dict[threading.Thread, apsw.Connection] = {}
         self._opening = threading.Lock()
         self._committing = threading.Lock()
@@ -198,7 +198,7 @@ class SqliteItems:
             if len(self._open) > 1:
                 return False
             self._close_all()
-        began = with_checksums(self._path)
+        began = rewrite_with_checksums(self._path)
         prepare(self._connection(), self._path, new=False)
         return began
 
@@ -228,7 +228,7 @@ class SqliteItems:
         for connection in self._open.values():
             connection.close()
         self._open.clear()
-        self._mine = threading.local()
+        self._of_thread = threading.local()
 
     def _refuse_forked(self) -> None:
         """Raise UnusableStore in a child of the process that opened the file.
@@ -242,7 +242,7 @@ class SqliteItems:
     def _connection(self) -> apsw.Connection:
         """Return this thread's own connection."""
         self._refuse_forked()
-        found: apsw.Connection | None = getattr(self._mine, "connection", None)
+        found: apsw.Connection | None = getattr(self._of_thread, "connection", None)
         if found is None:
             self._location.require()  # SQLite would make a new file, or open another
             if self._read_only:
@@ -250,7 +250,7 @@ class SqliteItems:
             else:
                 found = for_writing(self._path, busy_timeout_ms=self._busy_timeout_ms)
                 found.set_wal_hook(_checkpoint)
-            self._mine.connection = found
+            self._of_thread.connection = found
             with self._opening:
                 for ended in [thread for thread in self._open if not thread.is_alive()]:
                     self._open.pop(ended).close()
@@ -290,9 +290,9 @@ class SqliteItems:
         except apsw.BusyError as error:
             return Contended(str(error))
         except apsw.Error as error:
-            opened = getattr(self._mine, "connection", None)
-            return self._location.filled() if _is_full(error, opened) else OutcomeUnknown(str(error))
-        self._location.written()
+            opened = getattr(self._of_thread, "connection", None)
+            return self._location.report_full() if _is_full(error, opened) else OutcomeUnknown(str(error))
+        self._location.report_written()
         return None
 
 

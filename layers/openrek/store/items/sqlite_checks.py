@@ -69,15 +69,15 @@ def _check_structure(connection: apsw.Connection, findings: Findings) -> None:
 
 def _check_rows(connection: apsw.Connection, findings: Findings) -> None:
     """Check every item: from the first on and, where a part of the table cannot be read, back to it from the last."""
-    begins = _checked(connection, "ASC", findings)
+    begins = _check_in_order(connection, "ASC", findings)
     if begins is not None:
-        ends = _checked(connection, "DESC", findings)
+        ends = _check_in_order(connection, "DESC", findings)
         first = f"after {begins.partition} {begins.sort}" if begins.partition else "from the first one on"
         last = f"before {ends.partition} {ends.sort}" if ends and ends.partition else "to the last one"
         findings.add("items that cannot be read", f"those {first}, {last}")
 
 
-def _checked(connection: apsw.Connection, order: str, findings: Findings) -> Key | None:
+def _check_in_order(connection: apsw.Connection, order: str, findings: Findings) -> Key | None:
     """Check the items in that order; return the key where the table cannot be read any further, None at its end."""
     last = Key("", "")
     try:

@@ -3,7 +3,7 @@
 Formats (user_version): 2 counts the transactions that need a vacuum, 3 has items with checksums (sqlite_rows), 4 has
 pages with checksums, too. A file of format 2 becomes one of 3 when it is opened for writing; its rows stay as they are
 until they are written. Its pages get checksums when all of them are written anew while nobody else has the file open
-(`with_checksums`); a new file has format 4 from the start.
+(`rewrite_with_checksums`); a new file has format 4 from the start.
 
 The pages are checked by SQLite's own checksum VFS (sqlite.org/cksumvfs.html), which apsw carries along.
 """
@@ -165,7 +165,7 @@ def prepare(connection: apsw.Connection, path: Path, *, new: bool) -> None:
         connection.pragma("user_version", CHECKED_PAGES if checks_pages(connection) else CHECKED_ITEMS)
 
 
-def with_checksums(path: Path) -> bool:
+def rewrite_with_checksums(path: Path) -> bool:
     """Rewrite the file of a format before 4, its pages with checksums; return False if another connection has it open.
 
     `prepare` writes its new format when it is opened next. Raises apsw.Error when the disk is full.

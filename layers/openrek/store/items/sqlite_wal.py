@@ -54,7 +54,7 @@ class Log:
     lost: bool
 
 
-NOTHING: Final = Log(b"", 0, frozenset(), trailing=False, lost=False)
+NO_LOG: Final = Log(b"", 0, frozenset(), trailing=False, lost=False)
 
 
 def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[Log, list[str], list[str]]:
@@ -64,7 +64,7 @@ def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[
     takes seconds: a log that a server is just writing is looked at again.
     """
     for attempt in range(ATTEMPTS):
-        index = _indexed(path.with_name(f"{path.name}-shm"))  # first: the log only grows beyond what it tells
+        index = _read_index(path.with_name(f"{path.name}-shm"))  # first: the log only grows beyond what it tells
         log = read_log(path.with_name(f"{path.name}-wal"))
         known = index.frames if index is not None and index.salts == log.salts else None
         gone = index is not None and not log.salts and index.frames > index.copied
@@ -90,18 +90,18 @@ def read_log(path: Path) -> Log:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return NOTHING
+        return NO_LOG
     if len(content) < HEADER.size:
         return Log(b"", 0, frozenset(), trailing=len(content) > 0, lost=False)
     magic, _, page_bytes, _, salts, *stored_sums = HEADER.unpack_from(content)
     fits = SMALLEST_PAGE <= page_bytes <= LARGEST_PAGE and page_bytes & (page_bytes - 1) == 0
-    sums = _summed(content[: HEADER.size - 8], magic, (0, 0))
+    sums = _checksum(content[: HEADER.size - 8], magic, (0, 0))
     if magic & ~1 != MAGIC or not fits or list(sums) != stored_sums:
         return Log(b"", 0, frozenset(), trailing=True, lost=len(content) > HEADER.size)
-    return _walked(content, magic, page_bytes, salts, sums)
+    return _read_frames(content, magic, page_bytes, salts, sums)
 
 
-def _walked(content: bytes, magic: int, page_bytes: int, salts: bytes, sums: Sums) -> Log:
+def _read_frames(content: bytes, magic: int, page_bytes: int, salts: bytes, sums: Sums) -> Log:
     size = FRAME.size + page_bytes
     whole = (len(content) - HEADER.size) // size
     pages: list[int] = []
@@ -109,8 +109,8 @@ def _walked(content: bytes, magic: int, page_bytes: int, salts: bytes, sums: Sum
     while place < whole:
         start = HEADER.size + place * size
         number, after, own, *stored_sums = FRAME.unpack_from(content, start)
-        sums = _summed(content[start : start + 8], magic, sums)
-        sums = _summed(content[start + FRAME.size : start + size], magic, sums)
+        sums = _checksum(content[start : start + 8], magic, sums)
+        sums = _checksum(content[start + FRAME.size : start + size], magic, sums)
         if own != salts or number == 0 or list(sums) != stored_sums:
             break
         place += 1
@@ -137,7 +137,7 @@ class Index:
     copied: int
 
 
-def _indexed(path: Path) -> Index | None:
+def _read_index(path: Path) -> Index | None:
     try:
         with path.open("rb") as file:
             header = file.read(INDEX.size)
@@ -149,7 +149,7 @@ def _indexed(path: Path) -> Index | None:
     return Index(frames, salts, copied) if made else None
 
 
-def _summed(content: bytes, magic: int, sums: Sums) -> Sums:
+def _checksum(content: bytes, magic: int, sums: Sums) -> Sums:
     """Continue SQLite's checksum over `content`: for each pair of numbers s0 += x + s1, then s1 += y + s0."""
     numbers = np.frombuffer(content, ">u4" if magic & 1 else "<u4").astype(np.uint32).reshape(-1, 2)
     weights, (a, b, c, d) = _weights(len(numbers))
