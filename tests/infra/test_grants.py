@@ -19,7 +19,7 @@ from openrek.store.collections.page_tokens import SealedPageTokens
 from openrek.store.collections.tags import StoredTags
 from openrek.store.erasure.erasure import StoredErasure
 from openrek.store.faces.faces import StoredFaces
-from openrek.store.items.port import Check, Delete, Item, ItemPage, Items, Key, Operation, Put
+from openrek.store.items.port import Check, Delete, Item, ItemPage, Items, Key, Put, Write
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.search.search import StoredSearch
 from openrek.store.upkeep.upkeep import Upkeep
@@ -59,7 +59,7 @@ class WitnessedItems:
         self._used(Grant.READ_ITEMS)
         return self._items.query(partition, **options)
 
-    def transact(self, operations: Sequence[Operation], *, token: str | None = None) -> None:
+    def transact(self, operations: Sequence[Write], *, token: str | None = None) -> None:
         for operation in operations:
             secret = isinstance(operation, Put) and operation.key.partition == "deployment"
             self._used(Grant.SEAL_TOKENS if secret else OF_TRANSACTION[type(operation)])

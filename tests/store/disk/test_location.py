@@ -15,7 +15,7 @@ from openrek.domain.errors import Refusal, StoreUnavailable
 from openrek.store.blobs.folder import ASIDE, FolderBlobs
 from openrek.store.disk.location import FULL, LOST, DataLocation
 from openrek.store.disk.throttled_log import AGAIN_AFTER_S
-from openrek.store.items.port import Delete, Key, Operation, OutcomeUnknown, Put
+from openrek.store.items.port import Delete, Key, OutcomeUnknown, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.commits import in_pieces
@@ -217,7 +217,7 @@ class Failing(SqliteItems):
 
     failures: list[Exception]
 
-    def transact(self, operations: list[Operation], *, token: str | None = None) -> None:
+    def transact(self, operations: list[Write], *, token: str | None = None) -> None:
         raise self.failures.pop(0)
 
 

@@ -32,11 +32,11 @@ from openrek.store.segments.segment_file import FACES, USERS
 from openrek.store.transfer.archive_file import save
 from openrek.store.transfer.export import export
 from openrek.store.upkeep.compaction import Compactor, current_manifest
-from openrek.store.upkeep.garbage_collection import Garbage
+from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.users.users import StoredUsers
 from tests.store.earlier.answers import PLACE, answers, packed
 from tests.store.faults import Fault, FaultyItems, Killed, at
-from tests.store.people import likeness, once
+from tests.store.people import likeness, request_token
 from tests.store.synthetic import no_pause, picture, slots
 from tests.support.aws import REGION, local_aws
 
@@ -56,21 +56,23 @@ def fill(items: Items, blobs: Blobs) -> None:
     faces = {name: [_face(items, people, name, number) for number in range(8)] for name in PEOPLE}
     users = StoredUsers(items, faces_per_commit=3, pause=no_pause)  # more join at once by claims
     for name in PEOPLE:
-        users.create(people, name, once(f"create {name}"))
-    users.associate(people, "ada", _ids(faces["ada"][:5]), lowest_cosine=-1.0, once=once("join ada"))
-    users.associate(people, "bob", _ids(faces["bob"][:2]), lowest_cosine=-1.0, once=None)
-    Compactor(items, blobs, pause=no_pause).step("people", everything=True)
+        users.create(people, name, request_token(f"create {name}"))
+    users.associate(
+        people, "ada", _ids(faces["ada"][:5]), lowest_cosine=-1.0, idempotency_token=request_token("join ada")
+    )
+    users.associate(people, "bob", _ids(faces["bob"][:2]), lowest_cosine=-1.0, idempotency_token=None)
+    Compactor(items, blobs, pause=no_pause).step("people", force=True)
     StoredFaces(items).delete(people, _ids(faces["eve"][:3]))
     _face(items, people, "dan", 0)
     _fold_without_merging(items, blobs)
     StoredFaces(items).delete(people, _ids(faces["eve"][3:4]))
     for number in range(8, 11):
         faces["bob"].append(_face(items, people, "bob", number))
-    users.associate(people, "bob", _ids(faces["bob"][8:]), lowest_cosine=-1.0, once=None)
+    users.associate(people, "bob", _ids(faces["bob"][8:]), lowest_cosine=-1.0, idempotency_token=None)
     users.disassociate(people, "ada", _ids(faces["ada"][:1]), None)
     StoredFaces(items).index(people, picture(9, "many:9"), slots(4), lambda face: likeness("dan", slots(4).index(face)))
     SealedPageTokens(items).seal(PLACE, "a cursor")
-    Garbage(items, blobs, pause=no_pause).collect("people")
+    GarbageCollector(items, blobs, pause=no_pause).collect("people")
     begin_a_plan(items, people)
 
 

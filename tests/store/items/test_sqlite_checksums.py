@@ -13,7 +13,7 @@ import pytest
 
 from openrek.domain.errors import InternalServerError
 from openrek.store.items import sqlite_opening, sqlite_rows
-from openrek.store.items.port import ABSENT, ConditionFailed, DamagedItem, Delete, Key, Operation, Put
+from openrek.store.items.port import ABSENT, ConditionFailed, DamagedItem, Delete, Key, Put, Write
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.items.sqlite_opening import (
     CHECKED_ITEMS,
@@ -170,7 +170,7 @@ def _made_at(folder: Path, at_s: float) -> int:
 def test_a_wipe_keeps_the_checksums(items: SqliteItems, tmp_path: Path) -> None:
     items.transact([Put(Key("p", str(n)), {"b": bytes(5000)}) for n in range(50)])
     items.transact([Delete(Key("p", str(n))) for n in range(40)])
-    assert items.wipe()
+    assert items.vacuum()
 
     items.close()
     again = SqliteItems(tmp_path / "items.sqlite3", read_only=True)
@@ -184,7 +184,7 @@ def test_a_wipe_gives_an_old_file_checksums_on_its_pages(old: Path) -> None:
     items = open_items(old)
     before = {key: items.get(key) for key in bodies(items)}
 
-    assert items.wipe()
+    assert items.vacuum()
 
     assert items._connection().pragma("user_version") == CHECKED_PAGES
     assert checks_pages(items._connection())
@@ -221,7 +221,7 @@ def test_a_wipe_leaves_the_pages_as_they_are_while_others_have_an_old_file_open(
     else:
         second = open_items(old)
 
-    assert items.wipe()
+    assert items.vacuum()
 
     assert items._connection().pragma("user_version") == CHECKED_ITEMS
     if where == "thread":
@@ -230,7 +230,7 @@ def test_a_wipe_leaves_the_pages_as_they_are_while_others_have_an_old_file_open(
     else:
         second.transact([Put(A, {"n": 1})])
         second.close()
-    assert items.wipe()
+    assert items.vacuum()
     items.transact([Put(B, {"n": 1})])
     assert items.faults() == []
     items.close()
@@ -334,11 +334,11 @@ def test_what_is_written_without_a_look_replaces_what_is_damaged(items: SqliteIt
     assert items.faults() == []
 
 
-def at_once(items: SqliteItems, *transactions: list[Operation]) -> list[type[Exception] | None]:
+def at_once(items: SqliteItems, *transactions: list[Write]) -> list[type[Exception] | None]:
     """What became of transactions that share one commit."""
     outcomes: list[type[Exception] | None] = [None] * len(transactions)
 
-    def send(place: int, operations: list[Operation]) -> None:
+    def send(place: int, operations: list[Write]) -> None:
         try:
             items.transact(operations)
         except (DamagedItem, ConditionFailed) as error:

@@ -176,7 +176,7 @@ def test_a_log_that_is_being_written(live: SqliteItems, tmp_path: Path) -> None:
         if number % 3 == 0:
             live.transact([Delete(Key("q", str((number + 1) % 50)))])
         if number % 7 == 0:
-            live.wipe()
+            live.vacuum()
 
     for _ in range(60):
         others()

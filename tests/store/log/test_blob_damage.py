@@ -15,12 +15,12 @@ from openrek.store.items.port import Delete, Items
 from openrek.store.log.head import require_head
 from openrek.store.log.keys import log_key
 from openrek.store.log.quantisation import dequantise
-from openrek.store.search.cache import Index
+from openrek.store.search.cache import CollectionCache
 from openrek.store.search.search import StoredSearch
 from openrek.store.upkeep.compaction import Compactor, current_manifest
 from openrek.store.upkeep.upkeep import DAMAGED, Upkeep
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.search.test_search import index, large_collection
+from tests.store.search.pictures import index, large_collection
 from tests.store.synthetic import no_pause, now
 
 
@@ -31,7 +31,7 @@ def test_a_segment_that_shrinks_in_place_is_searched_on_and_never_opened_again(
     blobs = FolderBlobs(tmp_path / "blobs")
     collection = large_collection(items, blobs, 60_000)
     searched = StoredSearch(items, blobs)
-    block = Index(items, blobs).current(collection).faces.blocks[0]
+    block = CollectionCache(items, blobs).current(collection).faces.blocks[0]
     probe = dequantise(block.vectors[7].tobytes(), float(block.scales[7]))
 
     def answer(by: StoredSearch) -> list[tuple[object, float]]:
@@ -97,7 +97,7 @@ def test_what_is_wrong_is_named(
     spoil, told = WRONG[how]
     spoil(blobs, name)
 
-    found = Index(items, blobs, pause=no_pause)
+    found = CollectionCache(items, blobs, pause=no_pause)
     for _ in range(3):
         with pytest.raises(InternalServerError) as refusal:
             found.current(now(items, collection))
@@ -124,7 +124,7 @@ def test_a_log_with_a_hole_is_named(items: Items, collection: Collection) -> Non
         index(items, now(items, collection), number)
     items.transact([Delete(log_key(collection.uid, 2))])
     with pytest.raises(InternalServerError) as refusal:
-        Index(items, MemoryBlobs(), pause=no_pause).current(now(items, collection))
+        CollectionCache(items, MemoryBlobs(), pause=no_pause).current(now(items, collection))
     expected = "The log of the collection people has a hole; `openrek verify` says more."
     assert refusal.value.reason == expected
 
@@ -143,7 +143,7 @@ def test_new_segments_that_are_damaged_are_told_and_the_old_ones_searched_on(
 ) -> None:
     blobs = MemoryBlobs()
     index(items, now(items, collection), 1)
-    found = Index(items, blobs, pause=no_pause, later=lambda work: work())
+    found = CollectionCache(items, blobs, pause=no_pause, later=lambda work: work())
     found.current(now(items, collection))
     Upkeep(items, blobs, pause=no_pause).purge()
     name = next(name for name in blobs.names() if name.endswith(".segment"))

@@ -97,7 +97,7 @@ def test_a_user_and_its_faces_are_read_at_one_head(local: People) -> None:
                 local.faces.delete(local.collection, [first.face_id])  # type: ignore[attr-defined]
 
         users = StoredUsers(FaultyItems(local.items, before=others), pause=no_pause)
-        answer = users.associate(local.collection, name, [second.face_id], lowest_cosine=-1.0, once=None)
+        answer = users.associate(local.collection, name, [second.face_id], lowest_cosine=-1.0, idempotency_token=None)
 
         assert answer.changed == (second.face_id,)
         if not taken[0]:

@@ -22,7 +22,7 @@ from openrek.store.upkeep.upkeep import Upkeep
 from openrek.store.users.users import StoredUsers
 from tests.store.invariants import owned_items
 from tests.store.memory_blobs import MemoryBlobs, Unreadable
-from tests.store.people import once
+from tests.store.people import request_token
 from tests.store.synthetic import Embedder, no_pause, picture, slots
 
 LATER_S = FORGOTTEN_AFTER_S + 1
@@ -135,7 +135,7 @@ def test_a_damaged_item_holds_up_no_other_collection(items: SqliteItems, what: s
     blobs = MemoryBlobs()
     one, two, gone = filled(items, "one"), filled(items, "two"), filled(items, "gone")
     users = StoredUsers(items, pause=no_pause)
-    users.create(one, "ann", once("token"))
+    users.create(one, "ann", request_token("token"))
     StoredCollections(items).delete("gone")
     damaged = {
         "head": head_key("one"), "directory": directory_key("one"), "uid": uid_key(one.uid),

@@ -16,7 +16,7 @@ from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.blobs.port import Blobs
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.faces.faces import StoredFaces
-from openrek.store.faces.staged_writes import plan_from, plans_of
+from openrek.store.faces.staged_writes import plans_of, staged_write_of
 from openrek.store.integrity.verify import verify
 from openrek.store.items.port import Items
 from openrek.store.items.sqlite import SqliteItems
@@ -30,11 +30,11 @@ from openrek.store.users.users import StoredUsers
 from tests.store.earlier.answers import answers, ids_of, probe_of
 from tests.store.earlier.make import PENDING_FACES
 from tests.store.invariants import check_collection
-from tests.store.people import likeness, once
+from tests.store.people import likeness, request_token
 from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
 from tests.support.aws import REGION, LocalAws
 
-FORMATS = sorted((path.parent for path in (Path(__file__).parent / "earlier").glob("*/answers.json")), key=str)
+FORMATS = sorted((path.parent for path in (Path(__file__).parents[1] / "earlier").glob("*/answers.json")), key=str)
 MUCH_LATER_S = 4e9
 """Epoch seconds: whatever may be given up by then is."""
 
@@ -125,7 +125,7 @@ def test_it_can_be_gone_on_with(earlier: Earlier) -> None:
     added = faces.index(earlier.people, picture(9, "more:9"), slots(3), Embedder(picture(9, "more:9")))
     alone = [face[0] for face in before["faces"] if face[5] is None]
     assert len(faces.delete(earlier.people, ids_of(alone[:2])).deleted) == 2
-    users.associate(earlier.people, "eve", [added[0].face_id], lowest_cosine=-1.0, once=None)
+    users.associate(earlier.people, "eve", [added[0].face_id], lowest_cosine=-1.0, idempotency_token=None)
     users.disassociate(earlier.people, "ada", ids_of(before["users"]["ada"][:1]), None)
     users.delete(earlier.people, "bob", None)
     assert earlier.findings() == []
@@ -144,7 +144,7 @@ def test_it_can_be_gone_on_with(earlier: Earlier) -> None:
 
 def test_a_call_that_was_killed_is_finished_by_its_repetition(earlier: Earlier) -> None:
     (item,) = plans_of(earlier.items, earlier.people.uid)
-    plan, found = plan_from(item), slots(PENDING_FACES)
+    plan, found = staged_write_of(item), slots(PENDING_FACES)
     faces = StoredFaces(earlier.items, faces_per_commit=3, pause=no_pause)
 
     given = faces.index(earlier.people, picture(70), found, lambda face: likeness("fay", found.index(face)))
@@ -168,7 +168,9 @@ def test_a_request_token_is_known_again(earlier: Earlier) -> None:
     joined = ids_of([face[0] for face in earlier.told["collections"]["people"]["faces"]])
     users = StoredUsers(earlier.items, clock=lambda: token.attributes["made_ms"] / 1000.0, pause=no_pause)
 
-    answer = users.associate(earlier.people, "ada", joined, lowest_cosine=-1.0, once=once("join ada"))
+    answer = users.associate(
+        earlier.people, "ada", joined, lowest_cosine=-1.0, idempotency_token=request_token("join ada")
+    )
 
     assert [face_id.bytes for face_id in answer.changed] == token.attributes["changed"]
     assert (len(answer.changed), answer.user.face_count) == (5, 5)

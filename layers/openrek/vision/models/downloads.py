@@ -1,9 +1,11 @@
 """Downloads of archives, side by side, into a cache that outlives a broken build: nothing complete is fetched again."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -102,11 +104,10 @@ def _whole(archive: Archive, folder: Path) -> Path | None:
 
 
 def _bytes_below(folder: Path) -> int:
-    """Return the size of all files; files come and go meanwhile."""
+    """Return the size of all files below a folder, while files and folders come and go."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
+    for parent, _, names in os.walk(folder):  # which passes over folders that are gone
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.lstat(os.path.join(parent, name)).st_size
     return total
