@@ -25,7 +25,7 @@ from openrek.store.items.sqlite_opening import (
 from openrek.wire.reply import refuse
 from tests.store.synthetic import open_items
 
-EARLIER = Path(__file__).parent / "earlier" / "format-2" / "data" / "items.sqlite3"
+EARLIER = Path(__file__).parents[1] / "earlier" / "format-2" / "data" / "items.sqlite3"
 KEY = Key("0" * 32 + "/face", "6056d9ba-d34e-48ff-9699-0d9a191ce333")
 A, B, C = Key("p", "a"), Key("p", "b"), Key("p", "c")
 

@@ -142,7 +142,7 @@ class Commits:
 
 @contextmanager
 def in_pieces() -> Iterator[None]:
-    """Say in refusals inside the block, the later commits of a call that takes several, that a part may be done."""
+    """Add to refusals of the later commits of a call, made inside the block, that a part may be done."""
     try:
         yield
     except (Throttling, Conflict) as refusal:
