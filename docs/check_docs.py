@@ -1,9 +1,10 @@
 """Check of the documents against the code; part of `make check`.
 
-Relative links lead somewhere, docs/CLI.md is the help that the commands print, and every Python example compiles.
-`--write` brings docs/CLI.md up to date.
+Relative links lead somewhere, docs/CLI.md is the help that the commands print, every Python example compiles, and
+docstrings of functions do not begin with a relative clause. `--write` brings docs/CLI.md up to date.
 """
 
+import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ ROOT = Path(__file__).parents[1]
 CLI_PAGE = ROOT / "docs" / "CLI.md"
 LINK = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:|#)([^)#\s]+)")
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+RELATIVE = re.compile(r"(What|Whether|Those|Which|How|Where|That)\b")
+"""A docstring that begins so is a relative clause; a verb says at first sight what the function does."""
+
+CODE = ("layers", "infra", "lambdas")
 COMMAND = re.compile(r"`openrek ([a-z-]+)")
 
 
@@ -69,10 +74,20 @@ def faults() -> Iterator[str]:
                 yield f"{shown}: a Python example does not compile: {error}."
 
 
+def docstring_faults(root: Path) -> Iterator[str]:
+    """Yield a sentence for each function below `root` whose docstring begins with a relative clause."""
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = RELATIVE.match(ast.get_docstring(node) or "")
+                if first:
+                    yield f"{path}:{node.lineno}: the docstring of {node.name} begins with {first[0]}, not with a verb."
+
+
 def main() -> None:
     if "--write" in sys.argv[1:]:
         CLI_PAGE.write_text(cli_page(), "utf-8")
-    found = list(faults())
+    found = [*faults(), *(fault for folder in CODE for fault in docstring_faults(ROOT / folder))]
     sys.stdout.writelines(f"{fault}\n" for fault in found)
     sys.exit(1 if found else 0)
 

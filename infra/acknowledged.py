@@ -7,18 +7,18 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
-    """`finding` is a rule, or one finding of it: `AwsSolutions-IAM5[Resource::*]`."""
+    """Accept `finding`, a rule or one finding of it: `AwsSolutions-IAM5[Resource::*]`."""
     cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=finding, reason=reason))
 
 
 def acknowledge_wildcard(construct: IConstruct, resource: str, reason: str) -> None:
-    """Accepts this one resource in the construct's policies, and no other."""
+    """Accept this one resource in the construct's policies, and no other."""
     found = _as_nag_says(cdk.Stack.of(construct).resolve(resource))
     acknowledge(construct, f"AwsSolutions-IAM5[Resource::{found}]", reason)
 
 
 def _as_nag_says(resolved: Any) -> str:
-    """CloudFormation's expression as cdk-nag writes it in the name of a finding."""
+    """Return CloudFormation's expression as cdk-nag writes it in the name of a finding."""
     if isinstance(resolved, str):
         return resolved
     ((function, argument),) = resolved.items()

@@ -12,7 +12,7 @@ from constructs import Construct
 from infra.data_stack import DataStack, bucket_export, table_export
 from infra.front_door import FrontDoor
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function, Grant
-from infra.grants import Places, grants_of, keys_prefix
+from infra.grants import DeploymentArns, grants_of, keys_prefix
 from infra.operation_function import ARCHITECTURE, RUNTIME, OperationFunction, alias_arn, qualified_name
 from infra.settings import BadOption, Deployment
 from infra.watch import METRICS_NAMESPACE, Watch
@@ -33,7 +33,7 @@ class ApiStack(cdk.Stack):
         self._check_names()
         self.add_stack_dependency(data)
         table, bucket = (cdk.Fn.import_value(name) for name in (table_export(deployment), bucket_export(deployment)))
-        self._places = Places(
+        self._arns = DeploymentArns(
             table=self.format_arn(service="dynamodb", resource="table", resource_name=table),
             bucket=f"arn:{self.partition}:s3:::{bucket}",
             upkeep=alias_arn(self, deployment, UPKEEP.name),
@@ -63,7 +63,7 @@ class ApiStack(cdk.Stack):
             code=self._packages / "functions" / row.folder,
             layers=[self._layer(name) for name in row.all_layers],
             environment=self._environment(row),
-            allowed=list(grants_of(self, self._deployment, row, self._places)),
+            allowed=list(grants_of(self, self._deployment, row, self._arns)),
         )
         return made.alias
 
@@ -102,7 +102,7 @@ class ApiStack(cdk.Stack):
         return self._layers[name]
 
     def _schedule(self, upkeep: lambda_.Alias) -> events.Rule:
-        """The net: what a busy collection needs, its writers ask for."""
+        """Start the upkeep at intervals, for collections whose writers do not ask for it."""
         upkeep.configure_async_invoke(retry_attempts=0, max_event_age=UPKEEP_EVERY)
         rule = events.Rule(
             self, "UpkeepEveryHour", description="openrek: upkeep", schedule=events.Schedule.rate(UPKEEP_EVERY)

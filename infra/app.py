@@ -11,7 +11,7 @@ from infra.settings import Deployment
 
 
 def application(deployment: Deployment, app: cdk.App, packages: Path) -> tuple[DataStack, ApiStack]:
-    """Fills `app`. `packages`: see `infra.package`. Raises BadOption."""
+    """Fill `app`. `packages`: see `infra.package`. Raises BadOption."""
     data = DataStack(app, deployment)
     api = ApiStack(app, deployment, data, packages)
     cdk.Tags.of(app).add("openrek", deployment.deployment)

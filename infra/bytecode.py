@@ -18,7 +18,7 @@ _VERSION = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
 
 
 def compile_all(folder: Path, target: Target) -> None:
-    """Never compared with the source later, whose time of change is lost on the way to Lambda.
+    """Compile all modules, so that Python never compares them with the source, whose time of change Lambda loses.
 
     Raises subprocess.CalledProcessError; the compiler has said why, on the standard error.
     """
@@ -30,7 +30,7 @@ def compile_all(folder: Path, target: Target) -> None:
 
 @cache
 def compiler(version: str) -> tuple[str, str]:
-    """A Python of that version, as (command, its whole version), or two empty strings."""
+    """Return a Python of that version, as (command, its whole version), or two empty strings."""
     for command in (sys.executable, shutil.which(f"python{version}")):
         whole = _whole_version(command) if command else ""
         if command and whole.startswith(f"{version}."):

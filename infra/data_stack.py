@@ -1,4 +1,4 @@
-"""What must outlive every deployment: the table of items and the bucket of blobs."""
+"""The stack of data that must outlive every deployment: the table of items and the bucket of blobs."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ class DataStack(cdk.Stack):
         cdk.CfnOutput(self, "BucketName", value=self.bucket.bucket_name, export_name=bucket_export(deployment))
 
     def _table(self, deployment: Deployment, removal: cdk.RemovalPolicy, *, keep: bool) -> dynamodb.Table:
-        """No time to live: nothing is ever deleted by a clock."""
+        """Make the table, without a time to live: nothing is ever deleted by a clock."""
         backups = dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=deployment.backups,
             recovery_period_in_days=BACKUP_DAYS if deployment.backups else None,
@@ -56,7 +56,7 @@ class DataStack(cdk.Stack):
         return table
 
     def _bucket(self, removal: cdk.RemovalPolicy) -> s3.Bucket:
-        """Without versions: what is deleted must be gone."""
+        """Make the bucket, without versions: deleted objects must be gone."""
         bucket = s3.Bucket(
             self,
             "Blobs",

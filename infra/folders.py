@@ -15,7 +15,7 @@ MADE: Final = ("__pycache__", "built")
 
 
 def kept(folder: Path, inputs: str, make: Callable[[Path], None]) -> Path:
-    """The folder as `make` fills it; made anew only when `inputs` is not what it was made from.
+    """Return the folder as `make` fills it; it is made anew only when `inputs` differs from that of the last time.
 
     Safe in several processes at once, and when one of them is killed.
     """
@@ -40,7 +40,7 @@ def kept(folder: Path, inputs: str, make: Callable[[Path], None]) -> Path:
 
 
 def files_of(folder: Path) -> Iterator[Path]:
-    """In the order of their names, the same on every machine."""
+    """Return the files in the order of their names, the same on every machine."""
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
@@ -49,7 +49,7 @@ def size_bytes(folder: Path) -> int:
 
 
 def digest(paths: Iterable[Path], *texts: str) -> str:
-    """Of the names and contents of files and of all files below folders, and of texts."""
+    """Return the hash of the names and contents of files and of all files below folders, and of texts."""
     found = hashlib.sha256(repr(texts).encode())
     for path in paths:
         for file in [path] if path.is_file() else files_of(path):
@@ -64,6 +64,6 @@ def _is_made(folder: Path, stamp: Path, inputs: str) -> bool:
 
 
 def _settle(folder: Path) -> None:
-    """Lambda's own user has to be able to read everything, whatever this machine's umask is."""
+    """Let Lambda's own user read everything, whatever this machine's umask is."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)

@@ -77,7 +77,7 @@ class FrontDoor(Construct):
         acknowledge(route, "AwsSolutions-APIG4", SIGNED)
 
     def _stage(self, deployment: Deployment) -> apigateway.HttpStage:
-        """The stage that has no part in the path: clients sign the path that the functions see."""
+        """Make the stage that has no part in the path: clients sign the path that the functions see."""
         log = log_group(self, "Log", f"{ACCESS_LOGS}/{deployment.deployment}", deployment)
         throttle = apigateway.ThrottleSettings(
             rate_limit=deployment.throttle_rate, burst_limit=deployment.throttle_burst

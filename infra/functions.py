@@ -1,4 +1,4 @@
-"""Which functions are deployed, what each one gets, and what it may do: one row per function."""
+"""The functions to deploy, their settings and their permissions: one row per function."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -17,7 +17,7 @@ WEIGHTS: Final = {"detector": ("yunet",), "faces": ("sface", "yunet")}
 
 
 class Grant(Enum):
-    """What a function may do. `grants.py` says it in IAM's words."""
+    """A permission of a function. `grants.py` says it in IAM's words."""
 
     READ_ITEMS = auto()
     PUT_ITEMS = auto()
@@ -52,7 +52,7 @@ class Function:
 
     @property
     def folder(self) -> str:
-        """`SearchFacesByImage` -> `search_faces_by_image`, the folder of its handler in `lambdas`."""
+        """Return the folder of its handler in `lambdas`: `SearchFacesByImage` -> `search_faces_by_image`."""
         return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in self.name).lstrip("_")
 
     @property

@@ -16,8 +16,8 @@ SECRETS: Final = "deployment"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """ARNs of what functions work on; `functions` are those that the router starts."""
+class DeploymentArns:
+    """ARNs of a deployment's resources; `functions` are those that the router starts."""
 
     table: str
     bucket: str
@@ -40,14 +40,14 @@ class Allowed:
         )
 
 
-def grants_of(stack: Stack, deployment: Deployment, function: Function, places: Places) -> Iterator[Allowed]:
-    """Everything that the function's role may do, apart from writing its log."""
+def grants_of(stack: Stack, deployment: Deployment, function: Function, arns: DeploymentArns) -> Iterator[Allowed]:
+    """Yield everything that the function's role may do, apart from writing its log."""
     grants = set(function.grants)
     if Grant.ROUTE in grants:
-        yield Allowed(["lambda:InvokeFunction"], places.functions)
+        yield Allowed(["lambda:InvokeFunction"], arns.functions)
         return
-    yield from _items(grants, places.table)
-    yield from _blobs(grants, places.bucket)
+    yield from _items(grants, arns.table)
+    yield from _blobs(grants, arns.bucket)
     if Grant.READ_KEYS in grants:
         yield from _keys(stack, deployment)
     if Grant.READ_IMAGES in grants and deployment.image_buckets:
@@ -57,11 +57,11 @@ def grants_of(stack: Stack, deployment: Deployment, function: Function, places: 
             wildcard="Callers name the objects; the buckets are those that were listed for it.",
         )
     if Grant.ASK_UPKEEP in grants:
-        yield Allowed(["lambda:InvokeFunction"], [places.upkeep])
+        yield Allowed(["lambda:InvokeFunction"], [arns.upkeep])
 
 
 def keys_prefix(deployment: Deployment) -> str:
-    """Where the access keys are kept: names of SSM parameters begin so."""
+    """Return the prefix of the names of the SSM parameters that hold the access keys."""
     return f"/openrek/{deployment.deployment}/keys/"
 
 
@@ -84,7 +84,10 @@ def _items(grants: set[Grant], table: str) -> Iterator[Allowed]:
 
 
 def _blobs(grants: set[Grant], bucket: str) -> Iterator[Allowed]:
-    """Listing is what makes S3 say "not found" instead of "access denied" for a blob that is gone."""
+    """Yield the grants on blobs.
+
+    Listing makes S3 say "not found" instead of "access denied" for a blob that is gone.
+    """
     reason = "The bucket holds blobs and nothing else; their names are random."
     if Grant.KEEP_BLOBS in grants:
         yield Allowed(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [f"{bucket}/*"], wildcard=reason)
@@ -96,7 +99,10 @@ def _blobs(grants: set[Grant], bucket: str) -> Iterator[Allowed]:
 
 
 def _keys(stack: Stack, deployment: Deployment) -> Iterator[Allowed]:
-    """AWS's own key for SSM decrypts for whoever may read the parameter; a key of the account asks for more."""
+    """Yield the grants on access keys.
+
+    AWS's own key for SSM decrypts for every reader of the parameter; a key of the account asks for more.
+    """
     place = keys_prefix(deployment).strip("/")
     listing, parameters = (
         stack.format_arn(

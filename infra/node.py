@@ -20,14 +20,14 @@ class NoNode(Exception):
 
 
 def use_node() -> Path:
-    """Tells jsii which Node.js to use; has to be called before `aws_cdk` is imported. Raises NoNode."""
+    """Set the Node.js that jsii uses; has to be called before `aws_cdk` is imported. Raises NoNode."""
     node = find_node()
     os.environ["JSII_NODE"] = str(node)
     return node
 
 
 def find_node() -> Path:
-    """Raises NoNode."""
+    """Find a Node.js that is new enough. Raises NoNode."""
     own = shutil.which("node")
     if own and shutil.which("npm") and _major(own) >= OLDEST:
         return Path(own)
@@ -46,7 +46,7 @@ def _major(node: str) -> int:
 
 
 def command_line(node: Path, arguments: list[str]) -> list[str]:
-    """`npm` of the wheel stands elsewhere than its link says."""
+    """Return the command; `npm` of the wheel is elsewhere than its link says."""
     npm = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     if arguments[:1] == ["npm"] and npm.is_file():
         return [str(node), str(npm), *arguments[1:]]

@@ -24,17 +24,19 @@ RUNTIME: Final = lambda_.Runtime(f"python{LAMBDA_PYTHON}", lambda_.RuntimeFamily
 
 
 def function_name(deployment: Deployment, name: str) -> str:
-    """`openrek-IndexFaces`. Fixed, so that the router can tell it without being told."""
+    """Return the name: `openrek-IndexFaces`. It is fixed, so that the router knows it without a setting."""
     return f"{deployment.deployment}-{name}"
 
 
 def qualified_name(deployment: Deployment, name: str) -> str:
-    """What callers give to Lambda: `openrek-IndexFaces:live`."""
+    """Return the name that callers give to Lambda: `openrek-IndexFaces:live`."""
     return f"{function_name(deployment, name)}:{ALIAS}"
 
 
 def alias_arn(stack: cdk.Stack, deployment: Deployment, name: str) -> str:
-    """Written out, not taken from the alias: functions name one another, and CloudFormation allows no circles."""
+    """Return the alias's ARN, written out and not taken from the alias: functions name one another, and CloudFormation
+    allows no circles.
+    """
     arn: str = stack.format_arn(
         service="lambda",
         resource="function",
@@ -51,7 +53,10 @@ def log_group(scope: Construct, construct_id: str, name: str, deployment: Deploy
 
 
 class OperationFunction(Construct):
-    """`alias` is what callers call. The function itself stands beside this, under the row's name: `sam` finds it so."""
+    """A function with its role, log, layers and alias.
+
+    Callers call `alias`. The function itself stands beside this, under the row's name: `sam` finds it so.
+    """
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """`python -m infra.package`: makes build/<target>/layers/<name>/ and build/<target>/functions/<folder>/.
 
-What is there already and was made from the same inputs stays. No Docker and no AWS account; the network is needed for
-wheels and models that were not fetched before.
+Folders that exist already and were made from the same inputs stay. No Docker and no AWS account; the network is needed
+for wheels and models that were not fetched before.
 """
 
 import argparse
@@ -58,7 +58,7 @@ answer.write(str(folder))
 
 
 def package(target: Target, build: Path = BUILD) -> Path:
-    """Makes whatever is missing for the target, and returns its folder."""
+    """Make everything that is missing for the target, and return its folder."""
     home = build / target.name
     _code(target, home / "layers" / "code")
     for name in THIRD_PARTY:
@@ -76,7 +76,7 @@ def package(target: Target, build: Path = BUILD) -> Path:
 
 
 def unzipped_bytes(home: Path, function: Function) -> int:
-    """What counts towards UNZIPPED_LIMIT_BYTES."""
+    """Return the bytes that count towards UNZIPPED_LIMIT_BYTES."""
     layers = sum(size_bytes(home / "layers" / name) for name in function.all_layers)
     return layers + size_bytes(home / "functions" / function.folder)
 
@@ -102,7 +102,7 @@ def _code(target: Target, folder: Path) -> None:
 def _packages(
     target: Target, requirements: tuple[str, ...], folder: Path, build: Path, *, below: str, trim: bool = False
 ) -> None:
-    """With `trim`, botocore keeps what openrek calls only."""
+    """Install packages; with `trim`, botocore keeps only what openrek calls."""
 
     def make(fresh: Path) -> None:
         install(requirements, target, fresh / below, build / "cache")
@@ -151,7 +151,7 @@ def asked(question: str, *arguments: str) -> str:
 
 
 def _inputs(target: Target, paths: list[Path], *texts: str) -> str:
-    """What decides the bytes of a folder: its sources, the modules that make it, and who compiles it."""
+    """Return a hash of all that decides the bytes of a folder: sources, the modules that make it, the compiler."""
     recipe = [Path(__file__).with_name(name) for name in ("bytecode.py", "package.py", "sdk.py", "wheels.py")]
     return digest([*paths, *recipe], repr(target), compiler(target.python)[1], *texts)
 

@@ -14,7 +14,7 @@ SERVICES: Final = ("dynamodb", "lambda", "s3", "ssm", "sts")
 
 
 def trim_sdk(packages: Path) -> None:
-    """Removes descriptions of other services, and texts for people, from botocore below `packages`."""
+    """Remove descriptions of other services, and texts for people, from botocore below `packages`."""
     data = packages / "botocore" / "data"
     for folder in data.iterdir():
         if folder.is_dir() and folder.name not in SERVICES:
@@ -32,7 +32,10 @@ def trim_sdk(packages: Path) -> None:
 
 
 def _without_texts(described: Any) -> Any:
-    """The description with empty texts: botocore looks for some of them. A shape may have a member of this name."""
+    """Return the description with empty texts: botocore looks for some of them.
+
+    A shape may have a member of this name.
+    """
     if isinstance(described, list):
         return [_without_texts(inner) for inner in described]
     if not isinstance(described, dict):

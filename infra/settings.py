@@ -1,4 +1,4 @@
-"""What one deployment is: the options of `cdk -c name=value`, checked, as one value. docs/DEPLOY.md lists them."""
+"""The options of a deployment (`cdk -c name=value`), checked, as one value. docs/DEPLOY.md lists them."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class BadOption(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """`provisioned` holds (operation, copies kept warm); the ARNs are empty where the option is not used."""
+    """The options. `provisioned` holds (operation, copies kept warm); ARNs are empty where the option is not used."""
 
     deployment: str = "openrek"
     architecture: str = "arm64"
@@ -36,7 +36,7 @@ class Deployment:
 
     @classmethod
     def of(cls, option: Callable[[str], Any]) -> "Deployment":
-        """`option` gives a context value by its name, or None. Raises BadOption."""
+        """Read the options; `option` gives a context value by its name, or None. Raises BadOption."""
         given = {field.name: option(field.name) for field in fields(cls)}
         read = {name: _READERS[name](name, value) for name, value in given.items() if value not in (None, "")}
         made = cls(**read)
@@ -79,13 +79,13 @@ def _log_days(name: str, value: Any) -> int:
 
 
 def _buckets(name: str, value: Any) -> tuple[str, ...]:
-    """Names, separated by commas. No wildcard may get into a policy this way."""
+    """Split names at commas. No wildcard may get into a policy this way."""
     read = _matching(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "names of S3 buckets, separated by commas")
     return tuple(dict.fromkeys(read(name, bucket.strip()) for bucket in str(value).split(",")))
 
 
 def _copies(name: str, value: Any) -> tuple[tuple[str, int], ...]:
-    """`SearchFacesByImage=2,IndexFaces=1`"""
+    """Read `SearchFacesByImage=2,IndexFaces=1`."""
     pairs = [str(pair).strip().partition("=") for pair in str(value).split(",")]
     return tuple((operation, _whole(1, 1000)(name, count)) for operation, _, count in pairs)
 

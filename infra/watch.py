@@ -75,8 +75,10 @@ class Watch(Construct):
         self._dashboard(deployment, api, functions, store)
 
     def _watch_upkeep(self, upkeep: lambda_.Alias, schedule: events.Rule) -> None:
-        """Silence is told from the runs before it, which are repeated into the gap. Before the first run there is none;
-        a schedule that cannot start it is a failure.
+        """Watch for failures and for missing runs.
+
+        A missing run is noticed by the runs before it, which are repeated into the gap. Before the first run there is
+        none; a schedule that cannot start it is a failure.
         """
         unstarted = cloudwatch.Metric(
             namespace="AWS/Events", metric_name="FailedInvocations", dimensions_map={"RuleName": schedule.rule_name}
@@ -165,7 +167,10 @@ def _throttled(table: dynamodb.ITable) -> cloudwatch.MathExpression:
 
 
 def _ended(functions: Mapping[str, lambda_.Alias]) -> cloudwatch.MathExpression:
-    """Searches that Lambda ended. The handler answers every other failure itself, so that Lambda counts no error."""
+    """Return the number of searches that Lambda ended.
+
+    The handler turns every other failure into a response itself, so that Lambda counts no error.
+    """
     metrics = {
         f"errors{number}": functions[name].metric_errors(period=PERIOD, statistic="Sum")
         for number, name in enumerate(SEARCHES)
@@ -175,7 +180,7 @@ def _ended(functions: Mapping[str, lambda_.Alias]) -> cloudwatch.MathExpression:
 
 
 def _sum(metrics: Mapping[str, cloudwatch.IMetric], label: str | None = None) -> cloudwatch.MathExpression:
-    """All of them have one period."""
+    """Return the sum of metrics of one period."""
     filled = ", ".join(f"FILL({name}, 0)" for name in metrics)
     (period,) = {metric.to_metric_config().metric_stat.period.to_seconds() for metric in metrics.values()}
     return cloudwatch.MathExpression(

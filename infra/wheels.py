@@ -41,7 +41,10 @@ _KEPT_OF_DIST_INFO: Final = ("METADATA", "licenses", "LICENSE", "NOTICE")
 
 
 def install(requirements: tuple[str, ...], target: Target, into: Path, cache: Path) -> None:
-    """Raises subprocess.CalledProcessError; pip has said why, on the standard error: the other one is the caller's."""
+    """Install the requirements for the target.
+
+    Raises subprocess.CalledProcessError; pip has said why, on the standard error: the other one is the caller's.
+    """
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
     choice = ["--no-deps", "--no-compile", "--only-binary", ":all:", *target.pip]
     subprocess.run(  # noqa: S603

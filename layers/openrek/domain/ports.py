@@ -261,7 +261,7 @@ class ListedKeys(Keys, Protocol):
     """The same, whose ids can be told without their secrets."""
 
     def ids(self) -> frozenset[str]:
-        """Of all keys."""
+        """Return the ids of all keys."""
         ...
 
 

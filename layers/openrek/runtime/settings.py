@@ -15,7 +15,7 @@ OPENREK_KEYS             prefix of the SSM parameters that hold the access keys
 OPENREK_ACCOUNT          the account's number, for ARNs
 OPENREK_IMAGE_BUCKETS    buckets that an S3Object may name, with commas between them; without it, none
 OPENREK_AWS_TIMEOUT      seconds that DynamoDB, S3 and SSM may take to answer; by default 3, 10 and 3
-OPENREK_UPKEEP           the function that is told of collections whose log has grown long
+OPENREK_UPKEEP           the function to call for collections whose log has grown long
 OPENREK_FUNCTIONS        for the router: the functions' names, with {operation} for an operation's name
 """
 
@@ -58,7 +58,7 @@ def cores() -> int:
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
     """The parts of a deployment. `upkeep` names a function; `keys` and `account` are as in the environment;
-    `provisioned` tells that no request waits for the function's start; without `timeout_s` each client has its own.
+    `provisioned`: no request waits for the function's start; without `timeout_s` each client has its own.
     """
 
     table: str

@@ -136,5 +136,5 @@ def test_an_interrupt_ends_it_though_the_server_never_answers(folder: Path, tmp_
             go.set()
             process.kill()
     assert process.returncode == 1
-    assert "Interrupted; the same command goes on from here." in out
+    assert "Interrupted; the same command continues from here." in out
     assert errors.strip() == "Aborted!"

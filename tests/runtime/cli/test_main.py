@@ -179,7 +179,7 @@ def test_weights_are_checked_and_built(
     folder = tmp_path / "weights"
     shutil.copytree(weights_folder, folder)
     monkeypatch.setenv("OPENREK_WEIGHTS", str(folder))
-    right = f"The model files in {folder} are complete and right.\n"
+    right = f"The model files in {folder} are complete and correct.\n"
     for arguments in (["--check"], []):
         done = run("weights", *arguments)
         assert (done.exit_code, done.stdout) == (0, right)

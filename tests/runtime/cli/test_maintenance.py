@@ -94,7 +94,7 @@ def test_a_purge_of_a_damaged_store_says_what_to_do(run: Run, data: Path) -> Non
 
     result = run("purge")
 
-    assert (result.exit_code, "`openrek verify --rebuild` may mend it" in result.output) == (1, True)
+    assert (result.exit_code, "`openrek verify --rebuild` may repair it" in result.output) == (1, True)
     assert run("verify", "--rebuild").exit_code == run("purge").exit_code == 0
 
 
@@ -116,7 +116,7 @@ def test_an_empty_store(run: Run, tmp_path: Path) -> None:
     SqliteItems(tmp_path / "items.sqlite3").close()
 
     assert "There is no collection." in run("verify", "--data", tmp_path).output
-    assert "Nothing is left of what was deleted." in run("purge", "--data", tmp_path).output
+    assert "All deleted data is removed." in run("purge", "--data", tmp_path).output
 
 
 def test_purge(run: Run, data: Path) -> None:
@@ -128,7 +128,7 @@ def test_purge(run: Run, data: Path) -> None:
 
     result = run("purge")
 
-    assert (result.exit_code, result.output) == (0, "Nothing is left of what was deleted.\n")
+    assert (result.exit_code, result.output) == (0, "All deleted data is removed.\n")
     content = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
     assert not any(face.face_id.bytes in content or str(face.face_id).encode() in content for face in faces)
     assert run("verify").exit_code == 0
@@ -144,7 +144,7 @@ def test_purge_says_what_holds_it_back(run: Run, data: Path) -> None:
     result = run("purge")
 
     assert result.exit_code == 1
-    assert "1 file is being written, or was left a moment ago;" in result.output
+    assert "1 file is being written, or was abandoned a moment ago;" in result.output
     assert "Another process is reading or writing the database" in result.output
     reader.execute("COMMIT")
     items.close()
@@ -157,8 +157,8 @@ def test_export_and_import(run: Run, tmp_path: Path) -> None:
 
     first = run("import", file, "-c", "copy")
     assert (first.exit_code, "Created the collection copy." in first.output) == (0, True)
-    assert "15 faces imported, 0 were there already." in first.output
-    assert "0 faces imported, 15 were there already." in run("import", file, "-c", "copy").output
+    assert "15 faces imported, 0 existed already." in first.output
+    assert "0 faces imported, 15 existed already." in run("import", file, "-c", "copy").output
     assert run("import", file, "-c", "new", "--data", tmp_path / "elsewhere").exit_code == 0
     assert run("verify").exit_code == run("verify", "--data", tmp_path / "elsewhere").exit_code == 0
 
@@ -213,7 +213,7 @@ def test_an_import_that_is_killed_goes_on_where_it_was(run: Run, tmp_path: Path)
     result = run("import", file, "-c", "people", "--data", folder)
 
     assert before >= 1800
-    assert f"{3000 - before} faces imported, {before} were there already." in result.output
+    assert f"{3000 - before} faces imported, {before} existed already." in result.output
     assert (export(items, "people").vectors == load(file).vectors).all()
     items.close()
 

@@ -31,7 +31,7 @@ def event(name: str) -> dict[str, Any]:
 
 
 def handle(name: str) -> dict[str, Any]:
-    """What the function's own handler file answers to the function's own event."""
+    """Return the response of the function's own handler file to the function's own event."""
     path = ROOT / "lambdas" / name / "handler.py"
     spec = importlib.util.spec_from_file_location(f"handler_of_{name}", path)
     assert spec is not None

@@ -71,7 +71,7 @@ def test_nothing_is_begun_anew(data: Path, tmp_path: Path, command: str, lose: C
 
     told = " ".join(result.output.split())
     assert (result.exit_code, TOLD in told) == (1, True), told
-    assert "restore items.sqlite3 from a backup, or move blobs/ away to begin anew." in told
+    assert "restore items.sqlite3 from a backup, or move blobs/ away to start with an empty store." in told
     assert files(data) == before
 
 

@@ -21,7 +21,7 @@ from openrek.domain.caller import Caller
 from openrek.domain.permissions import EVERYTHING
 from openrek.runtime.keys.file_keys import FileKeys
 from openrek.runtime.server.accepting import Accepting
-from openrek.runtime.server.connection_limit import Places
+from openrek.runtime.server.connection_limit import ConnectionLimit
 from openrek.runtime.server.socket_server import listener
 from tests.support.server import ServerProcess, client, soon, stub_server
 
@@ -175,7 +175,7 @@ def test_what_keeps_connections_out_is_told_once_a_second_in_one_line(caplog: py
                 made.set()
                 transport.close()
 
-        accepting = Accepting(listening, Made, Places(ROOM))
+        accepting = Accepting(listening, Made, ConnectionLimit(ROOM))
         _, writer = await asyncio.open_connection(*address)
         await made.wait()
         writer.close()

@@ -76,7 +76,7 @@ def received(connection: socket.socket) -> bytes:
 
 
 def sent_until_closed(server: Address, first: bytes, then: bytes, most_bytes: int) -> int:
-    """How many bytes of `then`, again and again, the server takes before it hangs up."""
+    """Return the number of bytes of `then`, again and again, that the server takes before it hangs up."""
     with socket.create_connection(server, timeout=30) as connection:
         connection.sendall(first)
         sent = 0

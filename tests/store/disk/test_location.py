@@ -13,7 +13,7 @@ import pytest
 
 from openrek.domain.errors import Refusal, StoreUnavailable
 from openrek.store.blobs.folder import ASIDE, FolderBlobs
-from openrek.store.disk.location import FULL, LOST, Place
+from openrek.store.disk.location import FULL, LOST, DataLocation
 from openrek.store.disk.throttled_log import AGAIN_AFTER_S
 from openrek.store.items.port import Delete, Key, OutcomeUnknown, Put, Write
 from openrek.store.items.retries import Sent, send
@@ -205,10 +205,10 @@ def test_blobs_on_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 
 def test_the_log_tells_it_once_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     now_s = [5.0]
-    place = Place(tmp_path, clock=lambda: now_s[0])
+    location = DataLocation(tmp_path, clock=lambda: now_s[0])
     for later_s in (0.0, AGAIN_AFTER_S - 1, AGAIN_AFTER_S, AGAIN_AFTER_S + 1):
         now_s[0] = 5.0 + later_s
-        place.filled()
+        location.report_full()
     assert len(caplog.messages) == 2
 
 

@@ -119,7 +119,7 @@ def test_a_vacuum_leaves_the_pages_as_they_are_while_others_have_an_old_file_ope
 
 def test_a_rewrite_that_was_killed_before_its_format_was_told(old: Path) -> None:
     open_items(old).close()
-    assert sqlite_opening.with_checksums(old / "items.sqlite3")
+    assert sqlite_opening.rewrite_with_checksums(old / "items.sqlite3")
 
     items = open_items(old)
 

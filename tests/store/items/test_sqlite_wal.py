@@ -53,7 +53,7 @@ def test_a_whole_log(copied: Path) -> None:
     log = read_log(log_path(copied))
 
     assert log.committed == (log_path(copied).stat().st_size - 32) / FRAME > 20
-    assert (log.left, log.lost) == (False, False)
+    assert (log.trailing, log.lost) == (False, False)
     assert found(copied) == ([], [])
     copied.with_name("items.sqlite3-shm").unlink()
     assert found(copied) == ([], [])
@@ -194,4 +194,4 @@ def test_the_checksum_is_sqlites() -> None:
             x, y = (int.from_bytes(content[place : place + 4], order) for place in (at, at + 4))  # type: ignore[arg-type]
             first = (first + x + second) % 2**32
             second = (second + y + first) % 2**32
-        assert sqlite_wal._summed(content, magic, (7, 2**32 - 9)) == (first, second)
+        assert sqlite_wal._checksum(content, magic, (7, 2**32 - 9)) == (first, second)

@@ -9,7 +9,7 @@ import pytest
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError
 from openrek.store.blobs.folder import LARGE_BYTES, FolderBlobs
-from openrek.store.disk.throttled_log import AGAIN_AFTER_S, Telling
+from openrek.store.disk.throttled_log import AGAIN_AFTER_S, ThrottledLog
 from openrek.store.faces.faces import StoredFaces
 from openrek.store.items.port import Delete, Items
 from openrek.store.log.head import require_head
@@ -131,10 +131,10 @@ def test_a_log_with_a_hole_is_named(items: Items, collection: Collection) -> Non
 
 def test_each_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     now_s = [5.0]
-    tell = Telling(lambda: now_s[0])
+    log_error = ThrottledLog(lambda: now_s[0])
     for later_s, sentence in ((0, "a"), (1, "b"), (2, "a"), (AGAIN_AFTER_S, "a"), (AGAIN_AFTER_S, "b")):
         now_s[0] = 5.0 + later_s
-        tell(sentence)
+        log_error(sentence)
     assert caplog.messages == ["a", "b", "a"]
 
 

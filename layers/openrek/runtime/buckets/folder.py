@@ -27,6 +27,7 @@ class FolderBuckets:
         self._folder = folder
 
     def read(self, bucket: str, name: str, version: str | None) -> bytes:
+        """Return the object's bytes. Raises InvalidS3Object or ImageTooLarge."""
         if version not in (None, UNVERSIONED):
             raise InvalidS3Object(reason="Local buckets keep no versions: leave Version out, or give null.")
         parts = _parts(bucket, name)
@@ -45,11 +46,12 @@ class FolderBuckets:
             os.close(handle)
 
     def _open(self, parts: list[str]) -> int:
-        """A handle of the file that the parts name. Raises OSError, RuntimeError, or InvalidS3Object for a link that
-        leaves the bucket.
+        """Open the file that the parts name.
+
+        Raises OSError, RuntimeError, or InvalidS3Object for a link that leaves the bucket.
 
         Links are resolved first; then the way that they lead is walked from the bucket down, and no link on it is
-        followed: whoever puts one there in between gets nowhere.
+        followed: one that is put there in between leads nowhere.
         """
         home = self._folder.resolve()
         bucket = home / parts[0]
@@ -67,7 +69,7 @@ class FolderBuckets:
 
 
 def _parts(bucket: str, name: str) -> list[str]:
-    """Raises InvalidS3Object for what cannot be a path below the bucket."""
+    """Return the parts of a path below the bucket. Raises InvalidS3Object for any other key."""
     parts = [bucket, *name.split("/")]
     if "/" in bucket or any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
         raise InvalidS3Object(reason="Bucket or key cannot be a path here: it has an empty part, a dot part or a \\.")

@@ -28,8 +28,8 @@ def erase(
 ) -> None:
     """Erase all data of a person from a collection.
 
-    This cannot be undone. An interrupted erasure goes on when it is started again. The vectors leave the server's files
-    within 24 hours, or at once with `openrek purge`.
+    This cannot be undone. An interrupted erasure continues when it is started again. The vectors leave the server's
+    files within 24 hours, or at once with `openrek purge`.
     """
     if (user_id is None) == (external_image_id is None):
         raise click.UsageError("Give either --user or --external-image-id.")

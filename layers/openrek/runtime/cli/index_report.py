@@ -41,7 +41,7 @@ def run(
                 outcomes.append(outcome)
                 progress.advance(task)
         except KeyboardInterrupt:
-            console.print("Interrupted; the same command goes on from here.")
+            console.print("Interrupted; the same command continues from here.")
             raise
     _summary(console, outcomes, folder)
     return sum(outcome.fate is Fate.FAILED for outcome in outcomes)

@@ -25,11 +25,11 @@ DAY_S = 86400
 def place_options(command: Command) -> Command:
     """Add the options that say where the keys are."""
     for option in (
-        click.option("--ssm", metavar="PREFIX", help="SSM parameters below PREFIX instead, with your AWS credentials."),
+        click.option("--ssm", metavar="PREFIX", help="Use SSM parameters below PREFIX, with your AWS credentials."),
         click.option(
             "--file",
             type=click.Path(path_type=Path, dir_okay=False),
-            help="Their file. [default: keys.json in DATA]",
+            help="The file of keys. [default: keys.json in DATA]",
         ),
         click.option(
             "--data",
@@ -59,7 +59,7 @@ def keys() -> None:
     "--collection", "-c", "collections", multiple=True, metavar="PATTERN", help="Collections, such as 'staff-*'."
 )
 @click.option("--object", "objects", multiple=True, metavar="PATTERN", help="S3 objects, such as 'photos/anna/*'.")
-@click.option("--days", type=click.IntRange(1, 3650), help="Good for so many days. [default: until it is revoked]")
+@click.option("--days", type=click.IntRange(1, 3650), help="Expire after this many days. [default: never]")
 @click.option("--note", default="", help="A note for yourself, shown by `openrek keys list`.")
 @click.option("--kms-key", metavar="ID", help="With --ssm: encrypt with this KMS key. [default: alias/aws/ssm]")
 @place_options
@@ -76,8 +76,8 @@ def create(
 ) -> None:
     """Issue a key and print it, once, as lines for a shell.
 
-    Without --collection the key is only good for operations on images alone, such as DetectFaces. Operations that
-    concern all collections, such as ListCollections, need --collection '*'.
+    Without --collection the key only allows operations on images alone, such as DetectFaces. Operations on all
+    collections, such as ListCollections, need --collection '*'.
 
     Without --object no photo can be given as an S3Object. The pattern is matched with BUCKET/KEY.
     """
@@ -113,9 +113,9 @@ def list_(data: Path, file: Path | None, ssm: str | None) -> None:
 @click.argument("key_id")
 @place_options
 def revoke(key_id: str, data: Path, file: Path | None, ssm: str | None) -> None:
-    """Make the key KEY_ID worthless.
+    """Revoke the key KEY_ID.
 
-    At once if it is in a file; within 5 minutes if it is in AWS, where functions keep keys that long.
+    Takes effect at once if the key is in a file; within 5 minutes in AWS, where functions cache keys that long.
     """
     from openrek.domain.access_keys import KEY_ID
 

@@ -49,7 +49,8 @@ def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) 
     """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA.
 
     Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
-    connect too; this server speaks plain HTTP, so put one that speaks TLS and keeps the Host header before it.
+    connect too; this server speaks plain HTTP, so put a TLS proxy that keeps the Host header
+    in front of it.
     """
     with signals_to(end_at_once):  # until the server takes them: numpy and the models need a moment
         _serve(host, port, data, keys, keys_file)
@@ -90,7 +91,7 @@ def kernel() -> None:
     from openrek.store.search.row_scan import this_machine
 
     if this_machine() not in build_row_scan.TARGETS:
-        click.echo(f"There is no search kernel for {' '.join(this_machine())}; searches go without.")
+        click.echo(f"There is no search kernel for {' '.join(this_machine())}; searches run without one.")
         return
     try:
         (path,) = build_row_scan.build(Console(stderr=True).print)
@@ -103,7 +104,7 @@ def kernel() -> None:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--collection", "-c", required=True, help="Collection id; created when it is missing.")
 @endpoint_option
-@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64), help="Photos at once.")
+@click.option("--jobs", default=4, show_default=True, type=click.IntRange(1, 64), help="Photos sent at the same time.")
 @click.option(
     "--id-from",
     default="path",
@@ -115,7 +116,7 @@ def kernel() -> None:
 def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id_from: "IdFrom", again: bool) -> None:
     """Index every JPEG and PNG below FOLDER.
 
-    An interrupted run goes on where it stopped when it is started again. Each face's ExternalImageId is the photo's
+    An interrupted run continues when it is started again. Each face's ExternalImageId is the photo's
     path below FOLDER; characters that the API does not allow are written as a colon and two hex digits. A photo above
     the API's limits (5 MiB, 10,000 pixels a side) is sent smaller; one above 256 MiB or 180 megapixels fails. Exits
     with 1 if any photo failed.

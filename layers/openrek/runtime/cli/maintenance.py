@@ -27,7 +27,7 @@ ASIDE_S = 60.0
 
 
 def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild_first: bool, console: Console) -> bool:
-    """Prints a line for each finding, and a table; whether there is no finding. Raises what the store raises."""
+    """Print a line for each finding, and a table; return True if there is no finding. Raises the store's errors."""
     parts = adapters.embedded()
     with console.status("Checking the database"):
         log, faults, notes = log_of(parts.database)  # before it is opened
@@ -36,7 +36,7 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
         try:
             items = parts.items()
             faults += items.faults(log.pages)
-            ids = [collection_id] if collection_id is not None else list(collections_of(items, lines.once))
+            ids = [collection_id] if collection_id is not None else list(collections_of(items, lines.add_once))
         except DamagedDatabase as error:
             faults.append(str(error))
             ids = []
@@ -71,7 +71,7 @@ def _print(reports: Sequence[Report], console: Console, *, damaged: bool) -> Non
 
 
 def _rebuilt(items: Items, blobs: Blobs, collection_id: str, console: Console) -> bool:
-    """Whether it was; why it was not is printed. Raises ResourceNotFound."""
+    """Rebuild the collection; return False, and print the reason, if that failed. Raises ResourceNotFound."""
     try:
         rebuilt = rebuild(items, blobs, collection_id)
     except (BadFaces, WritersBusy, DamagedItem) as error:
@@ -104,20 +104,22 @@ def purge(adapters: Adapters, console: Console) -> bool:
     items, blobs = adapters.embedded().items(), adapters.embedded().blobs()
     with console.status("Purging"):
         adapters.upkeep().purge()
-        left_aside = blobs.clear_aside(ASIDE_S)
+        unfinished = blobs.clear_aside(ASIDE_S)
         vacuumed = items.vacuum()
-    if left_aside:
-        files = f"{counted(left_aside, 'file')} {'is' if left_aside == 1 else 'are'} being written"
-        console.print(f"{files}, or {'was' if left_aside == 1 else 'were'} left a moment ago; purge again in a minute.")
+    if unfinished:
+        files = f"{counted(unfinished, 'file')} {'is' if unfinished == 1 else 'are'} being written"
+        console.print(
+            f"{files}, or {'was' if unfinished == 1 else 'were'} abandoned a moment ago; purge again in a minute."
+        )
     if not vacuumed:
         console.print(
             "Another process is reading or writing the database, so pages of it still hold deleted data: "
             "purge again when it is quieter, or stop the servers first.",
             soft_wrap=True,
         )
-    if vacuumed and not left_aside:
-        console.print("Nothing is left of what was deleted.")
-    return vacuumed and not left_aside
+    if vacuumed and not unfinished:
+        console.print("All deleted data is removed.")
+    return vacuumed and not unfinished
 
 
 def export_collection(adapters: Adapters, collection_id: str, path: Path, console: Console) -> None:
@@ -145,7 +147,7 @@ def import_collection(adapters: Adapters, path: Path, collection_id: str, consol
         )
     if outcome.made:
         console.print(line(f"Created the collection {collection_id}."))
-    console.print(f"{outcome.added} faces imported, {outcome.present} were there already.")
+    console.print(f"{outcome.added} faces imported, {outcome.present} existed already.")
 
 
 @contextmanager

@@ -30,15 +30,15 @@ collection_option = click.option("--collection", "-c", required=True, callback=l
 
 @click.command()
 @click.option("--collection", "-c", help="Only this collection.")
-@click.option("--rebuild", is_flag=True, help="Write the segments anew from the stored faces first.")
+@click.option("--rebuild", is_flag=True, help="First rebuild the segments from the stored faces.")
 @data_option
 def verify(collection: str | None, rebuild: bool, data: Path) -> None:
     """Check every checksum, count and reference.
 
     Prints one line for each finding, and exits with 1 if there is one. Writes nothing, so that it also works on a
     read-only copy of the folder. With --rebuild, lost or damaged segments,
-    manifests, log entries and records of pictures are made good from the stored faces; servers can stay, as long as
-    nobody writes.
+    manifests, log entries and records of pictures are repaired from the stored faces; servers may go on running,
+    as long as nobody writes.
     """
     from openrek.runtime.cli import maintenance
 
@@ -52,8 +52,8 @@ def verify(collection: str | None, rebuild: bool, data: Path) -> None:
 def purge(data: Path) -> None:
     """Remove every trace of deleted faces and collections now.
 
-    Without it this happens by itself within 24 hours, as long as a server runs. Exits with 1 if another process kept
-    some of it from being removed.
+    A running server does this by itself within 24 hours. Exits with 1 if another process kept some of the data from
+    being removed.
     """
     from openrek.runtime.cli import maintenance
 
@@ -84,7 +84,7 @@ def export(file: Path, collection: str, data: Path) -> None:
 def import_(file: Path, collection: str, data: Path) -> None:
     """Add the faces of an exported FILE to a collection, with the FaceIds that they had.
 
-    The collection is created when it is missing. An interrupted import goes on when it is started again.
+    The collection is created when it is missing. An interrupted import continues when it is started again.
     """
     from openrek.runtime.cli import maintenance
 
@@ -105,7 +105,7 @@ def _collection_id(value: str) -> str:
 
 @contextmanager
 def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iterator["Adapters"]:
-    """The store in a folder; what can go wrong with it becomes one sentence and exit code 1."""
+    """Lend the store in a folder; turn its errors into one sentence and exit code 1."""
     import apsw
 
     from openrek.domain.errors import Refusal
@@ -128,7 +128,9 @@ def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iter
     except Refusal as refusal:
         raise Failure(refusal.reason or str(refusal)) from None
     except DAMAGED as error:
-        message = f"The store is damaged ({error}); `openrek verify` says more, `openrek verify --rebuild` may mend it."
+        message = (
+            f"The store is damaged ({error}); `openrek verify` says more, `openrek verify --rebuild` may repair it."
+        )
         raise Failure(message) from None
     except (Contended, ConditionFailed, OutcomeUnknown) as error:
         raise Failure(f"The store is too busy ({error}); try again.") from None

@@ -18,7 +18,7 @@ from openrek.runtime.cli.client_options import (
 from openrek.runtime.cli.terminal_text import line
 
 threshold_option = click.option(
-    "--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity."
+    "--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Minimum similarity."
 )
 
 

@@ -32,7 +32,7 @@ def users() -> None:
 @collection_option
 @endpoint_option
 def create(user_id: str, collection: str, endpoint_url: str | None) -> None:
-    """Create USER, without faces as yet."""
+    """Create USER, without faces."""
     with asking(endpoint_url) as rekognition:
         rekognition.create_user(CollectionId=collection, UserId=user_id)
     click.echo(shown(f"Created the user {user_id}."))
@@ -72,7 +72,7 @@ def list_(collection: str, endpoint_url: str | None, as_json: bool) -> None:
 @user_argument
 @faces_argument
 @collection_option
-@click.option("--threshold", default=75.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
+@click.option("--threshold", default=75.0, show_default=True, type=click.FloatRange(0, 100), help="Minimum similarity.")
 @endpoint_option
 @json_option
 def associate(
@@ -128,7 +128,7 @@ def disassociate(
 @click.option("--face", "face_id", help="Search with this face of the collection instead of a photo.")
 @collection_option
 @click.option("--max-users", default=10, show_default=True, type=click.IntRange(1, 500))
-@click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Least similarity.")
+@click.option("--threshold", default=80.0, show_default=True, type=click.FloatRange(0, 100), help="Minimum similarity.")
 @endpoint_option
 @json_option
 def search(

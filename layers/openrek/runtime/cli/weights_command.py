@@ -11,12 +11,12 @@ from openrek.runtime.cli.terminal_text import shown
 
 @click.command()
 @click.option("--pack", "packs", multiple=True, metavar="NAME", help="Build this pack; may be given several times.")
-@click.option("--check", is_flag=True, help="Only check the files that are there.")
+@click.option("--check", is_flag=True, help="Only check the files that exist.")
 def weights(packs: tuple[str, ...], check: bool) -> None:
     """Build the model files if they are missing, and check them.
 
     Without --pack these are the files of the pack `faces`. The other packs are attributes, labels, moderation, text,
-    equipment, foreground and hands. What was downloaded when a build broke is not downloaded again.
+    equipment, foreground and hands. A build that follows an interrupted one reuses its downloads.
     """
     from openrek.runtime.cli.downloads_display import DownloadsDisplay
     from openrek.runtime.settings import Settings, SettingsError
@@ -31,4 +31,4 @@ def weights(packs: tuple[str, ...], check: bool) -> None:
         zoo.check(folder, wanted)
     except (SettingsError, zoo.WeightsError) as error:
         raise Failure(error) from None
-    click.echo(shown(f"The model files in {folder} are complete and right."))
+    click.echo(shown(f"The model files in {folder} are complete and correct."))

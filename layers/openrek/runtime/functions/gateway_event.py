@@ -19,7 +19,10 @@ Handler: TypeAlias = Callable[[Event, Any], dict[str, Any]]
 
 
 def request_of(event: Event) -> HttpRequest:
-    """Raises ValueError (binascii.Error is one) when the body is marked as base64 and is not."""
+    """Return the event's request.
+
+    Raises ValueError (binascii.Error is one) when the body is marked as base64 and is not.
+    """
     text = event.get("body") or ""
     body = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
     head = head_of(event)
@@ -27,7 +30,7 @@ def request_of(event: Event) -> HttpRequest:
 
 
 def head_of(event: Event) -> HttpRequest:
-    """The request without its body, for whoever only has to know where it goes."""
+    """Return the request without its body, for callers that only have to know its target."""
     if event.get("version") == "2.0":
         method, path, query = event["requestContext"]["http"]["method"], event["rawPath"], event.get("rawQueryString")
     else:
@@ -36,6 +39,7 @@ def head_of(event: Event) -> HttpRequest:
 
 
 def response_of(reply: HttpReply) -> dict[str, Any]:
+    """Return the reply as a proxy response."""
     return {
         "statusCode": reply.status,
         "headers": dict(reply.headers),
@@ -52,7 +56,7 @@ def _query(event: Event) -> str:
 
 
 def _headers(event: Event) -> dict[str, str]:
-    """The gateway gives them in the case in which the client sent them, or in lower case."""
+    """Return the headers, which the gateway gives in the case in which the client sent them."""
     many = event.get("multiValueHeaders")
     if many:
         return headers_of((name, value) for name, values in many.items() for value in values)

@@ -22,19 +22,19 @@ from openrek.wire.door import Door
 from openrek.wire.http import HttpReply
 from openrek.wire.reply import refuse
 
-Tell: TypeAlias = Callable[[Notes, HttpReply, Any, float], None]
-"""`tell(notes, reply, context, ms)`, once an invocation is answered."""
+OnReply: TypeAlias = Callable[[Notes, HttpReply, Any, float], None]
+"""`on_reply(notes, reply, context, ms)`, once an invocation is answered."""
 
 
 def serve(operation: OperationFunction, settings: Settings | None = None) -> Handler:
-    """The Lambda handler of one operation, by default with the settings of the environment.
+    """Return the Lambda handler of one operation, by default with the settings of the environment.
 
     Raises SettingsError for settings that it cannot work with: that is for the operator's log.
     """
     settings = settings or _environment()
     notes = Notes()
     adapters = Adapters(settings, on_scan=notes.scan)
-    tell = _begin(operation, adapters, settings)
+    on_reply = _begin(operation, adapters, settings)
     bound = noted(bind(operation, adapters, **_ahead(operation, adapters)), notes)
     door = Door({api_name(operation): bound}, authenticate=adapters.authenticate(), elsewhere=_offered)
 
@@ -45,8 +45,8 @@ def serve(operation: OperationFunction, settings: Settings | None = None) -> Han
             reply = door.respond(request_of(event))
         except ValueError:
             reply = refuse(SerializationError(reason="The event's body is not base64."))
-        if tell is not None:
-            tell(notes, reply, context, 1000 * (time.perf_counter() - began_s))
+        if on_reply is not None:
+            on_reply(notes, reply, context, 1000 * (time.perf_counter() - began_s))
         return response_of(reply)
 
     return handler
@@ -66,7 +66,7 @@ def _environment() -> Settings:
 
 
 def _ahead(operation: OperationFunction, adapters: Adapters) -> dict[str, Lazy[Collections]]:
-    """Where a photo is read before the search, the collection is opened meanwhile."""
+    """Return a Collections part that opens the collection while the photo is read, where a search follows."""
     if not {"collections", "reader", "search"} <= set(needs(operation)):
         return {}
     return {
@@ -76,8 +76,10 @@ def _ahead(operation: OperationFunction, adapters: Adapters) -> dict[str, Lazy[C
     }
 
 
-def _begin(operation: OperationFunction, adapters: Adapters, settings: Settings) -> Tell | None:
-    """On a developer's machine nothing is made before it is needed, and the answers are all that is told."""
+def _begin(operation: OperationFunction, adapters: Adapters, settings: Settings) -> OnReply | None:
+    """Make the parts and return the telemetry; on a developer's machine make nothing before its first use, and return
+    None.
+    """
     if settings.aws is None:
         return None
     from openrek.runtime.functions.cold_start import start

@@ -1,8 +1,9 @@
-"""`POST /`, which is what SDKs use: the operation stands in a header, by which API Gateway cannot choose a function.
+"""The router of `POST /`, which SDKs use: the operation stands in a header, by which API Gateway cannot choose a
+function.
 
-The router chooses it, hands it the event as it came, and gives back its answer. It verifies nothing and needs none of
+The router chooses it, sends it the event as it came, and returns its response. It verifies nothing and needs none of
 the deployment's data: the operation's own function does all that, as if the gateway had called it. Only requests whose
-head tells already that they are not signed, or not now, start no function.
+head shows already that they are not signed, or not now, start no function.
 """
 
 import json
@@ -43,7 +44,7 @@ def route(
     client: Any = None,
     clock: Callable[[], float] = time.time,
 ) -> Handler:
-    """The router's handler: only the functions of `operations` are ever called, whatever a header says.
+    """Return the router's handler: only the functions of `operations` are ever called, whatever a header says.
 
     `functions` is the pattern of their names, by default the environment's; `client` is botocore's for Lambda. Raises
     SettingsError.
@@ -67,7 +68,7 @@ def route(
 
 
 class Call:
-    """Calls a function once, and takes nothing for its answer that is none."""
+    """The call of a function, sent once; only a proxy response is accepted as its response."""
 
     def __init__(self, client: Any, clock: Callable[[], float] = time.time) -> None:
         self._client = client
@@ -75,13 +76,13 @@ class Call:
         self._used_s = 0.0
 
     def __call__(self, function: str, event: Event) -> dict[str, Any]:
-        """Raises InternalServerError, Throttling or ImageTooLarge."""
+        """Call the function and return its response. Raises InternalServerError, Throttling or ImageTooLarge."""
         if self._clock() - self._used_s > IDLE_S:
             self._client.close()
         payload = json.dumps(event, separators=(",", ":")).encode()
         try:
             response = self._client.invoke(FunctionName=function, InvocationType="RequestResponse", Payload=payload)
-            said = response["Payload"].read()
+            body = response["Payload"].read()
         except ClientError as error:
             raise _refusal(function, error.response["Error"]["Code"]) from error
         except BotoCoreError as error:
@@ -92,12 +93,12 @@ class Call:
         if response.get("FunctionError"):
             log.error("%s failed: %s", function, response["FunctionError"])
             raise InternalServerError(reason="The operation's function failed.")
-        return _proxy_response(function, said)
+        return _proxy_response(function, body)
 
 
-def _proxy_response(function: str, said: bytes) -> dict[str, Any]:
+def _proxy_response(function: str, body: bytes) -> dict[str, Any]:
     try:
-        response = json.loads(said)
+        response = json.loads(body)
     except ValueError:
         response = None
     if not isinstance(response, dict) or "statusCode" not in response:

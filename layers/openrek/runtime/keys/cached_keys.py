@@ -1,4 +1,4 @@
-"""Access keys at work: the step that verifies signatures, and what spares the store of keys."""
+"""Access keys while requests are served: the step that verifies signatures, and the cache of keys."""
 
 import math
 import time
@@ -15,13 +15,13 @@ from openrek.wire.sigv4 import SigV4
 KNOWN_S = 300.0
 UNKNOWN_S = 30.0
 FAILED_S = 1.0
-MOST_KEPT = 1024
-STRANGERS = 100
-STRANGERS_S = 60.0
+MAX_CACHED = 1024
+MAX_UNKNOWN_LOOKUPS = 100
+UNKNOWN_LOOKUPS_S = 60.0
 
 
 def authenticator(keys: Keys, *, account: str = NO_ACCOUNT) -> SigV4:
-    """For `Door(authenticate=...)`: every request must be signed with one of `keys`, for any region."""
+    """Return the step for `Door(authenticate=...)`: every request must be signed with one of `keys`, for any region."""
     return SigV4(keys, account=account)
 
 
@@ -29,10 +29,10 @@ class CachedKeys:
     """Keys that are costly to look up, kept for 5 minutes: that long a revoked key may still be good.
 
     An id that is unknown stays so for 30 s. Strangers who try ever new ids cost at most 100 lookups a minute and little
-    memory. Above that, an id is looked up only if it has been found before or is in the list of all ids, which is asked
-    for at most every 30 s: whatever strangers do, who has a key gets in, and whoever is in no list is unknown.
+    memory. Above that, an id is looked up only if it has been found before or is in the list of all ids, which is read
+    at most every 30 s: whatever strangers do, a caller with a key gets in, and an id that is in no list is unknown.
 
-    `clock` tells epoch seconds and not those since the start, which stand still while a Lambda function is frozen.
+    `clock` gives epoch seconds and not those since the start, which stand still while a Lambda function is frozen.
     """
 
     def __init__(self, keys: ListedKeys, *, clock: Callable[[], float] = time.time) -> None:
@@ -41,12 +41,12 @@ class CachedKeys:
         self._lock = Lock()
         self._kept: OrderedDict[str, tuple[float, AccessKey]] = OrderedDict()
         self._unknown: OrderedDict[str, float] = OrderedDict()
-        self._misses: deque[float] = deque(maxlen=STRANGERS)
+        self._misses: deque[float] = deque(maxlen=MAX_UNKNOWN_LOOKUPS)
         self._listing = Lock()
         self._listed: tuple[float, frozenset[str] | None] = (-math.inf, None)
 
     def find(self, key_id: str) -> AccessKey | None:
-        """Raises Throttling, and what the keys behind it raise."""
+        """Return the key, or None. Raises Throttling, and the errors of the keys behind it."""
         now = self._clock()
         with self._lock:
             kept = self._kept.get(key_id)
@@ -54,7 +54,7 @@ class CachedKeys:
                 return kept[1]
             if key_id in self._unknown and 0 <= now - self._unknown[key_id] < UNKNOWN_S:
                 return None
-            crowded = len(self._misses) == STRANGERS and 0 <= now - self._misses[0] < STRANGERS_S
+            crowded = len(self._misses) == MAX_UNKNOWN_LOOKUPS and 0 <= now - self._misses[0] < UNKNOWN_LOOKUPS_S
         if crowded and not kept and key_id not in self._ids(now):
             return None
         found = self._keys.find(key_id)
@@ -63,8 +63,9 @@ class CachedKeys:
         return found
 
     def _ids(self, now: float) -> frozenset[str]:
-        """Of all keys, as they were at most 30 s ago. Whoever comes while they are asked for waits. Raises what the
-        keys raise, and Throttling where that was less than a second ago.
+        """Return the ids of all keys, as they were at most 30 s ago. Calls during a lookup wait for it.
+
+        Raises the errors of the keys behind it, and Throttling where they failed less than a second ago.
         """
         with self._listing:
             listed_s, ids = self._listed
@@ -77,7 +78,9 @@ class CachedKeys:
             return ids
 
     def _remember(self, key_id: str, found: AccessKey | None, now: float) -> None:
-        """`now` is when the lookup began, so that a lookup that takes long keeps a revoked key no longer."""
+        """Store the result. `now` is the start of the lookup, so that a lookup that takes long keeps a revoked key no
+        longer.
+        """
         self._kept.pop(key_id, None)
         self._unknown.pop(key_id, None)
         if found:
@@ -86,5 +89,5 @@ class CachedKeys:
             self._unknown[key_id] = now
             self._misses.append(now)
         for kept in (self._kept, self._unknown):
-            if len(kept) > MOST_KEPT:
+            if len(kept) > MAX_CACHED:
                 kept.popitem(last=False)

@@ -34,7 +34,7 @@ class FileKeys:
         self._read: tuple[Stamp | None, Mapping[str, AccessKey]] = (None, {})
 
     def find(self, key_id: str) -> AccessKey | None:
-        """Raises InternalServerError when the file cannot be trusted, and tells the log why."""
+        """Return the key, or None. Raises InternalServerError when the file cannot be trusted, and logs the reason."""
         try:
             return self._current().get(key_id)
         except SettingsError as error:
@@ -42,25 +42,25 @@ class FileKeys:
             raise InternalServerError(reason="The access keys cannot be read; the server's log says why.") from None
 
     def listed(self) -> Sequence[AccessKey]:
-        """Oldest first. Raises SettingsError."""
+        """Return all keys, oldest first. Raises SettingsError."""
         return sorted(self._current().values(), key=lambda key: (key.created_s, key.key_id))
 
     def add(self, key: AccessKey) -> None:
-        """Raises SettingsError."""
-        with self._alone():
+        """Add the key to the file. Raises SettingsError."""
+        with self._locked():
             self._write({**self._current(), key.key_id: key})
 
     def remove(self, key_id: str) -> bool:
-        """Raises SettingsError."""
-        with self._alone():
+        """Remove the key; return False if there is none. Raises SettingsError."""
+        with self._locked():
             keys = dict(self._current())
             found = keys.pop(key_id, None) is not None
             if found:
                 self._write(keys)
         return found
 
-    def _alone(self) -> AbstractContextManager[object]:
-        """Held while this process changes the file."""
+    def _locked(self) -> AbstractContextManager[object]:
+        """Return the lock that this process holds while it changes the file."""
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             return FileLock(self._path.with_name(f"{self._path.name}.lock"), mode=0o600).acquire()
@@ -68,7 +68,7 @@ class FileKeys:
             raise SettingsError(f"The key file {self._path} cannot be written: {error.strerror}.") from None
 
     def _current(self) -> Mapping[str, AccessKey]:
-        """What the file says now; no file, no keys."""
+        """Return the keys that the file holds now; without a file, none."""
         try:
             found = os.stat(self._path)
             if _stamp(found) != self._read[0]:
@@ -96,7 +96,7 @@ def _stamp(found: os.stat_result) -> Stamp:
 
 
 def _keys(path: Path, file: BinaryIO) -> Mapping[str, AccessKey]:
-    """Raises SettingsError for a file that others can read, or that is not ours."""
+    """Read the keys. Raises SettingsError for a file that others can read, or that is not ours."""
     found = os.fstat(file.fileno())
     if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
         raise SettingsError(f"The key file {path} is not one that openrek wrote.")

@@ -8,11 +8,11 @@ from openrek.domain.permissions import Permissions
 
 
 class BadKey(ValueError):
-    """What should describe an access key does not. Says which one, never what is in it."""
+    """A description of an access key that is wrong. The text names the key, never its contents."""
 
 
 def to_plain(key: AccessKey) -> dict[str, Any]:
-    """Without the id, which stands beside it."""
+    """Return the key as JSON values, without the id, which stands beside it."""
     return {
         "secret": key.secret,
         "operations": list(key.permissions.operations),
@@ -25,7 +25,7 @@ def to_plain(key: AccessKey) -> dict[str, Any]:
 
 
 def of_plain(key_id: str, plain: Any) -> AccessKey:
-    """Raises BadKey. A key of before there were patterns of objects reads none."""
+    """Return the key. Raises BadKey. A key of before there were patterns of objects reads none."""
     try:
         permissions = Permissions(
             _texts(plain["operations"]), _texts(plain["collections"]), _texts(plain.get("objects", []))
@@ -44,14 +44,14 @@ def of_plain(key_id: str, plain: Any) -> AccessKey:
 
 
 def _texts(plain: Any) -> tuple[str, ...]:
-    """A text alone is not taken for a list of its letters: one of them may be `*`."""
+    """Return the texts. A text alone is not taken for a list of its letters: one of them may be `*`."""
     if not isinstance(plain, list):
         raise TypeError
     return tuple(plain)
 
 
 def _seconds(plain: Any) -> float:
-    """JSON's true is a number for Python, and a text may be one for `float`."""
+    """Return the number. JSON's true is a number for Python, and a text may be one for `float`: both are refused."""
     if isinstance(plain, bool) or not isinstance(plain, int | float):
         raise TypeError
     return float(plain)
@@ -62,7 +62,7 @@ def to_text(key: AccessKey) -> str:
 
 
 def of_text(key_id: str, text: str) -> AccessKey:
-    """Raises BadKey."""
+    """Return the key. Raises BadKey."""
     try:
         plain = json.loads(text)
     except (ValueError, RecursionError):

@@ -32,10 +32,13 @@ log = logging.getLogger(__name__)
 
 
 class SsmKeys:
-    """Not cached: wrap it in CachedKeys where requests are answered."""
+    """The keys below a prefix. Not cached: wrap it in CachedKeys where requests are served."""
 
     def __init__(self, prefix: str, *, client: Any = None, kms_key: str | None = None) -> None:
-        """`kms_key`, or else AWS's own, encrypts new keys. Raises SettingsError for a prefix no parameter can have."""
+        """Encrypt new keys with `kms_key`, or else AWS's own.
+
+        Raises SettingsError for a prefix that no parameter can have.
+        """
         self._prefix = prefix.rstrip("/")
         if not PREFIX.fullmatch(self._prefix):
             raise SettingsError(f"{prefix!r} is no prefix of SSM parameters: give one like /openrek/main/keys.")
@@ -43,22 +46,25 @@ class SsmKeys:
         self._encryption = {"KeyId": kms_key} if kms_key else {}
 
     def find(self, key_id: str) -> AccessKey | None:
-        """Raises Throttling, or InternalServerError when SSM gives no answer that can be trusted; the log says why."""
-        with self._told():
+        """Return the key, or None.
+
+        Raises Throttling, or InternalServerError when SSM gives no response that can be trusted; the log says why.
+        """
+        with self._translating_errors():
             return self._get(key_id)
 
     def ids(self) -> frozenset[str]:
-        """Of all keys; nothing is decrypted. Raises as `find` does."""
-        with self._told():
+        """Return the ids of all keys; nothing is decrypted. Raises the same as `find`."""
+        with self._translating_errors():
             return frozenset(name for name, _ in self._all(decrypted=False))
 
     def listed(self) -> Sequence[AccessKey]:
-        """Oldest first. Raises BadKey, ClientError or BotoCoreError."""
+        """Return all keys, oldest first. Raises BadKey, ClientError or BotoCoreError."""
         keys = (of_text(name, text) for name, text in self._all(decrypted=True))
         return sorted(keys, key=lambda key: (key.created_s, key.key_id))
 
     def add(self, key: AccessKey) -> None:
-        """Raises SettingsError, ClientError or BotoCoreError."""
+        """Add the key. Raises SettingsError, ClientError or BotoCoreError."""
         text = to_text(key)
         if len(text.encode()) > MOST_BYTES:
             raise SettingsError("This key has too many or too long patterns for an SSM parameter.")
@@ -72,7 +78,7 @@ class SsmKeys:
                 raise
 
     def remove(self, key_id: str) -> bool:
-        """Raises ClientError or BotoCoreError."""
+        """Remove the key; return False if there is none. Raises ClientError or BotoCoreError."""
         try:
             self._ssm.delete_parameter(Name=self._name(key_id))
         except ClientError as error:
@@ -91,15 +97,15 @@ class SsmKeys:
         return of_text(key_id, response["Parameter"]["Value"])
 
     def _all(self, *, decrypted: bool) -> Iterator[tuple[str, str]]:
-        """Ids and texts, ten a call."""
+        """Yield the id and the text of each key, ten a call."""
         pages = self._ssm.get_paginator("get_parameters_by_path").paginate(Path=self._prefix, WithDecryption=decrypted)
         for page in pages:
             for parameter in page["Parameters"]:
                 yield parameter["Name"].rpartition("/")[2], parameter["Value"]
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What goes wrong is told to the log, and to the caller as far as it is the caller's business."""
+    def _translating_errors(self) -> Iterator[None]:
+        """Turn errors inside the block into Throttling or InternalServerError; write their reason to the log only."""
         try:
             yield
             return
@@ -107,21 +113,24 @@ class SsmKeys:
             code = error.response["Error"]["Code"]
             if code in THROTTLED:
                 raise Throttling from None
-            told = f"SSM answered {code}"
+            reason = f"SSM answered {code}"
         except (BotoCoreError, BadKey) as error:
-            told = str(error) if isinstance(error, BadKey) else type(error).__name__
-        log.error("the access keys below %s cannot be read: %s", self._prefix, told)
+            reason = str(error) if isinstance(error, BadKey) else type(error).__name__
+        log.error("the access keys below %s cannot be read: %s", self._prefix, reason)
         raise InternalServerError(reason="The access keys cannot be read; the server's log says why.")
 
     def _name(self, key_id: str) -> str:
-        """Raises ValueError for what has not the form of a key's id, and so could name another parameter."""
+        """Return the parameter's name.
+
+        Raises ValueError unless the id has a key's form: it could name another parameter.
+        """
         if not KEY_ID.fullmatch(key_id):
             raise ValueError("not the id of an access key")
         return f"{self._prefix}/{key_id}"
 
 
 def ssm_client(session: Session, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
-    """It connects when it is first used."""
+    """Return a client that connects when it is first used."""
     config = Config(
         connect_timeout=1, read_timeout=read_timeout_s, retries={"mode": "standard", "total_max_attempts": 3}
     )

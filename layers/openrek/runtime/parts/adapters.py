@@ -48,7 +48,10 @@ class Adapters:
     def __init__(
         self, settings: Settings, *, on_scan: Callable[[int], None] | None = None, read_only: bool = False
     ) -> None:
-        """`on_scan` is called with the number of rows that each search read. `read_only`: see LocalParts."""
+        """Make nothing yet. `on_scan` is called with the number of rows that each search read.
+
+        `read_only`: see LocalParts.
+        """
         self._settings = settings
         self._on_scan = on_scan
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
@@ -105,8 +108,8 @@ class Adapters:
             self.upkeep().sweep()
 
     def load_models(self, *, present: bool = False) -> None:
-        """Opens every model of the default packs now rather than at its first use; with `present`, those whose files
-        are there: a function carries only its own. Raises WeightsError.
+        """Open every model of the default packs now rather than at its first use; with `present`, those whose files are
+        there: a function carries only its own. Raises WeightsError.
         """
         from openrek.vision.models import zoo
 
@@ -165,7 +168,7 @@ class Adapters:
 
 
 def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:
-    """Raises SettingsError when both places are named."""
+    """Return the parts of the platform that the settings choose. Raises SettingsError when they name both."""
     if settings.aws is None:
         return LocalParts(settings.data, read_only=read_only)
     if settings.data is not None:

@@ -20,7 +20,7 @@ BLOBS: Final = "blobs"
 
 class LocalParts:
     def __init__(self, data: Path | None, *, read_only: bool = False) -> None:
-        """`read_only`: items and blobs are opened so that nothing in the folder changes."""
+        """Open nothing yet. `read_only`: items and blobs are opened so that nothing in the folder changes."""
         self._folder = data
         self._read_only = read_only
         self.items: Lazy[SqliteItems] = Lazy(self._items)
@@ -31,7 +31,7 @@ class LocalParts:
         return caller_by_scope
 
     def require_writable(self) -> None:
-        """Raises StoreUnavailable while the data folder is gone, or the disk full since something was to be written."""
+        """Raise StoreUnavailable while the data folder is gone, or the disk is full since a write found no room."""
         self.items().require_writable()
         self.blobs().require_writable()
 
@@ -41,12 +41,12 @@ class LocalParts:
 
     @property
     def database(self) -> Path:
-        """Where the items are."""
+        """Return the path of the items' database."""
         return self._data() / DATABASE
 
     @property
     def shared(self) -> bool:
-        """Whether a process has the database open, or died with it open."""
+        """Return True while a process has the database open, or after it died with it open."""
         return self.database.with_name(f"{DATABASE}-shm").exists()
 
     def _data(self) -> Path:
@@ -55,8 +55,9 @@ class LocalParts:
         return self._folder
 
     def _items(self) -> "SqliteItems":
-        """Raises UnusableStore; also where blobs tell that there was a database: an empty one in its place would let
-        the next sweep erase them."""
+        """Open the items. Raises UnusableStore, also where there are blobs but no database: the next sweep of an empty
+        one in its place would erase them.
+        """
         from openrek.store.items.sqlite import SqliteItems
         from openrek.store.items.sqlite_opening import NoDatabase, UnusableStore
 
@@ -69,7 +70,7 @@ class LocalParts:
             folder = self._data() / BLOBS
             raise UnusableStore(
                 f"The database {self.database} is missing or empty, although there are blobs in {folder}: restore "
-                f"{DATABASE} from a backup, or move {BLOBS}/ away to begin anew."
+                f"{DATABASE} from a backup, or move {BLOBS}/ away to start with an empty store."
             ) from None
 
     def _blobs(self) -> "FolderBlobs":
@@ -84,5 +85,5 @@ class LocalParts:
 
 
 def holds_blobs(data: Path) -> bool:
-    """Whether there is any blob in the data folder, which need not be there."""
+    """Return True if there is any blob in the data folder, which need not exist."""
     return any(path.is_file() for path in (data / BLOBS).glob("[!.]*/**/*"))

@@ -1,7 +1,7 @@
-"""The API of the local server: ASGI in, the door in the middle, ASGI out.
+"""The API of the local server: from an ASGI request through the door to an ASGI response.
 
-In order: how many requests at once, who asks as far as the head tells, which operation, how large, read the body, queue
-in the operation's lane, answer. Refusals come before the body is read wherever they can.
+In order: count the requests, check the caller as far as the head shows it, find the operation, check the size, read the
+body, queue in the operation's lane, respond. Refusals come before the body is read wherever they can.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from openrek.domain.errors import Refusal, Throttling
-from openrek.runtime.server.bodies import BodyBudget, ClientGone, read_body, wait_until_gone
+from openrek.runtime.server.bodies import BodyBudget, ClientGone, read_body, wait_for_disconnect
 from openrek.runtime.server.lanes import Lane
 from openrek.runtime.server.responses import early, response
 from openrek.wire.door import Door
@@ -26,8 +26,8 @@ MAX_BODIES_BYTES = 512 * 1024 * 1024
 class Api:
     """ASGI app. Operations named in `heavy` run in the inference lane, all others in the quick one.
 
-    `examine` raises a Refusal for a request whose head alone shows that nobody who may ask sent it, so that strangers
-    can neither have bodies read nor take places in a lane. It must be quick.
+    `examine` raises a Refusal for a request whose head alone shows that it comes from nobody with permission, so that
+    strangers can neither have bodies read nor take places in a lane. It must be quick.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class Api:
         self._inference = inference
         self._quick = quick
         self._budget = BodyBudget(MAX_BODIES_BYTES)
-        self._inside = 0
+        self._open_requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._inside += 1
+        self._open_requests += 1
         try:
             result = await self._respond(scope, receive)
         except Refusal as refusal:
@@ -56,11 +56,11 @@ class Api:
         except ClientGone:
             return
         finally:
-            self._inside -= 1
+            self._open_requests -= 1
         await result(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        if self._inside > MAX_REQUESTS:
+        if self._open_requests > MAX_REQUESTS:
             raise Throttling(reason=f"{MAX_REQUESTS} requests are already being answered.")
         headers = headers_of((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
         head = HttpRequest(scope["method"], _target(scope), headers, b"")
@@ -83,9 +83,12 @@ class Api:
 
 
 async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -> HttpReply:
-    """The door's answer, made in the lane. Raises Throttling, or ClientGone when the client hangs up while it waits."""
+    """Return the door's reply, made in the lane.
+
+    Raises Throttling, or ClientGone when the client hangs up while it waits.
+    """
     working = asyncio.create_task(lane.run(lambda: door.respond(request)))
-    leaving = asyncio.create_task(wait_until_gone(receive))
+    leaving = asyncio.create_task(wait_for_disconnect(receive))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -97,6 +100,6 @@ async def _run(lane: Lane, door: Door, request: HttpRequest, receive: Receive) -
 
 
 def _target(scope: Scope) -> str:
-    """Path and query as on the request line: that is what was signed."""
+    """Return path and query as on the request line, as they were signed."""
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path

@@ -1,4 +1,4 @@
-"""The local server as an ASGI application: the guard, the page for people, the health for scripts, and the API.
+"""The local server as an ASGI application: the guard, the page for people, the health check for scripts, and the API.
 
 Knows nothing of sockets, of the environment or of what the operations need.
 """
@@ -18,7 +18,7 @@ from openrek.domain.errors import Refusal, UnknownOperation
 from openrek.runtime.server import page
 from openrek.runtime.server.api import Api
 from openrek.runtime.server.guard import Guard
-from openrek.runtime.server.health import Health, unanswered
+from openrek.runtime.server.health import Health, timed_out
 from openrek.runtime.server.lanes import Lane
 from openrek.runtime.server.responses import SECURITY_HEADERS, response
 from openrek.wire.door import HOW_TO_ASK, BoundOperation, Door
@@ -31,16 +31,16 @@ HEALTH_TIMEOUT_S = 5.0
 
 
 def threads_of(workers: int) -> int:
-    """How many threads an application has."""
+    """Return the number of threads that an application has."""
     return workers + QUICK_THREADS + 1
 
 
 class LocalApp:
-    """`operations` by API name; those named in `heavy` run inferences, `workers` at once.
+    """The application over `operations` by API name; those named in `heavy` run inferences, `workers` at once.
 
     With `signatures` every call must be signed. Strangers can then reach the server, so there is no page for them, and
-    health says only yes or no. It is examined once at a time, in a lane of its own, and all who ask meanwhile get that
-    answer: whoever asks for it too often keeps no call waiting, and no probe.
+    the health check says only yes or no. One check runs at a time, in a lane of its own, and its result goes to all
+    requests for it that come meanwhile: however many these are, they delay neither calls nor probes.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class LocalApp:
         self._signed = signatures is not None
         self._inference = Lane("inference", threads=workers, queue=queue)
         self._quick = Lane("quick calls", threads=QUICK_THREADS, queue=queue)
-        self._asking = Lane("health", threads=1, queue=0)
+        self._health_lane = Lane("health", threads=1, queue=0)
         self._examination: asyncio.Task[Health] | None = None
         api = Api(
             Door(operations, authenticate=signatures or caller_by_scope),
@@ -75,41 +75,41 @@ class LocalApp:
             Route("/health", self._health, methods=["GET"]),
             Route("/{operation:path}", api, methods=["POST"]),
         ]
-        app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _not_here})
+        app = Starlette(routes=routes, exception_handlers={Refusal: _refused, HTTPException: _not_found})
         self.asgi: ASGIApp = Guard(app, signed=self._signed)
 
     def close(self) -> None:
-        """Waits for the work that is running."""
+        """Wait for the work that is running."""
         self._inference.close()
         self._quick.close()
-        self._asking.close()
+        self._health_lane.close()
 
     async def _page(self, request: Request) -> Response:
         url = f"http://{request.headers['host']}"
-        html, policy = page.render(await self._found(), url, self._operations)
+        html, policy = page.render(await self._current_health(), url, self._operations)
         return HTMLResponse(html, headers={**SECURITY_HEADERS, "content-security-policy": policy})
 
     async def _health(self, _: Request) -> Response:
-        health = await self._found()
-        told = {"ok": health.ok} if self._signed else asdict(health)
-        return JSONResponse(told, 200 if health.ok else 503, SECURITY_HEADERS)
+        health = await self._current_health()
+        content = {"ok": health.ok} if self._signed else asdict(health)
+        return JSONResponse(content, 200 if health.ok else 503, SECURITY_HEADERS)
 
-    async def _found(self) -> Health:
+    async def _current_health(self) -> Health:
         if self._examination is None or self._examination.done():
-            self._examination = asyncio.create_task(self._asking.run(self._examine))
+            self._examination = asyncio.create_task(self._health_lane.run(self._examine))
         try:
             async with asyncio.timeout(self._health_timeout_s):
                 return await asyncio.shield(self._examination)
         except TimeoutError:
-            return unanswered(self._health_timeout_s)
+            return timed_out(self._health_timeout_s)
 
 
 async def _refused(_: Request, refusal: Exception) -> Response:
     return response(refuse(refusal if isinstance(refusal, Refusal) else Refusal()))
 
 
-async def _not_here(_: Request, error: Exception) -> Response:
-    """A path or a method that there is nothing for."""
+async def _not_found(_: Request, error: Exception) -> Response:
+    """Return the reply for a path or a method that there is nothing for."""
     refused = response(refuse(UnknownOperation(reason=HOW_TO_ASK)))
     if isinstance(error, HTTPException):
         refused.status_code = error.status_code

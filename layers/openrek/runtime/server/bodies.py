@@ -1,8 +1,8 @@
-"""Reading request bodies: bounded in bytes, by how fast they come and in what all requests together hold in memory.
+"""Reading of request bodies: bounded in bytes, in time, and in the memory that all requests together take.
 
-ASGI in, bytes out. A refusal that comes before the body was read is sent at once, and then the body is thrown away
-for a while: a client that is still sending (boto3 reads no answer before it is done) would otherwise see a reset
-connection in place of the answer.
+A refusal that comes before the body was read is sent at once, and then the body is thrown away for a while: a client
+that is still sending (boto3 reads no response before it is done) would otherwise see a reset connection in place of the
+response.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from openrek.domain.errors import Refusal, SerializationError, Throttling
 IDLE_TIMEOUT_S = 10.0
 GRACE_S = 20.0
 LEAST_BYTES_PER_S = 16 * 1024
-"""A phone's uplink is several times as fast. Whoever sends slower holds a place, and a part of what all may hold."""
+"""A phone's uplink is several times as fast. A slower client holds a connection, and memory of all bodies' share."""
 DRAIN_TIMEOUT_S = 5.0
 DRAIN_BYTES = 64 * 1024 * 1024
 FREE_BYTES = 256 * 1024
@@ -25,7 +25,7 @@ FREE_BYTES = 256 * 1024
 
 
 class ClientGone(Exception):
-    """The client closed the connection; nobody waits for an answer."""
+    """The client closed the connection; nobody waits for a response."""
 
 
 class BodyBudget:
@@ -35,20 +35,20 @@ class BodyBudget:
     """
 
     def __init__(self, total_bytes: int, free_bytes: int = FREE_BYTES) -> None:
-        self._left = total_bytes
+        self._remaining = total_bytes
         self._free = free_bytes
 
     @contextmanager
     def hold(self, body_bytes: int) -> Iterator[None]:
-        """Raises Throttling when the budget is spent."""
+        """Count the bytes inside the block. Raises Throttling when the budget is spent."""
         held = body_bytes if body_bytes > self._free else 0
-        if held > self._left:
+        if held > self._remaining:
             raise Throttling(reason="Too many large requests at once.")
-        self._left -= held
+        self._remaining -= held
         try:
             yield
         finally:
-            self._left += held
+            self._remaining += held
 
 
 async def read_body(
@@ -60,21 +60,24 @@ async def read_body(
     grace_s: float = GRACE_S,
     least_bytes_per_s: float = LEAST_BYTES_PER_S,
 ) -> bytes:
-    """The whole body. It may take `grace_s`, and a second more for each `least_bytes_per_s` that came, but never
-    `idle_s` without a byte. Raises `too_large`, SerializationError for one that does not arrive so, or ClientGone.
+    """Return the whole body.
+
+    It may take `grace_s`, and a second more for each `least_bytes_per_s` that came, but never `idle_s` without a byte.
+
+    Raises `too_large`, SerializationError for a body that does not arrive in that time, or ClientGone.
     """
     chunks: list[bytes] = []
     size = 0
     clock = asyncio.get_running_loop().time
     began_s = clock()
     while True:
-        left_s = began_s + grace_s + size / least_bytes_per_s - clock()
+        remaining_s = began_s + grace_s + size / least_bytes_per_s - clock()
         try:
-            async with asyncio.timeout(min(idle_s, left_s)):
+            async with asyncio.timeout(min(idle_s, remaining_s)):
                 message = await receive()
         except TimeoutError:
             slow = f"in {clock() - began_s:.0f} s, which is less than {least_bytes_per_s / 1024:g} KiB a second"
-            how = slow if left_s < idle_s else f"and then nothing for {idle_s:g} s"
+            how = slow if remaining_s < idle_s else f"and then nothing for {idle_s:g} s"
             raise SerializationError(
                 "The request body is incomplete", reason=f"The body did not arrive: {size} bytes came, {how}."
             ) from None
@@ -89,14 +92,14 @@ async def read_body(
             return b"".join(chunks)
 
 
-async def wait_until_gone(receive: Receive) -> None:
-    """Returns when the client closes the connection. Only for after the body was read."""
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Return when the client closes the connection. Only for after the body was read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 class EarlyResponse(Response):
-    """An answer to a request whose body was not read; closes the connection."""
+    """A response to a request whose body was not read; closes the connection."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
@@ -108,12 +111,12 @@ class EarlyResponse(Response):
 
 
 async def _drain(receive: Receive) -> None:
-    left = DRAIN_BYTES
+    remaining = DRAIN_BYTES
     try:
         async with asyncio.timeout(DRAIN_TIMEOUT_S):
-            while left > 0:
+            while remaining > 0:
                 message = await receive()
-                left -= len(message.get("body", b""))
+                remaining -= len(message.get("body", b""))
                 if message["type"] == "http.disconnect" or not message.get("more_body", False):
                     return
     except TimeoutError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from openrek.runtime.server.connection_limit import Places
+from openrek.runtime.server.connection_limit import ConnectionLimit
 from openrek.runtime.server.http_upgrades import UpgradelessParser
 
 CHUNK_FRAME_BYTES = 16
@@ -23,8 +23,8 @@ class HeadTooLarge(Exception):
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """Closes a connection whose client sends too much around a body, sends a head too slowly, sends requests without
-    waiting for answers, or does not read them.
+    """A connection that is closed when its client sends too much around a body, sends a head too slowly, sends requests
+    without waiting for responses, or does not read them.
     """
 
     head_timeout_s = 15.0
@@ -36,10 +36,10 @@ class BoundedConnection(HttpToolsProtocol):
     min_read_bytes = 32 * 1024
     """A client must take so much of what waits for it in `read_timeout_s`, or all of it."""
 
-    def __init__(self, places: Places, **uvicorn: Any) -> None:
-        """`places` hears whether it asks something."""
+    def __init__(self, limit: ConnectionLimit, **uvicorn: Any) -> None:
+        """Report to `limit` when the connection opens, becomes busy or idle, and closes."""
         super().__init__(**uvicorn)
-        self._places = places
+        self._limit = limit
         self.parser: UpgradelessParser = UpgradelessParser(self)
         self._around_bytes = 0
         self._head_bytes = 0
@@ -50,16 +50,16 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._places.made(self)
+        self._limit.opened(self)
         self._start_head_timer()
-        self._look_whether_it_reads()
+        self._check_reader()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         if self._read_timer is not None:
             self._read_timer.cancel()
         super().connection_lost(exc)
-        self._places.left(self)
+        self._limit.closed(self)
 
     def data_received(self, data: bytes) -> None:
         if self._between_requests() and self._head_timer is None:
@@ -70,7 +70,10 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """The parser found a mistake; a head that is too large is one, and is hung up on like one without end."""
+        """Refuse a request that the parser cannot read.
+
+        A head that is too large is one; the connection is then aborted.
+        """
         if self._head_bytes > self.max_head_bytes:
             self.transport.abort()
         else:
@@ -86,8 +89,8 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Trailers come here too: they are counted, and that is all. Whether they arrive before somebody has looked at
-        the head is chance.
+        """Add a header, or count a trailer and drop it: whether trailers arrive before the application reads the head
+        is chance.
         """
         self._count(len(name) + len(value) + FIELD_FRAME_BYTES)
         if not self._head_ended:
@@ -98,7 +101,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._count(len(self.parser.get_method()) + HEAD_FRAME_BYTES)
             self._head_ended = True
             self._stop_head_timer()
-            self._places.asks(self)
+            self._limit.became_busy(self)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -113,18 +116,18 @@ class BoundedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._between_requests():
-            self._places.rests(self)
+            self._limit.became_idle(self)
 
     @property
-    def unsent(self) -> bool:
+    def has_unsent(self) -> bool:
         return self.transport.get_write_buffer_size() > 0
 
     @property
-    def answered(self) -> bool:
+    def answered_early(self) -> bool:
         cycle = self.cycle
         return cycle.response_started and cycle.chunked_encoding is False and cycle.expected_content_length == 0
 
-    def send_away(self) -> None:
+    def abort(self) -> None:
         self.transport.abort()
 
     def resume_writing(self) -> None:
@@ -132,8 +135,8 @@ class BoundedConnection(HttpToolsProtocol):
         super().resume_writing()
 
     def _count(self, head_bytes: int) -> None:
-        """Of a head, as the parser gives it, and so the same however it arrived; `_around_bytes` bounds what it has not
-        given yet.
+        """Count bytes of a head, as the parser gives it, and so the same however it arrived; `_around_bytes` bounds the
+        bytes that it has not given yet.
         """
         self._head_bytes += head_bytes
         if self._head_bytes > self.max_head_bytes:
@@ -150,11 +153,11 @@ class BoundedConnection(HttpToolsProtocol):
             self._head_timer.cancel()
             self._head_timer = None
 
-    def _look_whether_it_reads(self) -> None:
-        """`_unread_bytes` waited at the last look, and not all of them have been taken since."""
+    def _check_reader(self) -> None:
+        """Abort the connection if too little of the `_unread_bytes` of the last look was taken since."""
         unread = self.transport.get_write_buffer_size()
         if unread and self._unread_bytes and unread > self._unread_bytes - self.min_read_bytes:
             self.transport.abort()
             return
         self._unread_bytes = unread
-        self._read_timer = self.loop.call_later(self.read_timeout_s, self._look_whether_it_reads)
+        self._read_timer = self.loop.call_later(self.read_timeout_s, self._check_reader)

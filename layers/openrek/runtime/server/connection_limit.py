@@ -1,94 +1,94 @@
-"""Who may stay when places for connections run short. Knows nothing of sockets.
+"""The limit on open connections, and the choice of those to close at the limit. Knows nothing of sockets.
 
-A connection has a place from the moment it is taken, whether anything is ever sent on it or not. When places run short,
-those on which nothing is being asked or answered go first, and of them those of which that has been true longest. Half
-a head is no request yet: else whoever sends half a head would outlast an honest client that has only just connected.
-Then go those that were refused and still send.
+A connection counts from the moment it is accepted, whether anything is ever sent on it or not. At the limit, idle ones
+(no request is being received or answered) are closed first, and of them those that have been idle longest. Half a head
+is no request yet: else a client that sends half a head would outlast an honest one that has only just connected. Then
+come those that were refused and still send.
 """
 
 from collections import OrderedDict
 from typing import Protocol
 
 
-class Guest(Protocol):
+class LimitedConnection(Protocol):
     """An open connection."""
 
     @property
-    def unsent(self) -> bool:
-        """Whether a part of an answer still waits to be sent."""
+    def has_unsent(self) -> bool:
+        """Return True while a part of a response still waits to be sent."""
         ...
 
     @property
-    def answered(self) -> bool:
-        """Whether its request was answered before all of it came, and what still comes is thrown away."""
+    def answered_early(self) -> bool:
+        """Return True if the response was complete before the request was; the rest of the request is dropped."""
         ...
 
-    def send_away(self) -> None:
-        """Ends the connection soon; then it tells the places that it has left."""
+    def abort(self) -> None:
+        """Close the connection soon; then it calls `closed`."""
         ...
 
 
-class Places:
-    """At most `most` connections. Used from the event loop only."""
+class ConnectionLimit:
+    """A limit of `most` open connections. Used from the event loop only."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._coming = 0
-        self._busy: dict[Guest, None] = {}
-        self._idle: OrderedDict[Guest, None] = OrderedDict()
-        self._leaving: set[Guest] = set()
+        self._opening = 0
+        self._busy: dict[LimitedConnection, None] = {}
+        self._idle: OrderedDict[LimitedConnection, None] = OrderedDict()
+        self._closing: set[LimitedConnection] = set()
 
     @property
-    def taken(self) -> int:
-        return self._coming + len(self._busy) + len(self._idle) + len(self._leaving)
+    def count(self) -> int:
+        return self._opening + len(self._busy) + len(self._idle) + len(self._closing)
 
     @property
     def settling(self) -> bool:
-        """Whether, without anybody's help, there will soon be a free place or somebody who can be sent away."""
-        return bool(self._coming or self._leaving)
+        """Return True if there will soon be room, or a connection that can be closed, without any call."""
+        return bool(self._opening or self._closing)
 
-    def come(self) -> None:
-        """A connection was taken; it will say that it was `made`, or else it was `missed`."""
-        self._coming += 1
+    def accepted(self) -> None:
+        """Count a connection that was accepted; `opened` or `failed` follows."""
+        self._opening += 1
 
-    def missed(self) -> None:
-        self._coming -= 1
+    def failed(self) -> None:
+        self._opening -= 1
 
-    def made(self, guest: Guest) -> None:
-        self._coming -= 1
-        self._idle[guest] = None
+    def opened(self, connection: LimitedConnection) -> None:
+        self._opening -= 1
+        self._idle[connection] = None
 
-    def asks(self, guest: Guest) -> None:
-        """A request has begun: its head is complete."""
-        if guest in self._idle:
-            del self._idle[guest]
-            self._busy[guest] = None
+    def became_busy(self, connection: LimitedConnection) -> None:
+        """Note that a request has begun: its head is complete."""
+        if connection in self._idle:
+            del self._idle[connection]
+            self._busy[connection] = None
 
-    def rests(self, guest: Guest) -> None:
-        """Everything that was asked has its answer."""
-        if guest in self._busy:
-            del self._busy[guest]
-            self._idle[guest] = None
+    def became_idle(self, connection: LimitedConnection) -> None:
+        """Note that every request has its response."""
+        if connection in self._busy:
+            del self._busy[connection]
+            self._idle[connection] = None
 
-    def left(self, guest: Guest) -> None:
-        self._idle.pop(guest, None)
-        self._busy.pop(guest, None)
-        self._leaving.discard(guest)
+    def closed(self, connection: LimitedConnection) -> None:
+        self._idle.pop(connection, None)
+        self._busy.pop(connection, None)
+        self._closing.discard(connection)
 
-    def free(self, wanted: int) -> None:
-        """Sends as many away as have to go, and may, until `wanted` places are free."""
-        excess = self.taken - len(self._leaving) + wanted - self.most
-        while excess > 0 and self.send_one_away():
+    def make_room(self, wanted: int) -> None:
+        """Close as many connections as have to go, and may, until there is room for `wanted`."""
+        excess = self.count - len(self._closing) + wanted - self.most
+        while excess > 0 and self.close_one():
             excess -= 1
 
-    def send_one_away(self) -> bool:
-        """False if nobody may go."""
-        idle = (each for each in self._idle if not each.unsent)
-        refused = (each for each in self._busy if each.answered and not each.unsent)
-        guest = next(idle, None) or next(refused, None)
-        if guest is None:
+    def close_one(self) -> bool:
+        """Close the first connection that may go; return False if there is none."""
+        idle = (each for each in self._idle if not each.has_unsent)
+        refused = (each for each in self._busy if each.answered_early and not each.has_unsent)
+        connection = next(idle, None) or next(refused, None)
+        if connection is None:
             return False
-        self.left(guest)
-        self._leaving.add(guest)
-        guest.send_away()
+        self.closed(connection)
+        self._closing.add(connection)
+        connection.abort()
         return True

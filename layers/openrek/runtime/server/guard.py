@@ -1,9 +1,8 @@
-"""Who may talk to the server at all: never a web page, and without keys only programs of this machine.
+"""The guard of the server: it refuses every web page, and without keys all other machines.
 
-A page in a browser can send requests to 127.0.0.1. It is told apart by three things: the name it used for us (a Host
-that is not loopback: DNS rebinding), the Origin header that browsers add, and the content type, which a page cannot
-set to AWS JSON without asking first. Host and Origin are checked here, the content type by the door; nothing ever
-sends a CORS header.
+A page in a browser can send requests to 127.0.0.1. Three things show it: the name it used for us (a Host that is not
+loopback: DNS rebinding), the Origin header that browsers add, and the content type, which a page cannot set to AWS JSON
+without asking first. Host and Origin are checked here, the content type by the door; nothing ever sends a CORS header.
 
 With keys every request is signed, its Host header too. A page has no secret to sign with, so it may use any name for
 us, and so may everybody else: machines are known by names that we do not know. The Origin header is refused all the
@@ -24,7 +23,7 @@ ONE_HOST = "A request has exactly one Host header."
 
 
 def is_loopback(address: str) -> bool:
-    """Whether binding `address` keeps the server to this machine."""
+    """Return True if binding `address` keeps the server to this machine."""
     if address == "localhost":
         return True
     try:
@@ -34,7 +33,7 @@ def is_loopback(address: str) -> bool:
 
 
 class Guard:
-    """ASGI middleware that refuses what a web page could have sent, and what another machine could have.
+    """ASGI middleware that refuses requests that a web page could have sent, and those that another machine could have.
 
     Other machines are welcome when requests are `signed`.
     """

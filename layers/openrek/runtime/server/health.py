@@ -1,4 +1,4 @@
-"""Whether this process can do its work, found out by doing a little of it."""
+"""The health check: the process shows that it can work by doing a little of it."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,14 +24,14 @@ class Health:
 
 
 def examine(adapters: Adapters) -> Health:
-    """Reads from the store, writes to it if that failed before, and looks for the loaded models. Blocks."""
+    """Read from the store and look for the loaded models. Blocks."""
     store_ok, store = _store(adapters)
     models_ok, models = _models(adapters)
     return Health(store_ok and models_ok, store, _search(), models, version("openrek"))
 
 
-def unanswered(timeout_s: float) -> Health:
-    """What is known when `examine` takes too long."""
+def timed_out(timeout_s: float) -> Health:
+    """Return the health when `examine` takes too long."""
     return Health(False, f"no answer within {timeout_s:g} s", "unknown", "unknown", version("openrek"))
 
 

@@ -26,7 +26,10 @@ class UpgradelessParser(httptools.HttpRequestParser):
 
     @property
     def offers_upgrade(self) -> bool:
-        """While callbacks run. CONNECT is no offer: nothing is left of it without the upgrade."""
+        """Return True while callbacks run for a request that offers an upgrade.
+
+        CONNECT is no offer: nothing remains of it without the upgrade.
+        """
         return self.should_upgrade() and self.get_method() != b"CONNECT"
 
     def feed_data(self, data: "bytes | bytearray | memoryview | array[int]") -> None:
@@ -43,7 +46,7 @@ class UpgradelessParser(httptools.HttpRequestParser):
                 super().feed_data(head)
 
     def _begin(self) -> None:
-        """What it had read is forgotten, and that it may have been the connection's last request."""
+        """Forget what was read, and that it may have been the connection's last request."""
         super().__init__(self._connection)
         self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
 

@@ -12,17 +12,19 @@ Result = TypeVar("Result")
 
 
 class Lane:
-    """`threads` pieces of work run at once and `queue` more may wait; whoever comes then is refused at once."""
+    """A bounded queue with threads: `threads` calls run at once and `queue` more may wait; any further one is refused
+    at once.
+    """
 
     def __init__(self, name: str, *, threads: int, queue: int) -> None:
         self._name = name
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"openrek-{name}")
         self._room = threads + queue
-        self._inside = 0
+        self._accepted = 0
         self._lock = Lock()
 
     async def run(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns. Raises Throttling when the lane is full.
+        """Run `work` and return its result. Raises Throttling when the lane is full.
 
         Cancelling takes waiting work out of the queue. Running work goes on and keeps its place until it is done.
         """
@@ -37,15 +39,15 @@ class Lane:
                 waiting.clear()
 
     def close(self) -> None:
-        """Waits for what is running; what is still queued is dropped."""
+        """Wait for running work; drop work that is still queued."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _enter(self) -> None:
         with self._lock:
-            if self._inside >= self._room:
+            if self._accepted >= self._room:
                 raise Throttling(reason=f"{self._room} requests for {self._name} are already running or waiting.")
-            self._inside += 1
+            self._accepted += 1
 
     def _leave(self, _: "Future[Result]") -> None:
         with self._lock:
-            self._inside -= 1
+            self._accepted -= 1

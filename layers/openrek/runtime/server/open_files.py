@@ -1,4 +1,4 @@
-"""How many connections this process can have, by the files that it may open; what else it opens comes first."""
+"""The number of connections that this process can have, by the files that it may open; its other files come first."""
 
 import resource
 from typing import Final
@@ -14,9 +14,10 @@ THREAD_FILES: Final = 3
 
 
 def room_for_connections(threads: int) -> int:
-    """At most half of the files that this process may have open, and never what its own `threads` need of them.
+    """Return the limit of connections: at most half of the files that this process may have open, and never those that
+    its own `threads` need.
 
-    The process lets itself open as many as it may. Raises SettingsError when hardly any would be left.
+    The limit of open files is raised as far as the process may. Raises SettingsError when hardly any would remain.
     """
     own = OWN_FILES + THREAD_FILES * threads
     files = _files(2 * max(MAX_CONNECTIONS, own))
@@ -30,7 +31,7 @@ def room_for_connections(threads: int) -> int:
 
 
 def _files(wanted: int) -> int:
-    """How many may be open, after asking for `wanted`."""
+    """Ask for `wanted` open files; return the number that this process may have."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -24,7 +24,7 @@ def signals_to(handler: Callable[[int, FrameType | None], object]) -> Iterator[N
 def end_at_once(number: int, frame: FrameType | None) -> None:
     """End the process with 0, while nothing runs that must be finished.
 
-    No exception: some imports would take it for one of theirs.
+    Raises no exception: some imports would take it for one of theirs.
     """
     del number, frame
     os._exit(0)

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from openrek.runtime.server.accepting import Accepting
 from openrek.runtime.server.connection import BoundedConnection
-from openrek.runtime.server.connection_limit import Places
+from openrek.runtime.server.connection_limit import ConnectionLimit
 from openrek.runtime.server.guard import is_loopback
 from openrek.runtime.server.signals import signals_to
 from openrek.runtime.settings import SettingsError
@@ -24,7 +24,7 @@ BACKLOG = 4096
 """Of those who come at once nobody should be dropped, for they would try again only after a second. The kernel may
 take fewer."""
 UNSENT_BYTES = 64 * 1024
-"""The kernel takes so much before the client does: whoever reads slowly costs little, and that it reads shows soon."""
+"""The kernel takes so much before the client does: a slow reader costs little memory, and shows soon that it reads."""
 
 
 class LocalServer(uvicorn.Server):
@@ -42,7 +42,7 @@ class LocalServer(uvicorn.Server):
         connection: type[BoundedConnection] = BoundedConnection,
     ) -> None:
         self._ready = ready
-        self._places = Places(room)
+        self._limit = ConnectionLimit(room)
         self._make = connection
         super().__init__(
             uvicorn.Config(
@@ -53,7 +53,7 @@ class LocalServer(uvicorn.Server):
                 lifespan="off",
                 access_log=False,
                 log_config=None,
-                log_level=logging.ERROR,  # its warnings tell of strangers' mistakes, as many as they care to make
+                log_level=logging.ERROR,  # its warnings are about mistakes of strangers, who can make any number
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=KEEP_ALIVE_S,
@@ -62,17 +62,17 @@ class LocalServer(uvicorn.Server):
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn's own would have asyncio take the connections."""
+        """Accept connections with `Accepting`, where uvicorn's own method would let asyncio do it."""
         for each in sockets or []:
             each.setblocking(False)
             each.listen(BACKLOG)
-        accepting = [Accepting(each, self._connection, self._places) for each in sockets or []]
+        accepting = [Accepting(each, self._connection, self._limit) for each in sockets or []]
         self.servers = cast("list[asyncio.base_events.Server]", accepting)
         self.started = True
         self._ready()
 
     def _connection(self) -> BoundedConnection:
-        return self._make(self._places, config=self.config, server_state=self.server_state, app_state={})
+        return self._make(self._limit, config=self.config, server_state=self.server_state, app_state={})
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -84,9 +84,9 @@ class LocalServer(uvicorn.Server):
 
 
 def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
-    """A socket bound to the address; port 0 takes a free one. Unless requests are `signed`, only to a loopback address.
+    """Return a socket bound to the address; port 0 takes a free one.
 
-    Raises SettingsError.
+    Unless requests are `signed`, only to a loopback address. Raises SettingsError.
     """
     if not signed and not is_loopback(host):
         raise SettingsError(

@@ -45,7 +45,7 @@ class Sweeper:
                 log.warning("upkeep is behind, and will be tried again: %s", _words(error))
             except Exception as error:  # noqa: BLE001 (the last resort of a thread)
                 # Nobody waits for this thread: if it ended, nothing would be erased any more, and nobody would know.
-                # What the error says is left out, for it may tell of a person.
+                # The error's text is left out: it may name a person.
                 where = "".join(format_tb(error.__traceback__))
                 log.error("upkeep failed, and will be tried again: %s\n%s", type(error).__name__, where)
             if self._stopping.wait(self._interval_s):
@@ -53,7 +53,7 @@ class Sweeper:
 
 
 def _words(error: Exception) -> object:
-    """Return what the log may be told of an error: why, without the name of a person."""
+    """Return the reason of an error for the log, without the name of a person."""
     if isinstance(error, DamagedItem):
         return error.for_the_log
     return error.reason if isinstance(error, Refusal) else error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from openrek.store.blobs.port import BlobExists, BlobMissing, Buffer, checked_name, is_name
-from openrek.store.disk.location import Place, is_without_room
+from openrek.store.disk.location import DataLocation, is_without_room
 
 ASIDE: Final = ".aside"
 LARGE_BYTES: Final = 8 << 20
@@ -24,17 +24,17 @@ STALE_AFTER_S: Final = 3600.0
 
 class FolderBlobs:
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
-        """`read_only`: nothing is made or tidied up in the folder, which need not be there."""
+        """Open the folder. `read_only`: nothing is made or tidied up in it, and it need not exist."""
         self._folder = folder
         if read_only:
             return
         (folder / ASIDE).mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._place = Place(folder)
+        self._location = DataLocation(folder)
         self.clear_aside(STALE_AFTER_S)
 
     def put(self, name: str, content: bytes) -> None:
         target = self._path(name)
-        self._place.require()
+        self._location.require()
         with self._written_aside(content) as aside:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
@@ -66,7 +66,7 @@ class FolderBlobs:
 
     def delete(self, name: str) -> None:
         path = self._path(name)
-        self._place.require()  # another folder in its place has blobs of its own
+        self._location.require()  # another folder in its place has blobs of its own
         with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             path.unlink()
             _sync_folder(path.parent)
@@ -90,15 +90,15 @@ class FolderBlobs:
         return left
 
     def require_writable(self) -> None:
-        """Raises StoreUnavailable when the folder is gone, or when the disk was full at the last `put` and still is."""
-        self._place.require()
-        if self._place.full:
+        """Raise StoreUnavailable when the folder is gone, or when the disk was full at the last `put` and still is."""
+        self._location.require()
+        if self._location.full:
             with self._written_aside(bytes(PROBE_BYTES)):
                 pass
 
     @contextmanager
     def _written_aside(self, content: bytes) -> Iterator[str]:
-        """A new file that is durable, and goes away afterwards. Raises StoreUnavailable when the disk is full."""
+        """Lend a new file that is durable, and is deleted afterwards. Raises StoreUnavailable when the disk is full."""
         try:
             handle, aside = tempfile.mkstemp(dir=self._folder / ASIDE)
             try:
@@ -106,13 +106,13 @@ class FolderBlobs:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
-                self._place.written()
+                self._location.report_written()
                 yield aside
             finally:
                 os.unlink(aside)
         except OSError as error:
             if is_without_room(error.errno):
-                raise self._place.filled() from error
+                raise self._location.report_full() from error
             raise
 
     def _path(self, name: str) -> Path:
@@ -120,7 +120,7 @@ class FolderBlobs:
 
 
 def _large(file: io.FileIO, size: int) -> memoryview:
-    """Up to `size` bytes, on a page boundary; less where the file ends before."""
+    """Return up to `size` bytes, on a page boundary; less where the file ends before."""
     memory = mmap.mmap(-1, size, access=mmap.ACCESS_COPY)
     with suppress(AttributeError, OSError):  # only Linux knows them, and not every kernel
         memory.madvise(mmap.MADV_HUGEPAGE)

@@ -32,7 +32,10 @@ class Blobs(Protocol):
         ...
 
     def open(self, name: str) -> Buffer:
-        """The whole blob as one read-only buffer, which stays whatever becomes of the blob. Raises BlobMissing."""
+        """Return the whole blob as one read-only buffer, which stays even if the blob is deleted.
+
+        Raises BlobMissing.
+        """
         ...
 
     def delete(self, name: str) -> None:

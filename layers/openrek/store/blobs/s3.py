@@ -201,7 +201,7 @@ class S3Blobs:
 
 
 def s3_client(session: Session | None = None, *, read_timeout_s: float = READ_TIMEOUT_S) -> Any:
-    """A client as S3Blobs needs it, in a botocore session; it connects when it is first used."""
+    """Return a client for S3Blobs in a botocore session; it connects when it is first used."""
     return (session or get_session()).create_client(
         "s3",
         config=Config(

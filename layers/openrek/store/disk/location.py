@@ -1,4 +1,4 @@
-"""Where an embedded store lies on disk: whether that is still what was opened, and whether it can be written."""
+"""The place of an embedded store on disk: is it still the one that was opened, and can it be written?"""
 
 import errno
 import os
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from openrek.domain.errors import StoreUnavailable
-from openrek.store.disk.throttled_log import Telling
+from openrek.store.disk.throttled_log import ThrottledLog
 
-LOST: Final = "The data folder was removed or replaced under openrek: put it back, or start openrek anew."
+LOST: Final = "The data folder was removed or replaced under openrek: put it back, or restart openrek."
 FULL: Final = "The disk of the store is full, or as much of it is used as openrek may use."
 _WITHOUT_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class Place:
-    """A file or a folder that was opened. What keeps it from being written is logged, at most once a minute."""
+class DataLocation:
+    """A file or a folder that was opened. Errors that keep it from being written are logged, at most once a minute."""
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._path = path.absolute()
-        self._tell = Telling(clock)
+        self._log_error = ThrottledLog(clock)
         self._opened = self._now()
         self.full = False
 
@@ -29,17 +29,17 @@ class Place:
         nobody finds any more, or into another store.
         """
         if self._now() != self._opened:
-            self._tell(f"{self._path}: {LOST}")
+            self._log_error(f"{self._path}: {LOST}")
             raise StoreUnavailable(reason=LOST)
 
-    def filled(self) -> StoreUnavailable:
-        """To be called when there was no room for a write; what to raise for it."""
+    def report_full(self) -> StoreUnavailable:
+        """Note that there was no room for a write; return the error to raise for it."""
         self.full = True
-        self._tell(f"{self._path}: {FULL}")
+        self._log_error(f"{self._path}: {FULL}")
         return StoreUnavailable(reason=FULL)
 
-    def written(self) -> None:
-        """To be called when a write succeeded."""
+    def report_written(self) -> None:
+        """Note that a write succeeded."""
         self.full = False
 
     def _now(self) -> tuple[int, int] | None:
@@ -51,5 +51,5 @@ class Place:
 
 
 def is_without_room(number: int | None) -> bool:
-    """Whether an error number of the operating system says that a file cannot grow."""
+    """Return True if an error number of the operating system says that a file cannot grow."""
     return number in _WITHOUT_ROOM

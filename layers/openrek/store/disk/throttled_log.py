@@ -1,4 +1,4 @@
-"""The log, told what is wrong with the store, at most once a minute each."""
+"""A log of errors of the store that repeats each at most once a minute."""
 
 import logging
 import time
@@ -11,18 +11,18 @@ AGAIN_AFTER_S: Final = 60.0
 log = logging.getLogger(__name__)
 
 
-class Telling:
+class ThrottledLog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._told_s: dict[str, float] = {}
+        self._logged_s: dict[str, float] = {}
         self._lock = Lock()
 
     def __call__(self, sentence: str) -> None:
-        """Logs it as an error, unless that was done within the last minute."""
+        """Log the sentence as an error, unless that was done within the last minute."""
         with self._lock:
             now_s = self._clock()
-            self._told_s = {told: at_s for told, at_s in self._told_s.items() if now_s - at_s < AGAIN_AFTER_S}
-            if sentence in self._told_s:
+            self._logged_s = {logged: at_s for logged, at_s in self._logged_s.items() if now_s - at_s < AGAIN_AFTER_S}
+            if sentence in self._logged_s:
                 return
-            self._told_s[sentence] = now_s
+            self._logged_s[sentence] = now_s
         log.error("%s", sentence)

@@ -63,7 +63,7 @@ class Removal:
 
     @property
     def names(self) -> int:
-        """The number of removed ids."""
+        """Return the number of removed ids."""
         return len(self.faces) + len(self.users)
 
     @property
@@ -72,7 +72,7 @@ class Removal:
 
     @property
     def touched(self) -> dict[str, UserRow | None]:
-        """The users that it removes or changes, each with its row if it has faces."""
+        """Return the users that it removes or changes, each with its row if it has faces."""
         return {**{user.user_id: None for user in self.users}, **{user.user_id: user.row for user in self.changed}}
 
 

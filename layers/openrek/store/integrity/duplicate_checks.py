@@ -1,4 +1,4 @@
-"""Faces and the records of their pictures, compared: each names exactly the other."""
+"""The check of faces against the records of their pictures: each names exactly the other."""
 
 import hashlib
 from collections.abc import Callable
@@ -17,15 +17,15 @@ from openrek.store.segments.columns import find
 DIGEST_BYTES: Final = 16
 
 
-class Pictures:
-    """Remembers 32 bytes a face: its id, and a digest of its picture and place there."""
+class DuplicateCheck:
+    """The memory of a check, 32 bytes a face: its id, and a digest of its picture and place there."""
 
     def __init__(self) -> None:
         self._ids: list[bytes] = []
         self._digests: list[bytes] = []
 
     def add(self, page: FacePage) -> None:
-        """The next faces, ids ascending."""
+        """Add the next faces, ids ascending."""
         places = (place.tobytes() for place in page.table.geometry)
         self._ids.append(page.table.ids.tobytes())
         self._digests.append(
@@ -33,7 +33,7 @@ class Pictures:
         )
 
     def check(self, items: Items, uid: UUID, suspect: Callable[[bytes, str, str], None], findings: Findings) -> None:
-        """Compares with every record; `suspect(face id, kind, detail)` is told of what concerns one face."""
+        """Compare with every record; `suspect(face id, kind, detail)` is called for each doubt about one face."""
         ids = np.frombuffer(b"".join(self._ids), np.uint8).reshape(-1, 16)
         digests = b"".join(self._digests)
         named = np.zeros(len(ids), np.bool_)

@@ -1,7 +1,7 @@
-"""All visible faces and all users of a collection, page by page: what verify, rebuild and export read items with.
+"""All visible faces and all users of a collection, page by page: verify, rebuild and export read items this way.
 
-Writers go on meanwhile. A face that no log entry named between the head before a scan and the head after it was the
-same all the while; `touched` names the others.
+Writers go on meanwhile. A face that no log entry names between the head before a scan and the head after it did not
+change meanwhile; `touched` returns the others.
 """
 
 import math
@@ -29,7 +29,8 @@ USER_ID: Final = re.compile(r"[a-zA-Z0-9_.\-:]{1,128}", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class FacePage:
     """Visible faces in ascending order of their ids: a row of `table` and a picture (sort key of its duplicate record)
-    each. `bad` tells of items that are no faces; they are in neither."""
+    each. `bad` describes items that are no faces, in sentences; they are in neither.
+    """
 
     table: Table
     pictures: tuple[str, ...]
@@ -43,7 +44,10 @@ def face_pages(items: Items, uid: UUID, dimensions: int) -> Iterator[FacePage]:
 
 @dataclass(frozen=True, slots=True)
 class UserPage:
-    """Users in the order of their ids. `bad` tells of items that are no users; they are not among them."""
+    """Users in the order of their ids.
+
+    `bad` describes items that are no users, in sentences; they are not among them.
+    """
 
     users: tuple[StoredUser, ...]
     bad: tuple[str, ...]
@@ -51,7 +55,7 @@ class UserPage:
 
     @property
     def table(self) -> Table:
-        """The rows of those that have faces, in the same order."""
+        """Return the rows of the users that have faces, in the same order."""
         rows = [(user.seq, row.attributes()) for user in self.users if (row := user.row) is not None]
         return table_of(rows, self.dimensions)
 
@@ -64,9 +68,9 @@ def user_pages(items: Items, uid: UUID, dimensions: int) -> Iterator[UserPage]:
 
 
 def face_page(faces: Sequence[Item | None], dimensions: int) -> FacePage:
-    """The page of these visible faces; None is passed over."""
+    """Return the page of these visible faces; None is skipped."""
     found = [face for face in faces if face is not None]
-    bad = {face.key: why for face in found if (why := fault_of(face, dimensions))}
+    bad = {face.key: why for face in found if (why := fault_of_face(face, dimensions))}
     sound = [face for face in found if face.key not in bad]
     table = table_of([(committed_seq(face), face.attributes) for face in sound], dimensions)
     return FacePage(table, tuple(face.attributes["picture"] for face in sound), tuple(bad.values()))
@@ -81,7 +85,7 @@ class Touched:
 
 
 def touched(items: Items, uid: UUID, *, after: int, through: int) -> Touched:
-    """What entries after+1 .. through name. Raises LogGap when one of them is compacted away."""
+    """Return the ids in the log entries after+1 .. through. Raises LogGap when one of them is compacted away."""
     named = Touched(set(), set())
     for page in entries(items, uid, after=after, through=through):
         for entry in page:
@@ -90,8 +94,8 @@ def touched(items: Items, uid: UUID, *, after: int, through: int) -> Touched:
     return named
 
 
-def fault_of(face: Item, dimensions: int) -> str | None:
-    """What keeps a face item from being a row: the names of its attributes that are missing or make no sense."""
+def fault_of_face(face: Item, dimensions: int) -> str | None:
+    """Return a sentence that names the attributes which keep a face item from being a row; None for a good item."""
     at = face.attributes
     wrong = [name for name, size in _sizes(dimensions) if not _is_bytes(at.get(name), size)]
     wrong += [name for name in ("external", "owner") if not isinstance(at.get(name, ""), str)]
@@ -106,7 +110,7 @@ def fault_of(face: Item, dimensions: int) -> str | None:
 
 
 def fault_of_user(user: Item, dimensions: int) -> str | None:
-    """What keeps a user item from being a user, likewise."""
+    """Return a sentence that names the attributes which keep a user item from being a user; None for a good item."""
     at = user.attributes
     members = at.get("members")
     wrong = [] if _is_list_of_members(members) else ["members"]

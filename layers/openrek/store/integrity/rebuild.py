@@ -1,8 +1,9 @@
-"""Segments made anew from the items of faces and users alone: the way back when blobs or log entries are lost. What
-else is made good from them, and from the head, goes along.
+"""Rebuild: segments made anew from the items of faces and users alone, when blobs or log entries are lost.
 
-The items are the truth; what the manifest, the segments, the tombstones and the log say is not read. Writers that come
-in between make the whole scan void, so that a busy collection needs its writers stopped.
+Everything else that can be repaired from these items and the head is repaired too.
+
+The items are the truth; the manifest, the segments, the tombstones and the log are not read. A write that comes in
+between makes the whole scan void, so that a busy collection needs its writers stopped.
 """
 
 import secrets
@@ -108,13 +109,13 @@ def _tidy(items: Items, blobs: Blobs, head: Head, manifest: Manifest, pause: Cal
 
 
 def _newest(blobs: Blobs, head: Head) -> int:
-    """The highest version that a blob was made from: more than the head's where the items are those of a backup."""
+    """Return the highest version that a blob was made from: above the head's where the items are of a backup."""
     bases = [base_version(name) for name in blobs.names(f"{head.uid.hex}/")]
     return max((base for base in bases if base is not None), default=0)
 
 
 def _unmoved(work: Callable[[], None]) -> bool:
-    """Whether the work was done before the collection moved on."""
+    """Run `work`; return False if the collection changed meanwhile."""
     try:
         work()
     except Moved:
@@ -123,7 +124,7 @@ def _unmoved(work: Callable[[], None]) -> bool:
 
 
 def _faces(items: Items, head: Head) -> Iterator[Table]:
-    """The visible faces in ascending order of ids."""
+    """Yield the visible faces in ascending order of ids."""
     for page in face_pages(items, head.uid, face_model(head.model).dimensions):
         if page.bad:
             raise BadFaces(f"The segments cannot be rebuilt: {page.bad[0]}.")
@@ -131,7 +132,7 @@ def _faces(items: Items, head: Head) -> Iterator[Table]:
 
 
 def _users(items: Items, head: Head) -> tuple[int, list[Table]]:
-    """How many users there are, and the rows of those with faces in ascending order of ids."""
+    """Return the number of users, and the rows of those with faces in ascending order of ids."""
     count = 0
     tables: list[Table] = []
     for page in user_pages(items, head.uid, face_model(head.model).dimensions):
@@ -144,7 +145,7 @@ def _users(items: Items, head: Head) -> tuple[int, list[Table]]:
 
 
 def _segments(blobs: Blobs, head: Head, tables: Iterable[Table], kind: int, segment_bytes: int) -> Iterator[SegmentRef]:
-    """Writes rows into segments; `tables` come in ascending order of ids, so each is sorted as it is."""
+    """Write rows into segments and yield these; `tables` come in ascending order of ids, so each is sorted as it is."""
     gathered: list[Table] = []
     gathered_bytes = 0
     for table in tables:
@@ -159,15 +160,16 @@ def _segments(blobs: Blobs, head: Head, tables: Iterable[Table], kind: int, segm
 
 
 def table_bytes(table: Table) -> int:
-    """What the columns take in a segment, without its header and the gaps."""
+    """Return the bytes that the columns take in a segment, without its header and the gaps."""
     columns = (table.ids, table.seqs, table.images, table.geometry, table.scales, table.vectors)
     texts = (table.external, table.owners)
     return sum(column.nbytes for column in columns) + sum(text.offsets.nbytes + text.content.nbytes for text in texts)
 
 
 def _swap(items: Items, head: Head, name: str, manifest: Manifest, pause: Callable[[float], None]) -> bool:
-    """Turn the head, with the counts that `head` has by now, to the new manifest, provided that nothing was written
-    since it was read; whether that is so."""
+    """Turn the head, with the counts of `head`, to the new manifest; return False if anything was written since it was
+    read.
+    """
     nonce = secrets.token_bytes(16)
     swapped = replace(
         head,

@@ -1,4 +1,4 @@
-"""The records of pictures and a collection's lines, made good from its face items and its head.
+"""Repair of the records of pictures and of a collection's lines, from its face items and its head.
 
 A record names exactly the visible faces of its picture, as they are stored. Every write has the condition that nothing
 was written to the collection since its head was read.
@@ -23,7 +23,10 @@ KEYS_PER_READ: Final = 90
 
 
 def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
-    """Can be killed at any step and repeated. Raises Moved when the collection changed since `head`."""
+    """Repair the records and lines.
+
+    Can be killed at any step and repeated. Raises Moved if the collection changed since `head`.
+    """
 
     def write(operations: Sequence[Write]) -> None:
         if operations and send(items, [Check(head.key, head.unmoved), *operations], pause=pause) is not Sent.WRITTEN:
@@ -46,7 +49,9 @@ def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.slee
 
 
 def _corrected(items: Items, uid: UUID, record: Item) -> list[Write]:
-    """The record with those of its faces that are there, and are of its picture."""
+    """Return the write that reduces a record to those of its faces that exist and are of its picture; none if it is
+    right.
+    """
     ids = list(dict.fromkeys(known.face_id for known in duplicate_record(record.key, record).known))
     faces: list[Item] = []
     for start in range(0, len(ids), KEYS_PER_READ):
@@ -58,7 +63,7 @@ def _corrected(items: Items, uid: UUID, record: Item) -> list[Write]:
 
 
 def _completed(items: Items, by_picture: dict[Key, list[Item]]) -> list[Write]:
-    """The records that do not name all of these faces, with those that they leave out."""
+    """Return the writes that add to the records those of these faces that they do not name."""
     writes: list[Write] = []
     for (key, faces), item in zip(by_picture.items(), items.read(list(by_picture)), strict=True):
         record = duplicate_record(key, item)

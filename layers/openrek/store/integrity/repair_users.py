@@ -1,7 +1,7 @@
-"""Users and the owners of faces, made to agree: a face belongs to a user only where both of them say so.
+"""Repair of users and the owners of faces: a face belongs to a user only where both of them say so.
 
-So a doubt never gives a face to the wrong person. Vectors are computed anew from the faces that are left. Every write
-has the condition that nothing was written to the collection since its head was read.
+So a doubt never gives a face to the wrong person. Vectors are computed anew from the remaining faces. Every write has
+the condition that nothing was written to the collection since its head was read.
 """
 
 import time
@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from openrek.domain.models import face_model
-from openrek.store.integrity.item_scan import fault_of, user_pages
+from openrek.store.integrity.item_scan import fault_of_face, user_pages
 from openrek.store.items.port import Check, Item, Items, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.log.commits import Commits, Moved
@@ -24,8 +24,10 @@ PER_TRANSACTION: Final = 90
 
 
 def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
-    """Can be killed at any step and repeated; items that are bad are passed over. Raises Moved when the collection
-    changed since `head`."""
+    """Repair the users and owners; bad items are skipped. Can be killed at any step and repeated.
+
+    Raises Moved if the collection changed since `head`.
+    """
 
     def write(operations: Sequence[Write]) -> None:
         for start in range(0, len(operations), PER_TRANSACTION):
@@ -43,8 +45,10 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
 
 
 def release_claims(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
-    """No face spells the name of a user that it does not belong to: clients that died leave claims. For a collection
-    that is whole. Raises what a commit raises."""
+    """Remove from faces the names of users that they do not belong to: clients that died leave claims.
+
+    For a collection that is whole. Raises what a commit raises.
+    """
     memberships = Memberships(items, Commits(items, pause=pause))
     for rows in item_pages(items, owned(head.uid, "face")):
         void = [UUID(face.key.sort) for face in visible(items, rows) if face is not None and is_void(face)]
@@ -52,7 +56,7 @@ def release_claims(items: Items, head: Head, *, pause: Callable[[float], None] =
 
 
 def _corrected(items: Items, head: Head, user: StoredUser) -> StoredUser:
-    """The user with those of its faces that say the same."""
+    """Return the user with those of its faces whose items name it."""
     faces: list[Item | None] = []
     for start in range(0, len(user.members), PER_TRANSACTION):
         keys = [face_key(head.uid, member) for member in user.members[start : start + PER_TRANSACTION]]
@@ -61,12 +65,12 @@ def _corrected(items: Items, head: Head, user: StoredUser) -> StoredUser:
     return user.with_members(
         face
         for face in faces
-        if face is not None and owner_of(face) == user.user_id and fault_of(face, dimensions) is None
+        if face is not None and owner_of(face) == user.user_id and fault_of_face(face, dimensions) is None
     )
 
 
 def _unlisted(items: Items, head: Head, faces: Sequence[Item]) -> list[Item]:
-    """Those whose user does not list them, or is not there."""
+    """Return the faces whose user does not list them, or does not exist."""
     keys = sorted({user_key(head.uid, owner) for face in faces if (owner := owner_of(face)) is not None})
     users = {item.key.sort: stored_user(item) for item in items.read(keys) if item is not None}
     return [

@@ -1,4 +1,4 @@
-"""The rows of a collection as its manifest, segments, tombstones and log tell them, each part checked on the way."""
+"""The rows of a collection by its manifest, segments, tombstones and log, each part checked on the way."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ from openrek.store.upkeep.folding import fold
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A segment, or what a stretch of the log leaves; ids ascending. `living` is written to while later parts come."""
+    """A segment, or the rows that a stretch of the log adds; ids ascending.
+
+    `living` (not deleted) changes with later parts.
+    """
 
     name: str
     kind: int
@@ -31,8 +34,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """`parts` hold exactly the rows as change `head.seq` left them, if they are `complete`."""
+class CollectionRows:
+    """All parts: exactly the rows as change `head.seq` left them, if they are `complete`."""
 
     manifest: Manifest | None
     dimensions: int
@@ -47,12 +50,12 @@ class Contents:
         return sum(int(np.count_nonzero(part.living)) for part in self.of(FACES))
 
 
-def read_contents(items: Items, blobs: Blobs, head: Head, findings: Findings) -> Contents:
-    """Everything the head names. What is missing or wrong is told to `findings`, and left out."""
+def read_rows(items: Items, blobs: Blobs, head: Head, findings: Findings) -> CollectionRows:
+    """Read everything that the head names. Missing or wrong parts are reported to `findings`, and left out."""
     dimensions = face_model(head.model).dimensions
     manifest = _manifest(blobs, head, findings)
     if manifest is None:
-        return Contents(None, dimensions, (), complete=False)
+        return CollectionRows(None, dimensions, (), complete=False)
     parts: list[Part] = []
     for ref in manifest.segments:
         try:
@@ -69,7 +72,7 @@ def read_contents(items: Items, blobs: Blobs, head: Head, findings: Findings) ->
     except LogGap as gap:
         findings.add("the log has a hole", f"entry {gap} of {head.seq} is not there")
         complete = False
-    return Contents(manifest, dimensions, tuple(parts), complete)
+    return CollectionRows(manifest, dimensions, tuple(parts), complete)
 
 
 def _manifest(blobs: Blobs, head: Head, findings: Findings) -> Manifest | None:
@@ -84,8 +87,8 @@ def _manifest(blobs: Blobs, head: Head, findings: Findings) -> Manifest | None:
     except (OSError, ValueError) as error:
         findings.add("the manifest cannot be read", f"{head.manifest}: {error}")
         return None
-    told = (manifest.uid, manifest.version, manifest.through)
-    if told != (head.uid, head.version, head.compacted_through) or manifest.through > head.seq:
+    described = (manifest.uid, manifest.version, manifest.through)
+    if described != (head.uid, head.version, head.compacted_through) or manifest.through > head.seq:
         findings.add(
             "head and manifest differ",
             f"the head (uid {head.uid}, version {head.version}, through {head.compacted_through} of {head.seq}), "
@@ -146,7 +149,7 @@ def _readable(texts: TextColumn) -> bool:
 
 
 def _fold_log(items: Items, head: Head, parts: list[Part]) -> None:
-    """Adds the log's rows to `parts`, and marks dead what it replaced or deleted. Raises LogGap."""
+    """Add the log's rows to `parts`, and mark those deleted that it replaced or deleted. Raises LogGap."""
     through = head.compacted_through
     while through < head.seq:
         folded = fold(items, head, after=through)
@@ -160,9 +163,10 @@ def _fold_log(items: Items, head: Head, parts: list[Part]) -> None:
 
 
 def matches(parts: Sequence[Part], seen: Sequence[Bools], page: Table) -> list[tuple[int, str]]:
-    """Compares a page of items (ids ascending) with the rows of `parts`: (row of the page, what is wrong).
+    """Compare a page of items (ids ascending) with the rows of `parts`; return (row of the page, its fault) for each
+    fault.
 
-    `seen[p]` is told which rows of part p the page has met; rows that live and are never met belong to no face.
+    `seen[p]` is set for the rows of part p that the page has met; rows that are not deleted and never met have no face.
     """
     wrong: list[tuple[int, str]] = []
     met = np.zeros(len(page), np.intp)
@@ -182,7 +186,7 @@ def matches(parts: Sequence[Part], seen: Sequence[Bools], page: Table) -> list[t
 
 
 def living_rows(part: Part, ids: Sequence[bytes]) -> NDArray[np.intp]:
-    """Which row each id has in the part; -1 where it has none, or a dead one."""
+    """Return the row of each id in the part; -1 where it has none, or a deleted one."""
     rows = find(part.table.ids, ids)
     known = np.flatnonzero(rows >= 0)
     rows[known[~part.living[rows[known]]]] = -1
@@ -190,8 +194,10 @@ def living_rows(part: Part, ids: Sequence[bytes]) -> NDArray[np.intp]:
 
 
 def differences(items: Table, rows: Table) -> list[tuple[int, str]]:
-    """The columns in which items and rows of the same place differ: (row, column). An item tells the change that made
-    it, a row the last one that touched it."""
+    """Return the (row, column) where items and rows of the same place differ.
+
+    An item holds the change that made it, a row the last one that touched it.
+    """
     found: list[tuple[int, str]] = []
     found += [(int(row), "seqs") for row in np.flatnonzero(items.seqs > rows.seqs)]
     for name in ("images", "geometry", "scales", "vectors"):

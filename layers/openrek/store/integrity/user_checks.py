@@ -1,5 +1,6 @@
-"""Users, their faces and their rows, compared: lists and owners name exactly each other, and vectors are what they are
-said to be."""
+"""The check of users, their faces and their rows: lists and owners name exactly each other, and vectors are the means
+of the faces'.
+"""
 
 from collections.abc import Callable, Sequence
 from uuid import UUID
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openrek.store.integrity.item_scan import user_pages
-from openrek.store.integrity.stored_rows import Contents, Part, living_rows, matches
+from openrek.store.integrity.stored_rows import CollectionRows, Part, living_rows, matches
 from openrek.store.items.findings import Findings
 from openrek.store.items.port import Item, Items
 from openrek.store.log.keys import owned
@@ -23,21 +24,21 @@ Suspect = Callable[[bytes | str, str, str], None]
 """(FaceId of 16 bytes, or UserId; kind; detail): a doubt about one face or user."""
 
 
-class Members:
-    """Remembers 32 bytes for each face that belongs to a user: its id, and the user's row id."""
+class UserCheck:
+    """The memory of a check, 32 bytes for each face that belongs to a user: its id, and the user's row id."""
 
     def __init__(self) -> None:
         self._ids: list[bytes] = []
         self._owners: list[bytes] = []
 
     def add(self, page: Table) -> None:
-        """The next faces, ids ascending."""
+        """Add the next faces, ids ascending."""
         for row in np.flatnonzero(np.diff(page.owners.offsets)).tolist():
             self._ids.append(page.ids[row].tobytes())
             self._owners.append(user_row_id(page.owners[row] or ""))
 
-    def check(self, items: Items, uid: UUID, contents: Contents, suspect: Suspect, findings: Findings) -> int:
-        """Compares with every user; returns how many there are."""
+    def check(self, items: Items, uid: UUID, contents: CollectionRows, suspect: Suspect, findings: Findings) -> int:
+        """Compare with every user; return the number of users."""
         ids = np.frombuffer(b"".join(self._ids), np.uint8).reshape(-1, 16)
         listed = np.zeros(len(ids), np.bool_)
         parts = contents.of(USERS)
@@ -101,7 +102,7 @@ def _is_id(value: object) -> bool:
 
 
 def _is_mean(parts: Sequence[Part], user: StoredUser) -> bool:
-    """Also true of a user some of whose faces are not there: that is told elsewhere."""
+    """Return True if the vector is right. Also True if some of the faces are missing: that is another finding."""
     found: dict[int, tuple[bytes, float]] = {}
     for part in parts:
         rows = living_rows(part, [member.bytes for member in user.members])

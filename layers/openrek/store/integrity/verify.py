@@ -1,9 +1,8 @@
-"""Whether a collection is whole: every checksum, count and reference, while servers go on writing.
+"""The check of a whole collection: every checksum, count and reference, while servers go on writing.
 
 The head, the manifest, the segments and the log are compared with the items of faces and users, the faces with the
-records of their pictures and with their users. What changes meanwhile cannot be judged: a doubt about a face or user
-that the log names during the check is dropped.
-A check that ran into a compaction is repeated.
+records of their pictures and with their users. A face or user that changes meanwhile cannot be judged: a doubt about
+one that the log names during the check is dropped. A check that a compaction disturbed is repeated.
 """
 
 import time
@@ -18,17 +17,17 @@ from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
 from openrek.store.blobs.port import Blobs
 from openrek.store.faces.staged_writes import plans_of
-from openrek.store.integrity.duplicate_checks import Pictures
+from openrek.store.integrity.duplicate_checks import DuplicateCheck
 from openrek.store.integrity.item_scan import Touched, face_page, touched
-from openrek.store.integrity.stored_rows import Contents, matches, read_contents
-from openrek.store.integrity.user_checks import Members, check_tokens
+from openrek.store.integrity.stored_rows import CollectionRows, matches, read_rows
+from openrek.store.integrity.user_checks import UserCheck, check_tokens
 from openrek.store.items.findings import Findings
 from openrek.store.items.port import Item, Items, Key
 from openrek.store.log.entries import LogGap
 from openrek.store.log.head import Head, head_now
 from openrek.store.log.keys import DIRECTORY, UIDS, head_key, log_key, owned, tags_key
 from openrek.store.log.pages import item_pages
-from openrek.store.log.sound_items import SoundItems, Told
+from openrek.store.log.sound_items import OnDamage, SoundItems
 from openrek.store.log.visibility import ABANDONED, DONE, PENDING, plan_of, visible
 from openrek.store.segments.columns import Bools, Table
 from openrek.store.segments.manifest import base_version
@@ -40,8 +39,10 @@ PAUSE_S: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`findings` are defects, `notes` are not. `faces` as the segments and the log tell them, `users` as their items
-    do."""
+    """The result of a check: `findings` are defects, `notes` are not.
+
+    `faces` are counted in the segments and the log, `users` in their items.
+    """
 
     collection_id: str
     faces: int
@@ -55,12 +56,12 @@ class Report:
 
 @dataclass(slots=True)
 class Suspects:
-    """What seems wrong with single faces and users, until the log tells which of them changed during the check."""
+    """Doubts about single faces and users, kept until the log shows which of them changed during the check."""
 
     found: list[tuple[bytes | str, str, str]] = field(default_factory=list)
 
     def add(self, whose: bytes | str, kind: str, detail: str = "") -> None:
-        """`whose`: a FaceId, 16 bytes, or a UserId."""
+        """Add a doubt about a FaceId, 16 bytes, or a UserId."""
         self.found.append((whose, kind, detail))
 
     def report(self, findings: Findings, changed: Touched) -> None:
@@ -71,11 +72,13 @@ class Suspects:
 
 
 def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[float], None] = time.sleep) -> Report:
-    """Checks one collection; whatever is damaged is told, and the rest is checked. `pause` takes seconds. Raises
-    ResourceNotFound."""
+    """Check one collection; damage is reported, and everything else is checked. `pause` takes seconds.
+
+    Raises ResourceNotFound.
+    """
     for attempt in range(ATTEMPTS):
         damaged = Findings()
-        head = head_now(SoundItems(items, damaged.once), collection_id)
+        head = head_now(SoundItems(items, damaged.add_once), collection_id)
         if head is None and damaged:
             return Report(collection_id, 0, 0, 0, 0, 0, damaged.lines(), ("nothing else of it can be checked",))
         if head is None:
@@ -89,10 +92,13 @@ def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[f
     return replace(report, notes=(*report.notes, disturbed))
 
 
-def collections_of(items: Items, told: Told = lambda *_: None) -> Iterator[str]:
-    """The ids of all collections, whichever of their lines tells. `told` hears of lines that are damaged."""
+def collections_of(items: Items, on_damage: OnDamage = lambda *_: None) -> Iterator[str]:
+    """Yield the ids of all collections, from both kinds of their lines.
+
+    `on_damage` is called for lines that are damaged.
+    """
     seen: set[str] = set()
-    sound = SoundItems(items, told)
+    sound = SoundItems(items, on_damage)
     for partition in (DIRECTORY, UIDS):
         for rows in item_pages(sound, partition):
             for row in rows:
@@ -111,23 +117,23 @@ class _Check:
         self._blobs = blobs
         self._head = head
         self._findings = Findings()
-        self._items: Items = SoundItems(items, self._findings.once, face_model(head.model).dimensions)
+        self._items: Items = SoundItems(items, self._findings.add_once, face_model(head.model).dimensions)
         self._suspects = Suspects()
         self._users = 0
         self._notes: list[str] = []
 
     def run(self) -> tuple[Report, bool]:
-        """The report, and whether no compaction disturbed it."""
+        """Return the report, and False if a compaction disturbed it."""
         head = self._head
         self._check_lines()
         stored = list(self._blobs.names(f"{head.uid.hex}/"))
-        contents = read_contents(self._items, self._blobs, head, self._findings)
-        pictures, members = Pictures(), Members()
+        contents = read_rows(self._items, self._blobs, head, self._findings)
+        pictures, members = DuplicateCheck(), UserCheck()
         visible_faces = self._check_faces(contents, pictures, members)
         pictures.check(self._items, head.uid, self._suspects.add, self._findings)
         self._users = members.check(self._items, head.uid, contents, self._suspects.add, self._findings)
         check_tokens(self._items, head.uid, self._findings)
-        self._items.get(tags_key(head.uid))  # to be told of
+        self._items.get(tags_key(head.uid))  # reports it if it is damaged
         self._check_plans()
         now = head_now(self._items, head.collection_id)
         settled = now is not None and (now.uid, now.version) == (head.uid, head.version)
@@ -149,7 +155,7 @@ class _Check:
         self._note_blobs(contents, stored)
         return self._report(contents), settled
 
-    def _report(self, contents: Contents) -> Report:
+    def _report(self, contents: CollectionRows) -> Report:
         head, manifest = self._head, contents.manifest
         refs = () if manifest is None else manifest.segments
         return Report(
@@ -158,7 +164,7 @@ class _Check:
         )  # fmt: skip
 
     def _check_lines(self) -> None:
-        """The directory's line and the uid's, in one snapshot with the head."""
+        """Check the directory's line and the uid's, in one snapshot with the head."""
         found, *lines = self._items.read([self._head.key, *self._head.lines])
         if found is None or found.attributes["uid"] != self._head.uid.bytes:
             return  # deleted meanwhile; the head is read again in the end
@@ -167,14 +173,14 @@ class _Check:
                 kind = "directory" if key.partition == DIRECTORY else "uid"
                 self._findings.add(f"the {kind}'s line is missing or wrong", key.sort)
 
-    def _check_faces(self, contents: Contents, pictures: Pictures, members: Members) -> int:
-        """Face items against segments and log; returns how many are visible."""
+    def _check_faces(self, contents: CollectionRows, pictures: DuplicateCheck, members: UserCheck) -> int:
+        """Compare the face items with segments and log; return the number of visible faces."""
         dimensions = face_model(self._head.model).dimensions
         seen = [np.zeros(len(part.table), np.bool_) for part in contents.of(FACES)]
         count = 0
         for rows in item_pages(self._items, owned(self._head.uid, "face")):
             judged = visible(self._items, rows)
-            self._check_marks([row for row, kept in zip(rows, judged, strict=True) if kept is None])
+            self._check_hidden_faces([row for row, kept in zip(rows, judged, strict=True) if kept is None])
             page = face_page(judged, dimensions)
             for bad in page.bad:
                 self._findings.add("a bad face item", bad)
@@ -189,12 +195,12 @@ class _Check:
                     self._suspects.add(part.table.ids[row].tobytes(), "a row without a face item", f"in {part.name}")
         return count
 
-    def _compare(self, contents: Contents, seen: list[Bools], page: Table) -> None:
+    def _compare(self, contents: CollectionRows, seen: list[Bools], page: Table) -> None:
         for row, why in matches(contents.of(FACES), seen, page):
             self._suspects.add(page.ids[row].tobytes(), "a face item without its row", why)
 
-    def _check_marks(self, hidden: list[Item]) -> None:
-        """Faces of unfinished plans: in any one snapshot, the plan is there."""
+    def _check_hidden_faces(self, hidden: list[Item]) -> None:
+        """Check faces of unfinished plans: in any one snapshot, the plan exists."""
         for face in hidden:
             if "plan" not in face.attributes:
                 continue
@@ -213,7 +219,7 @@ class _Check:
                 self._notes.append(f"a call is under way, or was interrupted: plan {plan.key.sort}, {state}")
 
     def _check_stray_entries(self, now: Head) -> None:
-        """Entries after the head. `now` was read before, so what is newer than it is read again."""
+        """Find entries after the head. `now` was read before, so an entry that is newer than it is read again."""
         last = log_key(now.uid, now.seq)
         for row in self._items.query(last.partition, after=last.sort).rows:
             found, entry = self._items.read([now.key, Key(last.partition, row.key.sort)])
@@ -221,14 +227,16 @@ class _Check:
                 self._findings.add("a log entry after the head", row.key.sort)
 
     def _check_ages(self, stored: list[str], now: Head) -> None:
-        """Blobs are made from the manifest of their time; `now` was read after they were listed."""
+        """Check that no blob is newer than the head: blobs are made from the manifest of their time, and `now` was read
+        after they were listed.
+        """
         newest = max((base for name in stored if (base := base_version(name)) is not None), default=0)
         if newest > now.version:
             self._findings.add(
                 "the head is older than its blobs", f"made from version {newest}, but the head is at {now.version}"
             )
 
-    def _note_blobs(self, contents: Contents, stored: list[str]) -> None:
+    def _note_blobs(self, contents: CollectionRows, stored: list[str]) -> None:
         if contents.manifest is None:
             return
         named = contents.manifest.blobs | {self._head.manifest}

@@ -1,7 +1,7 @@
 """Items on one DynamoDB table: hash key `partition`, range key `sort`, both strings; one DynamoDB item per item.
 
-The SDK never sends a write twice: whoever calls `transact` decides about that. Reads are tried again here, as often as
-their patience lasts. Knows pynamodb, and nothing of what the items mean.
+The SDK never sends a write twice: the caller of `transact` decides about that. Reads are retried here, for a bounded
+time. Knows pynamodb, and nothing of what the items mean.
 """
 
 import threading
@@ -51,8 +51,10 @@ class DynamoItems:
         read_timeout_s: float = READ_TIMEOUT_S,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Touches nothing yet. `host`: the endpoint's URL, by default AWS's; `session`: one to share with other
-        clients, which then start faster; `read_timeout_s`: how long an answer is awaited; `pause` takes seconds.
+        """Connect to nothing yet.
+
+        `host`: the endpoint's URL, by default AWS's; `session`: one to share with other clients, which then start
+        faster; `read_timeout_s`: the longest wait for a response; `pause` takes seconds.
         """
         self._table_name = table_name
         self._region = region
@@ -65,12 +67,12 @@ class DynamoItems:
 
     @property
     def client(self) -> BaseClient:
-        """The botocore client, made now if it is not yet: its events tell what is sent."""
+        """Return the botocore client, made now if it is not yet: its events show the requests."""
         return self._connection.client
 
     def get(self, key: Key) -> Item | None:
         connection = self._connection
-        found = self._asked(
+        found = self._read_with_retries(
             lambda: connection.get_item(self._table_name, key.partition, key.sort, consistent_read=True)
         )
         return item_of(found["Item"]) if "Item" in found else None
@@ -81,18 +83,19 @@ class DynamoItems:
             return [self.get(key) for key in keys]  # half the price of a snapshot
         connection = self._connection
         wanted = [connection.get_operation_kwargs(self._table_name, key.partition, key.sort) for key in keys]
-        found = self._asked(lambda: connection.transact_get_items(wanted))["Responses"]
-        return checked_snapshot([item_of(answer["Item"]) if answer.get("Item") else None for answer in found])
+        found = self._read_with_retries(lambda: connection.transact_get_items(wanted))["Responses"]
+        return checked_snapshot([item_of(response["Item"]) if response.get("Item") else None for response in found])
 
     def query(self, partition: str, *, after: str = "", through: str | None = None, limit: int = 1000) -> ItemPage:
-        """One row more than `limit` is read, to know whether there is one. Where a page ends for its size, the next
-        row is asked for: DynamoDB itself cannot tell.
+        """Read one row more than `limit`, to know whether there is one.
+
+        Where a page ends for its size, the next row is asked for: DynamoDB itself cannot tell.
         """
         if through is not None and through <= after:
             return ItemPage((), more=False)
 
         def ask(limit: int, start: Typed | None = None) -> Mapping[str, Any]:
-            return self._asked(
+            return self._read_with_retries(
                 lambda: self._connection.query(
                     self._table_name,
                     partition,
@@ -111,7 +114,7 @@ class DynamoItems:
         return ItemPage(rows, more=bool(last and ask(1, last)["Items"]))
 
     def transact(self, operations: Sequence[Write], *, token: str | None = None) -> None:
-        """Checks, deletions and puts travel in that order; failures are on_progress in the caller's.
+        """Send checks, deletions and puts in that order; positions of failures are the caller's.
 
         A put or a deletion that is alone is sent without a transaction, which would cost twice as much, and for which
         AWS does not document that a role can be bound to some keys. It takes no `token`.
@@ -123,15 +126,15 @@ class DynamoItems:
             return
         try:
             if len(sent) == 1 and not checks:
-                answer = self._write(operations[sent[0]])
+                response = self._write(operations[sent[0]])
             else:
-                answer = self._connection.transact_write_items(
+                response = self._connection.transact_write_items(
                     list(checks.values()), list(deletions.values()), list(puts.values()), [], client_request_token=token
                 )
         except PynamoDBException as error:
             raise failure_of(error, sent) from error
-        if not _complete(answer):
-            raise OutcomeUnknown("the answer is not one of DynamoDB")
+        if not _complete(response):
+            raise OutcomeUnknown("the response is not one of DynamoDB")
 
     def close(self) -> None:
         with self._connecting:
@@ -141,7 +144,9 @@ class DynamoItems:
 
     @property
     def _connection(self) -> Connection:
-        """One for all threads. Made under a lock: botocore cannot make clients in several threads at once."""
+        """Return the one connection of all threads, made under a lock: botocore cannot make clients in several threads
+        at once.
+        """
         with self._connecting:
             if self._connected is None:
                 made = _InSession(
@@ -159,14 +164,14 @@ class DynamoItems:
             return self._connected
 
     def _write(self, alone: Write) -> Mapping[str, Any]:
-        """The answer to one put or deletion."""
+        """Send one put or deletion; return the response."""
         place, only_if = (self._table_name, alone.key.partition, alone.key.sort), condition(alone.expect)
         if isinstance(alone, Put):
             return self._connection.put_item(*place, typed_attributes(alone.attributes), only_if)
         return self._connection.delete_item(*place, only_if)
 
     def _of_kind(self, kind: type[Write], operations: Sequence[Write]) -> dict[int, Typed]:
-        """The requests for the operations of one kind, by their position. A check of nothing needs none."""
+        """Return the requests for the operations of one kind, by their position. A check of nothing needs none."""
         return {
             position: self._connection.get_operation_kwargs(
                 self._table_name,
@@ -180,19 +185,19 @@ class DynamoItems:
             if isinstance(operation, kind) and not (isinstance(operation, Check) and operation.expect is None)
         }
 
-    def _asked(self, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """The answer of a read, asked for again while the store is busy or silent.
+    def _read_with_retries(self, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return the response of a read, retried while the store is busy or silent.
 
-        Raises Throttling or InternalServerError when it stays so, LimitExceeded for what cannot be asked.
+        Raises Throttling or InternalServerError when it stays so, LimitExceeded for a read that exceeds a limit.
         """
         give_up_s = time.monotonic() + READ_PATIENCE_S
         failure: Exception | None = None
         for attempt in range(READ_ATTEMPTS):
             try:
-                answer = ask()
-                if _complete(answer):
-                    return answer
-                failure = OutcomeUnknown("the answer is not one of DynamoDB")
+                response = ask()
+                if _complete(response):
+                    return response
+                failure = OutcomeUnknown("the response is not one of DynamoDB")
             except PynamoDBException as error:
                 failure = failure_of(error)
                 if not isinstance(failure, Contended | OutcomeUnknown):
@@ -217,7 +222,10 @@ class _InSession(Connection):
         return self._given or super().session
 
 
-def _complete(answer: Mapping[str, Any]) -> bool:
-    """pynamodb always asks for the consumed capacity. botocore takes any text with status 200 for an empty answer,
-    which would read as "no such item", or as "written"."""
-    return "ConsumedCapacity" in answer
+def _complete(response: Mapping[str, Any]) -> bool:
+    """Return False for a response that DynamoDB did not write.
+
+    pynamodb always asks for the consumed capacity. botocore takes any text with status 200 for an empty response, which
+    would read as "no such item", or as "written".
+    """
+    return "ConsumedCapacity" in response

@@ -1,6 +1,6 @@
-"""What a failure of DynamoDB says about a write: not written, cannot be written, or nobody knows.
+"""The meaning of DynamoDB's failures for a write: not written, cannot be written, or unknown.
 
-Only an answer of the service can prove that nothing was written. Whatever is not such an answer leaves it open.
+Only a response of the service can prove that nothing was written. Any other failure leaves it open.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ UNSENT: Final = (
 
 
 def failure_of(error: PynamoDBException, positions: Sequence[int] = ()) -> Exception:
-    """What to raise for it: ConditionFailed, Contended, LimitExceeded, OutcomeUnknown, or the error itself when it
+    """Return the error to raise: ConditionFailed, Contended, LimitExceeded, OutcomeUnknown, or the error itself when it
     says for sure that nothing was done (no access, no such table). Reads have the same failures but the first.
 
     `positions` are the caller's, in the order in which the operations were sent.
@@ -75,10 +75,10 @@ def failure_of(error: PynamoDBException, positions: Sequence[int] = ()) -> Excep
 def _cancelled(
     error: PynamoDBException, reasons: Sequence[CancellationReason | None], positions: Sequence[int]
 ) -> Exception:
-    """A cancelled transaction was not written, whatever the reasons.
+    """Return the error for a cancelled transaction, which was not written, whatever the reasons.
 
-    A condition that failed was compared with what is stored, so it decides, even if other items were busy: sending the
-    same again could only succeed once somebody else has changed that item back.
+    A condition that failed was compared with the stored item, so it decides, even if other items were busy: sending the
+    same again could only succeed once another client has changed that item back.
     """
     codes = [reason.code if reason else None for reason in reasons]
     failed = [position for position, code in zip(positions, codes, strict=False) if code == CONDITION_FAILED]
@@ -91,6 +91,6 @@ def _cancelled(
 
 
 def _status(cause: VerboseClientError) -> int:
-    """pynamodb keeps the HTTP status only in the error that it replaced."""
+    """Return the HTTP status, which pynamodb keeps only in the error that it replaced."""
     response = getattr(cause.__cause__, "response", {})
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -17,7 +17,7 @@ SORT: Final = "sort"
 
 
 def schema(table_name: str) -> MetaTable:
-    """What pynamodb would otherwise ask the table for: its keys."""
+    """Return the table's keys, for which pynamodb would otherwise ask the table."""
     return MetaTable(
         {
             "TableName": table_name,
@@ -34,7 +34,7 @@ def schema(table_name: str) -> MetaTable:
 
 
 def typed(value: Value) -> Typed:
-    """Raises LimitExceeded for what an item cannot hold."""
+    """Return the value as DynamoDB's. Raises LimitExceeded for a value that an item cannot hold."""
     if isinstance(value, bool):
         return {"BOOL": value}
     if isinstance(value, str):
@@ -64,7 +64,7 @@ def plain(value: Typed) -> Value:
 
 
 def typed_attributes(attributes: Attributes) -> Typed:
-    """Raises LimitExceeded for names that the table's own keys have."""
+    """Return the attributes as DynamoDB's. Raises LimitExceeded for names that the table's own keys have."""
     for name in (PARTITION, SORT):
         if name in attributes:
             raise LimitExceeded(f"an attribute named {name!r}: the table's key has that name")
@@ -72,7 +72,7 @@ def typed_attributes(attributes: Attributes) -> Typed:
 
 
 def item_of(stored: Mapping[str, Typed]) -> Item:
-    """The item in an answer of DynamoDB, its key among its attributes."""
+    """Return the item in a response of DynamoDB, its key among its attributes."""
     attributes = {name: plain(value) for name, value in stored.items()}
     return Item(Key(attributes.pop(PARTITION), attributes.pop(SORT)), attributes)
 
@@ -90,7 +90,7 @@ def condition(expect: Expect) -> Condition | None:
 
 
 def within(after: str, through: str | None) -> Condition | None:
-    """after < sort <= through, which DynamoDB takes as one condition only."""
+    """Return the condition after < sort <= through, which DynamoDB takes as one condition only."""
     sort = Path([SORT])
     if through is None:
         return sort > {"S": after} if after else None

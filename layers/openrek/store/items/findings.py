@@ -1,4 +1,4 @@
-"""What a check of the store found, in sentences; a defect that shows a million times is listed ten times."""
+"""The findings of a check of the store, in sentences; a defect that shows a million times is listed ten times."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ class Findings:
     def __init__(self) -> None:
         self._details: dict[str, list[str]] = {}
         self._counts: dict[str, int] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._added: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return sum(self._counts.values())
@@ -20,14 +20,14 @@ class Findings:
         if len(details) < DETAILS_PER_KIND:
             details.append(detail)
 
-    def once(self, kind: str, detail: str) -> None:
-        """Add it unless it is known: for what a check may meet several times."""
-        if (kind, detail) not in self._told:
-            self._told.add((kind, detail))
+    def add_once(self, kind: str, detail: str) -> None:
+        """Add the finding unless it is known: for a defect that a check may meet several times."""
+        if (kind, detail) not in self._added:
+            self._added.add((kind, detail))
             self.add(kind, detail)
 
     def lines(self) -> tuple[str, ...]:
-        """One line each: `kind: detail`."""
+        """Return one line each: `kind: detail`."""
         lines: list[str] = []
         for kind, details in self._details.items():
             lines += [f"{kind}: {detail}" for detail in details]

@@ -15,7 +15,7 @@ from typing import Final
 import apsw
 
 from openrek.domain.errors import StoreUnavailable
-from openrek.store.disk.location import Place, is_without_room
+from openrek.store.disk.location import DataLocation, is_without_room
 from openrek.store.items import sqlite_rows
 from openrek.store.items.port import (
     MAX_PAGE_BYTES,
@@ -43,13 +43,13 @@ from openrek.store.items.sqlite_opening import (
     check_library,
     check_readable,
     checks_pages,
-    damage_told,
+    damage_as_error,
     for_reading,
     for_writing,
     immediate,
     keep_private,
     prepare,
-    with_checksums,
+    rewrite_with_checksums,
 )
 
 BUSY_TIMEOUT_MS: Final = 5_000
@@ -80,8 +80,10 @@ class SqliteItems:
     def __init__(
         self, path: Path, *, busy_timeout_ms: int = BUSY_TIMEOUT_MS, new: bool = True, read_only: bool = False
     ) -> None:
-        """Opens the database file, or creates it if it may be `new`. `busy_timeout_ms`: how long to wait for another
-        process's commit. `read_only`: nothing is written, neither to the file nor beside it.
+        """Open the database file, or create it if it may be `new`.
+
+        `busy_timeout_ms`: the longest wait for another process's commit. `read_only`: nothing is written, neither to
+        the file nor beside it.
 
         Raises UnusableStore; NoDatabase where there is none and may not be a new one.
         """
@@ -89,7 +91,7 @@ class SqliteItems:
         self._path = path.absolute()
         self._busy_timeout_ms = busy_timeout_ms
         self._read_only = read_only
-        self._mine = threading.local()
+        self._of_thread = threading.local()
         self._open: dict[threading.Thread, apsw.Connection] = {}
         self._opening = threading.Lock()
         self._committing = threading.Lock()
@@ -97,14 +99,14 @@ class SqliteItems:
         try:
             if not (new or (path.is_file() and path.stat().st_size)):
                 raise NoDatabase(f"There is no database in {path}.")
-            with damage_told():
+            with damage_as_error():
                 if read_only:
-                    self._place = Place(path)
+                    self._location = DataLocation(path)
                     check_readable(self._connection(), path)
                     return
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 keep_private(path)
-                self._place = Place(path)
+                self._location = DataLocation(path)
                 prepare(self._connection(), path, new=new)
         except UnusableStore:
             self.close()
@@ -117,12 +119,12 @@ class SqliteItems:
             raise UnusableStore(f"The store at {path} cannot be opened: {error}.") from error
 
     def get(self, key: Key) -> Item | None:
-        with damage_told():
+        with damage_as_error():
             return _fetch(self._connection(), key)
 
     def read(self, keys: Sequence[Key]) -> Sequence[Item | None]:
         check_snapshot_keys(keys)
-        with damage_told():
+        with damage_as_error():
             connection = self._connection()
             connection.execute("BEGIN")
             try:
@@ -136,7 +138,7 @@ class SqliteItems:
         page_bytes = 0
         bound = "" if through is None else "AND sort <= ?3 "
         try:
-            with damage_told():
+            with damage_as_error():
                 found = self._connection().execute(
                     f"SELECT sort, body FROM items WHERE partition = ?1 AND sort > ?2 {bound}"  # noqa: S608 (no input)
                     f"ORDER BY sort LIMIT ?{3 if through is None else 4}",
@@ -168,19 +170,18 @@ class SqliteItems:
             raise submission.failure
 
     def vacuum(self) -> bool:
-        """Leave nothing of what was deleted in the file, or in the log beside it; False while other connections'
-        transactions are in the way.
+        """Rewrite the file, so that nothing deleted remains in it, or in the log beside it; return False while other
+        connections' transactions are in the way.
 
-        The file is written anew, since secure_delete misses copies of rows that moved between pages. Meanwhile nobody
-        can write, and the disk holds the data twice. Its pages get checksums, if they have none and nobody else has it
-        open.
+        secure_delete alone misses copies of rows that moved between pages. Meanwhile nobody can write, and the disk
+        holds the data twice. The pages get checksums, if they have none and no other connection has the file open.
         """
         with self._committing:
             if self._began_checksums():
                 return True
             connection = self._connection()
             try:
-                # Whoever keeps the log from being emptied now would also keep in it the copy of the file.
+                # A reader that keeps the log from being emptied now would also keep the copy of the file in it.
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
                 try:
                     connection.execute("VACUUM")
@@ -197,7 +198,7 @@ class SqliteItems:
             if len(self._open) > 1:
                 return False
             self._close_all()
-        began = with_checksums(self._path)
+        began = rewrite_with_checksums(self._path)
         prepare(self._connection(), self._path, new=False)
         return began
 
@@ -207,16 +208,16 @@ class SqliteItems:
         return times
 
     def require_writable(self) -> None:
-        """Raises StoreUnavailable when the file is gone, or when the disk was full at the last commit and still is."""
-        self._place.require()
-        if self._place.full:
+        """Raise StoreUnavailable when the file is gone, or when the disk was full at the last commit and still is."""
+        self._location.require()
+        if self._location.full:
             with self._committing:
                 failure = self._attempt(_write_header)
             if failure is not None:
                 raise failure
 
     def faults(self, superseded: Collection[int] = ()) -> list[str]:
-        """What is wrong with the file itself and its items, in sentences. `superseded`: see sqlite_checks."""
+        """Return the faults of the file itself and of its items, in sentences. `superseded`: see sqlite_checks."""
         return faults(self._connection(), self._path, superseded)
 
     def close(self) -> None:
@@ -227,27 +228,29 @@ class SqliteItems:
         for connection in self._open.values():
             connection.close()
         self._open.clear()
-        self._mine = threading.local()
+        self._of_thread = threading.local()
 
     def _refuse_forked(self) -> None:
-        """Raises UnusableStore in a child of the process that opened the file. SQLite's locks are its process's own,
-        but its memory of them is forked along: a child that used the file, or even closed it, could corrupt it.
+        """Raise UnusableStore in a child of the process that opened the file.
+
+        SQLite's locks are its process's own, but its memory of them is forked along: a child that used the file, or
+        even closed it, could corrupt it.
         """
         if _opened_by.setdefault(self._path, os.getpid()) != os.getpid():
             raise UnusableStore(f"The store at {self._path} was opened before a fork; start processes with spawn.")
 
     def _connection(self) -> apsw.Connection:
-        """This thread's own connection."""
+        """Return this thread's own connection."""
         self._refuse_forked()
-        found: apsw.Connection | None = getattr(self._mine, "connection", None)
+        found: apsw.Connection | None = getattr(self._of_thread, "connection", None)
         if found is None:
-            self._place.require()  # SQLite would make a new file, or open another
+            self._location.require()  # SQLite would make a new file, or open another
             if self._read_only:
                 found = for_reading(self._path)
             else:
                 found = for_writing(self._path, busy_timeout_ms=self._busy_timeout_ms)
                 found.set_wal_hook(_checkpoint)
-            self._mine.connection = found
+            self._of_thread.connection = found
             with self._opening:
                 for ended in [thread for thread in self._open if not thread.is_alive()]:
                     self._open.pop(ended).close()
@@ -261,7 +264,7 @@ class SqliteItems:
             submission.failure, submission.done = failure, True
 
     def _committed(self, batch: Sequence[Submission]) -> Sequence[Exception | None]:
-        """What became of each. Those that meet a damaged part of the file fail alone."""
+        """Commit all; return the failure of each, or None. Those that meet a damaged part of the file fail alone."""
         results: list[Exception | None] = []
         failure = self._attempt(lambda connection: results.extend(_apply(connection, each) for each in batch))
         if failure is None:
@@ -276,25 +279,28 @@ class SqliteItems:
         return [copy(failure) for _ in batch]
 
     def _attempt(self, write: Callable[[apsw.Connection], object]) -> Exception | None:
-        """Write and commit; what to tell whoever asked for it when that fails. The caller holds the commit lock."""
+        """Write and commit; return the error for the callers when that fails. The caller holds the commit lock."""
         try:
-            self._place.require()
+            self._location.require()
             connection = self._connection()
-            with damage_told(), immediate(connection):
+            with damage_as_error(), immediate(connection):
                 write(connection)
         except (StoreUnavailable, DamagedItem) as failure:
             return failure
         except apsw.BusyError as error:
             return Contended(str(error))
         except apsw.Error as error:
-            opened = getattr(self._mine, "connection", None)
-            return self._place.filled() if _is_full(error, opened) else OutcomeUnknown(str(error))
-        self._place.written()
+            opened = getattr(self._of_thread, "connection", None)
+            return self._location.report_full() if _is_full(error, opened) else OutcomeUnknown(str(error))
+        self._location.report_written()
         return None
 
 
 def _checkpoint(connection: apsw.Connection, database: str, log_pages: int) -> int:
-    """Called after each commit. Readers that never pause would let the log grow without end."""
+    """Copy the log into the file when it is long, after a commit.
+
+    Readers that never pause would let the log grow without end.
+    """
     if log_pages >= CHECKPOINT_PAGES:
         mode = apsw.SQLITE_CHECKPOINT_RESTART if log_pages >= CROWDED_PAGES else apsw.SQLITE_CHECKPOINT_PASSIVE
         try:
@@ -308,8 +314,10 @@ def _checkpoint(connection: apsw.Connection, database: str, log_pages: int) -> i
 
 
 def _is_full(error: apsw.Error, connection: apsw.Connection | None) -> bool:
-    """Whether there was no room on the disk for a write, or none that this user or process may take. SQLite has then
-    taken the transaction back."""
+    """Return True if there was no room on the disk for a write, or none that this user or process may take.
+
+    SQLite has then taken the transaction back.
+    """
     if isinstance(error, apsw.FullError):
         return True
     could_not_write = getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE
@@ -322,7 +330,10 @@ def _write_header(connection: apsw.Connection) -> None:
 
 
 def _apply(connection: apsw.Connection, submission: Submission) -> ConditionFailed | DamagedItem | None:
-    """Conditions are all looked at first, so a transaction that fails has written nothing. Raises apsw.Error."""
+    """Write one transaction. All conditions are looked at first, so that one that fails has written nothing.
+
+    Raises apsw.Error.
+    """
     operations = submission.operations
     try:
         failed = [

@@ -1,4 +1,4 @@
-"""What is wrong with the database file itself: its pages, its structure, and the checksums of its items."""
+"""The check of the database file itself: its pages, its structure, and the checksums of its items."""
 
 import time
 from collections.abc import Callable, Collection
@@ -11,7 +11,7 @@ import apsw
 from openrek.store.items import sqlite_rows
 from openrek.store.items.findings import Findings
 from openrek.store.items.port import DamagedItem, Key
-from openrek.store.items.sqlite_opening import damage_told, for_raw_reading
+from openrek.store.items.sqlite_opening import damage_as_error, for_raw_reading
 
 ATTEMPTS: Final = 4
 PAUSE_S: Final = 0.05
@@ -24,7 +24,10 @@ def faults(
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> list[str]:
-    """In sentences. `superseded`: pages of which the write-ahead log holds a newer copy. `pause` takes seconds."""
+    """Return the faults in sentences.
+
+    `superseded`: pages of which the write-ahead log holds a newer copy. `pause` takes seconds.
+    """
     findings = Findings()
     _check_pages(path, superseded, findings, pause)
     _check_structure(connection, findings)
@@ -33,7 +36,7 @@ def faults(
 
 
 def _check_pages(path: Path, superseded: Collection[int], findings: Findings, pause: Callable[[float], None]) -> None:
-    """A page that a server may just be writing is looked at again."""
+    """Check each page's checksum; a page that a server may just be writing is looked at again."""
     attempts = ATTEMPTS if path.with_name(f"{path.name}-shm").exists() else 1
     with closing(for_raw_reading(path)) as raw:
         page_bytes = raw.pragma("page_size")
@@ -65,20 +68,20 @@ def _check_structure(connection: apsw.Connection, findings: Findings) -> None:
 
 
 def _check_rows(connection: apsw.Connection, findings: Findings) -> None:
-    """Every item: from the first on and, where a part of the table cannot be read, from the last on back to it."""
-    begins = _checked(connection, "ASC", findings)
+    """Check every item: from the first on and, where a part of the table cannot be read, back to it from the last."""
+    begins = _check_in_order(connection, "ASC", findings)
     if begins is not None:
-        ends = _checked(connection, "DESC", findings)
+        ends = _check_in_order(connection, "DESC", findings)
         first = f"after {begins.partition} {begins.sort}" if begins.partition else "from the first one on"
         last = f"before {ends.partition} {ends.sort}" if ends and ends.partition else "to the last one"
         findings.add("items that cannot be read", f"those {first}, {last}")
 
 
-def _checked(connection: apsw.Connection, order: str, findings: Findings) -> Key | None:
-    """Where the table cannot be read any further; None at its end."""
+def _check_in_order(connection: apsw.Connection, order: str, findings: Findings) -> Key | None:
+    """Check the items in that order; return the key where the table cannot be read any further, None at its end."""
     last = Key("", "")
     try:
-        with damage_told():
+        with damage_as_error():
             sql = f"SELECT partition, sort, body FROM items ORDER BY partition {order}, sort {order}"  # noqa: S608
             for partition, sort, body in connection.execute(sql):
                 key = Key(partition, sort)
@@ -88,7 +91,7 @@ def _checked(connection: apsw.Connection, order: str, findings: Findings) -> Key
                 try:
                     sqlite_rows.decode(key, body)
                 except DamagedItem:
-                    findings.once("a damaged item", f"{partition} {sort}")
+                    findings.add_once("a damaged item", f"{partition} {sort}")
                 # SQLite goes by the order in which they lie: what is out of order is not found.
                 if last.partition and (key <= last if order == "ASC" else key >= last):
                     findings.add("an item out of order", f"{partition} {sort}")

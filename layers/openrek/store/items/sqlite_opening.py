@@ -1,9 +1,9 @@
-"""How the database file of the embedded store is opened: its format, its durability, and the checksums of its pages.
+"""Opening of the embedded store's database file: its format, its durability, and the checksums of its pages.
 
-Formats (user_version): 2 counts what was forgotten, 3 has items with checksums (sqlite_rows), 4 has pages
-with checksums, too. A file of format 2 becomes one of 3 when it is opened for writing; its rows stay as they are until
-they are written. Its pages get checksums when all of them are written anew while nobody else has the file open
-(`with_checksums`); a new file has format 4 from the start.
+Formats (user_version): 2 counts the transactions that need a vacuum, 3 has items with checksums (sqlite_rows), 4 has
+pages with checksums, too. A file of format 2 becomes one of 3 when it is opened for writing; its rows stay as they are
+until they are written. Its pages get checksums when all of them are written anew while nobody else has the file open
+(`rewrite_with_checksums`); a new file has format 4 from the start.
 
 The pages are checked by SQLite's own checksum VFS (sqlite.org/cksumvfs.html), which apsw carries along.
 """
@@ -51,8 +51,8 @@ class DamagedDatabase(UnusableStore):
 
 
 @contextmanager
-def damage_told() -> Iterator[None]:
-    """What SQLite says of a damaged file becomes DamagedItem."""
+def damage_as_error() -> Iterator[None]:
+    """Turn SQLite's errors about a damaged file into DamagedItem."""
     try:
         yield
     except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
@@ -64,7 +64,7 @@ def damage_told() -> Iterator[None]:
 
 
 def check_library() -> None:
-    """Raises UnusableStore where SQLite is too old, or without its checksums."""
+    """Load SQLite's checksums. Raises UnusableStore where SQLite is too old, or without them."""
     if apsw.SQLITE_VERSION_NUMBER < MIN_SQLITE:
         raise UnusableStore(f"SQLite {apsw.sqlite_lib_version()} is too old to share a database safely.")
     with _registering:
@@ -79,7 +79,10 @@ def check_library() -> None:
 
 
 def for_writing(path: Path, *, busy_timeout_ms: int) -> apsw.Connection:
-    """A connection that waits so long for others' commits. Makes the file. Raises UnusableStore or apsw.Error."""
+    """Return a connection that waits `busy_timeout_ms` for others' commits.
+
+    Makes the file. Raises UnusableStore or apsw.Error.
+    """
     for _ in range(2):
         found = apsw.Connection(str(path), vfs=VFS)
         try:
@@ -100,14 +103,14 @@ def for_writing(path: Path, *, busy_timeout_ms: int) -> apsw.Connection:
 
 
 def for_reading(path: Path) -> apsw.Connection:
-    """A connection that writes nothing at all, neither to the file nor beside it.
+    """Return a connection that writes nothing at all, neither to the file nor beside it.
 
     A write-ahead log that no process has open is read as far as it is whole. Raises UnusableStore or apsw.Error.
     """
     name, suffixes = quote(str(path)), ("-wal", "-shm", "-journal")
     beside = {suffix: path.with_name(path.name + suffix) for suffix in suffixes}
     if beside["-journal"].exists():
-        raise UnusableStore(f"{path} is being written anew, or that was interrupted: `openrek purge` ends it.")
+        raise UnusableStore(f"{path} is being rewritten, or that was interrupted: `openrek purge` finishes it.")
     shared, logged = beside["-shm"].exists(), beside["-wal"].exists() and beside["-wal"].stat().st_size > 0
     how, vfs = ("readonly_shm=1", VFS) if shared else ("", "unix-none") if logged else ("immutable=1", VFS)
     found = apsw.Connection(
@@ -127,16 +130,19 @@ def for_reading(path: Path) -> apsw.Connection:
 
 
 def for_raw_reading(path: Path) -> apsw.Connection:
-    """A connection whose `read` gives the pages of the file itself, and fails where a page's checksum is wrong."""
+    """Return a connection whose `read` gives the file's own pages, and fails where a page's checksum is wrong."""
     found = apsw.Connection(
         f"file:{quote(str(path))}?mode=ro&immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=VFS
     )
-    found.read("main", 0, 0, 100)  # whether there are checksums is told by the header
+    found.read("main", 0, 0, 100)  # the header shows whether there are checksums
     return found
 
 
 def checks_pages(connection: apsw.Connection) -> bool:
-    """Whether the VFS checks what this connection reads: to demand it does nothing where there are no checksums."""
+    """Return True if the VFS checks the pages that this connection reads.
+
+    To demand that it does has no effect on a file without checksums.
+    """
     return int(connection.pragma("checksum_verification", 1)) == 1
 
 
@@ -159,9 +165,10 @@ def prepare(connection: apsw.Connection, path: Path, *, new: bool) -> None:
         connection.pragma("user_version", CHECKED_PAGES if checks_pages(connection) else CHECKED_ITEMS)
 
 
-def with_checksums(path: Path) -> bool:
-    """Write the file of a format before 4 anew, its pages with checksums; False if anybody has it open. `prepare` tells
-    its format when it is opened next. Raises apsw.Error when the disk is full.
+def rewrite_with_checksums(path: Path) -> bool:
+    """Rewrite the file of a format before 4, its pages with checksums; return False if another connection has it open.
+
+    `prepare` writes its new format when it is opened next. Raises apsw.Error when the disk is full.
 
     Nobody may have it open: a connection that has seen no checksums would go on writing pages without.
     """
@@ -178,7 +185,7 @@ def with_checksums(path: Path) -> bool:
 
 
 def check_readable(connection: apsw.Connection, path: Path) -> None:
-    """Raises UnusableStore for a file that only a newer openrek reads, or that is none of ours."""
+    """Raise UnusableStore for a file that only a newer openrek reads, or that is none of ours."""
     _refuse_newer(path, connection.pragma("user_version"))
     if not connection.table_exists("main", "items"):
         raise NoDatabase(f"There is no database in {path}.")
@@ -190,9 +197,9 @@ def _refuse_newer(path: Path, version: int) -> None:
 
 
 def keep_private(path: Path) -> None:
-    """Only its owner may look into the file, which is made if it is not there; SQLite gives its log the same mode.
+    """Let only the owner look into the file, which is made if it does not exist; SQLite gives its log the same mode.
 
-    A file that is there is never opened: to close it would drop the locks that SQLite may hold on it in this process.
+    A file that exists is never opened: to close it would drop the locks that SQLite may hold on it in this process.
     """
     with suppress(FileExistsError):
         path.touch(0o600, exist_ok=False)
@@ -214,8 +221,10 @@ def immediate(connection: apsw.Connection) -> Iterator[None]:
 
 
 def _write_ahead(connection: apsw.Connection) -> object:
-    """Turns the write-ahead log on, and checksums in a file that is still empty; processes that open a new file at once
-    trip over each other, timeout or not."""
+    """Turn the write-ahead log on, and checksums in a file that is still empty; return the journal mode.
+
+    Processes that open a new file at once trip over each other, timeout or not.
+    """
     give_up_s = time.monotonic() + OPENING_S
     while True:
         try:

@@ -26,7 +26,7 @@ def encode(key: Key, attributes: Attributes) -> bytes:
 
 
 def decode(key: Key, body: object) -> Attributes:
-    """Raises DamagedItem for what no openrek wrote under that key."""
+    """Return the attributes. Raises DamagedItem for a body that no openrek wrote under that key."""
     if not isinstance(body, bytes) or not body or not isinstance(key.sort, str):
         raise DamagedItem(key)
     if body[0] in MAP_STARTS:
@@ -41,7 +41,7 @@ def decode(key: Key, body: object) -> Attributes:
 
 
 def is_checked(body: bytes) -> bool:
-    """Whether a body carries a checksum."""
+    """Return True if a body carries a checksum."""
     return body[:1] == bytes([CHECKED])
 
 
@@ -60,7 +60,7 @@ def _map(key: Key, content: bytes) -> Attributes:
 
 
 def _is_value(value: object) -> bool:
-    """Whether it is what an item can hold; asked where no checksum tells."""
+    """Return True if an item can hold the value; needed only where there is no checksum."""
     if isinstance(value, dict):
         return all(isinstance(name, str) and _is_value(inner) for name, inner in value.items())
     if isinstance(value, list):

@@ -1,9 +1,9 @@
-"""SQLite's write-ahead log, looked at from outside: whether what was written to it is all still there.
+"""The check of SQLite's write-ahead log from outside: is everything that was written to it still there?
 
-SQLite reads the log up to the first frame whose checksum is wrong, and says nothing of what comes after it: a log that
-was cut short or damaged silently takes acknowledged transactions along. What is left behind tells: frames of the same
-generation (their salts) beyond that point, half a frame, or the log's index in shared memory, which knows how long the
-log was. sqlite.org/fileformat2.html#the_write_ahead_log describes the file, sqlite.org/walformat.html its index.
+SQLite reads the log up to the first frame whose checksum is wrong, and says nothing of the frames after it: a log that
+was cut short or damaged silently loses acknowledged transactions. The traces show it: frames of the same generation
+(their salts) beyond that point, half a frame, or the log's index in shared memory, which holds the number of frames.
+sqlite.org/fileformat2.html#the_write_ahead_log describes the file, sqlite.org/walformat.html its index.
 """
 
 import struct
@@ -40,30 +40,31 @@ Sums = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """`committed`: the frames up to the last whole transaction, which are what SQLite reads; `pages` are theirs.
+    """A write-ahead log. `committed`: the frames up to the last whole transaction, which SQLite reads; `pages` are
+    theirs.
 
-    `left` tells that something follows of the same generation; `lost`, that it was a whole transaction which another
-    had followed already, and so had been acknowledged.
+    `trailing`: something of the same generation follows; `lost`: that was a whole transaction which another had
+    followed already, and so had been acknowledged.
     """
 
     salts: bytes
     committed: int
     pages: frozenset[int]
-    left: bool
+    trailing: bool
     lost: bool
 
 
-NOTHING: Final = Log(b"", 0, frozenset(), left=False, lost=False)
+NO_LOG: Final = Log(b"", 0, frozenset(), trailing=False, lost=False)
 
 
 def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[Log, list[str], list[str]]:
-    """The log beside the database `path`, what is wrong with it, and what is merely worth a note.
+    """Return the log beside the database `path`, its faults, and the things that are merely worth a note.
 
-    To be asked before this process opens the database: to close a file of shared memory drops SQLite's locks on it.
-    `pause` takes seconds: what a server is just writing is looked at again.
+    Call it before this process opens the database: to close a file of shared memory drops SQLite's locks on it. `pause`
+    takes seconds: a log that a server is just writing is looked at again.
     """
     for attempt in range(ATTEMPTS):
-        index = _indexed(path.with_name(f"{path.name}-shm"))  # first: the log only grows beyond what it tells
+        index = _read_index(path.with_name(f"{path.name}-shm"))  # first: the log only grows beyond what it tells
         log = read_log(path.with_name(f"{path.name}-wal"))
         known = index.frames if index is not None and index.salts == log.salts else None
         gone = index is not None and not log.salts and index.frames > index.copied
@@ -72,7 +73,7 @@ def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[
             continue
         if gone or log.lost or (known is not None and known > log.committed):
             return log, ["the write-ahead log lost its end, and with it changes that were acknowledged"], []
-        if not log.left:
+        if not log.trailing:
             return log, [], []
         if known == log.committed:
             return log, [], ["the write-ahead log ends in a change that was never finished"]
@@ -89,28 +90,28 @@ def read_log(path: Path) -> Log:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return NOTHING
+        return NO_LOG
     if len(content) < HEADER.size:
-        return Log(b"", 0, frozenset(), left=len(content) > 0, lost=False)
-    magic, _, page_bytes, _, salts, *told = HEADER.unpack_from(content)
+        return Log(b"", 0, frozenset(), trailing=len(content) > 0, lost=False)
+    magic, _, page_bytes, _, salts, *stored_sums = HEADER.unpack_from(content)
     fits = SMALLEST_PAGE <= page_bytes <= LARGEST_PAGE and page_bytes & (page_bytes - 1) == 0
-    sums = _summed(content[: HEADER.size - 8], magic, (0, 0))
-    if magic & ~1 != MAGIC or not fits or list(sums) != told:
-        return Log(b"", 0, frozenset(), left=True, lost=len(content) > HEADER.size)
-    return _walked(content, magic, page_bytes, salts, sums)
+    sums = _checksum(content[: HEADER.size - 8], magic, (0, 0))
+    if magic & ~1 != MAGIC or not fits or list(sums) != stored_sums:
+        return Log(b"", 0, frozenset(), trailing=True, lost=len(content) > HEADER.size)
+    return _read_frames(content, magic, page_bytes, salts, sums)
 
 
-def _walked(content: bytes, magic: int, page_bytes: int, salts: bytes, sums: Sums) -> Log:
+def _read_frames(content: bytes, magic: int, page_bytes: int, salts: bytes, sums: Sums) -> Log:
     size = FRAME.size + page_bytes
     whole = (len(content) - HEADER.size) // size
     pages: list[int] = []
     committed = place = 0
     while place < whole:
         start = HEADER.size + place * size
-        number, after, own, *told = FRAME.unpack_from(content, start)
-        sums = _summed(content[start : start + 8], magic, sums)
-        sums = _summed(content[start + FRAME.size : start + size], magic, sums)
-        if own != salts or number == 0 or list(sums) != told:
+        number, after, own, *stored_sums = FRAME.unpack_from(content, start)
+        sums = _checksum(content[start : start + 8], magic, sums)
+        sums = _checksum(content[start + FRAME.size : start + size], magic, sums)
+        if own != salts or number == 0 or list(sums) != stored_sums:
             break
         place += 1
         pages.append(number)
@@ -122,19 +123,21 @@ def _walked(content: bytes, magic: int, page_bytes: int, salts: bytes, sums: Sum
     # What was left of an older generation may be cut anywhere.
     broken = len(half) > 0 and place == whole and salts.startswith(half[8:16])
     ends = place > committed or bool(ours) or broken
-    return Log(salts, committed, frozenset(pages[:committed]), left=ends, lost=sum(1 for frame in ours if frame[1]) > 1)
+    return Log(
+        salts, committed, frozenset(pages[:committed]), trailing=ends, lost=sum(1 for frame in ours if frame[1]) > 1
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """What the shared memory tells of the log."""
+    """The state of the log by its index in shared memory."""
 
     frames: int
     salts: bytes
     copied: int
 
 
-def _indexed(path: Path) -> Index | None:
+def _read_index(path: Path) -> Index | None:
     try:
         with path.open("rb") as file:
             header = file.read(INDEX.size)
@@ -146,8 +149,8 @@ def _indexed(path: Path) -> Index | None:
     return Index(frames, salts, copied) if made else None
 
 
-def _summed(content: bytes, magic: int, sums: Sums) -> Sums:
-    """SQLite's checksum carried on over `content`: for each pair of numbers s0 += x + s1, then s1 += y + s0."""
+def _checksum(content: bytes, magic: int, sums: Sums) -> Sums:
+    """Continue SQLite's checksum over `content`: for each pair of numbers s0 += x + s1, then s1 += y + s0."""
     numbers = np.frombuffer(content, ">u4" if magic & 1 else "<u4").astype(np.uint32).reshape(-1, 2)
     weights, (a, b, c, d) = _weights(len(numbers))
     x, both = numbers[:, 0], numbers[:, 0] + numbers[:, 1]
@@ -158,8 +161,10 @@ def _summed(content: bytes, magic: int, sums: Sums) -> Sums:
 
 @cache
 def _weights(pairs: int) -> tuple[list[tuple[NDArray[np.uint32], NDArray[np.uint32]]], tuple[int, int, int, int]]:
-    """A pair turns (s0, s1) into M (s0, s1) + (x, x + y), with M = ((1, 1), (1, 2)): the powers of M that weigh each
-    pair in the end, and the one that weighs the sums from before."""
+    """Return the weights of each pair in the final sums, and of the sums from before.
+
+    A pair turns (s0, s1) into M (s0, s1) + (x, x + y), with M = ((1, 1), (1, 2)): the weights are the powers of M.
+    """
     powers = [(1, 0, 0, 1)]
     for _ in range(pairs):
         a, b, c, d = powers[-1]

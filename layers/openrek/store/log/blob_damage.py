@@ -1,4 +1,4 @@
-"""What is wrong with a blob, told with its name and the collection's."""
+"""Errors about damaged or missing blobs, with the name of the blob and of its collection."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,8 @@ from openrek.store.segments.segment_file import CorruptSegment
 
 
 @contextmanager
-def named(what: str, name: str, head: Head) -> Iterator[None]:
-    """Around the reading of a blob of the head's collection: `what` is it, and `name` its name. Raises the same errors,
-    which then say whose they are.
-    """
+def naming_damage(what: str, name: str, head: Head) -> Iterator[None]:
+    """Add to errors about a blob, raised inside the block, its kind `what`, its `name` and the collection of `head`."""
     whose = f"the {what} {name} of the collection {head.collection_id}"
     try:
         yield

@@ -1,4 +1,4 @@
-"""How a collection changes: one conditional transaction that moves the head and writes the next log entry.
+"""Commits: a collection changes in one conditional transaction that moves the head and writes the next log entry.
 
 Writes of one collection are thereby totally ordered. The loser of a race looks again and tries again. When the store
 cannot say whether a transaction was written, the log can: entry n+1 carries a number that only its writer knows.
@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Result]):
-    """What a commit does besides moving the head, and what its caller is told once it is done.
+    """The content of a commit, apart from moving the head, and the result that its caller gets.
 
     `rows`, `deleted` and `touched` make the log entry; `touched` are the users that the change makes, changes or
     removes, each with its row if it has faces. Without any of `rows`, `deleted` and `writes` there is nothing to
@@ -59,7 +59,7 @@ class Commits:
     def __init__(
         self, items: Items, *, lost: type[Refusal] = Throttling, pause: Callable[[float], None] = time.sleep
     ) -> None:
-        """`lost` is what a caller is told who lost too many races. `pause` takes seconds; tests pass their own."""
+        """Raise `lost` in callers that lose too many races. `pause` takes seconds; tests pass their own."""
         self._items = items
         self._lost = lost
         self._pause = pause
@@ -88,7 +88,10 @@ class Commits:
 
     @contextmanager
     def _turn(self, collection: Collection) -> Iterator[None]:
-        """Writers of one process queue up instead of racing. Only liveness: safety is in the conditions."""
+        """Queue the writers of one process up, instead of letting them race.
+
+        Only liveness: safety is in the conditions.
+        """
         turn = self._turns[hash(collection.uid) % len(self._turns)]
         if not turn.acquire(timeout=PATIENCE_S):
             raise self._lost(reason=TOO_MANY_WRITERS)
@@ -98,14 +101,14 @@ class Commits:
             turn.release()
 
     def read_at(self, head: Head, keys: Sequence[Key]) -> Sequence[Item | None]:
-        """`keys` (at most 99) in one snapshot with the head. Raises Moved unless the head is still `head`."""
+        """Read `keys` (at most 99) in one snapshot with the head. Raises Moved unless the head is still `head`."""
         found, *rest = self._items.read([head.key, *keys])
         if found is None or any(found.attributes[name] != value for name, value in head.unmoved.items()):
             raise Moved
         return rest
 
     def _land(self, collection: Collection, head: Head, change: Change[Any]) -> bool:
-        """Whether the change was committed; False only when it was not and never will be."""
+        """Commit the change; return False only when it was not committed and never will be."""
         writer = secrets.token_bytes(16)
         entry = Put(log_key(head.uid, head.seq + 1), entry_attributes(writer, change), expect=ABSENT)
         entry_bytes = item_size_bytes(entry.key, entry.attributes)
@@ -122,8 +125,8 @@ class Commits:
         return landed
 
     def _landed(self, collection: Collection, head: Head, writer: bytes) -> bool | None:
-        """True: entry n+1 is ours. False: it is another's, or a compaction came first, so ours can never land. None:
-        there is no entry n+1 yet, or it is compacted away, or nobody says.
+        """Return True if entry n+1 is ours; False if it is another's, or a compaction came first, so that ours can
+        never land; None if there is no entry n+1 yet, it is compacted away, or the store does not say.
 
         Raises ResourceNotFound when the collection is gone.
         """
@@ -139,7 +142,7 @@ class Commits:
 
 @contextmanager
 def in_pieces() -> Iterator[None]:
-    """Around the later commits of a call that takes several: what it is refused then is not all that it asked for."""
+    """Add to refusals of the later commits of a call, made inside the block, that a part may be done."""
     try:
         yield
     except (Throttling, Conflict) as refusal:

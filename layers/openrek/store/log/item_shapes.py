@@ -1,6 +1,6 @@
-"""What an item must hold for the code that reads it, by the kind of its partition; a check of the store asks first.
+"""The attributes that an item must hold, by the kind of its partition, so that a check of the store can read it safely.
 
-What else is to be said of faces, users, plans and request tokens is said where those are checked.
+Further rules for faces, users, plans and request tokens are where those are checked.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,8 +16,10 @@ Rule = Callable[[Any], bool]
 
 
 def fault_of_shape(item: Item, dimensions: int | None = None) -> tuple[str, str] | None:
-    """What is wrong with an item, as a kind of finding and its detail; None if nothing is. `dimensions`: of the vectors
-    in the log, where that is known."""
+    """Return the fault of an item, as a kind of finding and its detail; None if there is none.
+
+    `dimensions`: of the vectors in the log, where that is known.
+    """
     kind = _kind(item.key.partition)
     wrong = [name for name, fine in _rules(kind, dimensions).items() if not fine(item.attributes.get(name))]
     if kind == "head" and not wrong:

@@ -18,9 +18,9 @@ from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError, Refusal, ResourceNotFound
 from openrek.domain.models import face_model
 from openrek.store.blobs.port import BlobMissing, Blobs
-from openrek.store.disk.throttled_log import Telling
+from openrek.store.disk.throttled_log import ThrottledLog
 from openrek.store.items.port import Items
-from openrek.store.log.blob_damage import named
+from openrek.store.log.blob_damage import naming_damage
 from openrek.store.log.entries import LogEntry, LogGap, entries
 from openrek.store.log.head import Head, require_head
 from openrek.store.search.snapshot import LoadedSegment, Memory, Snapshot
@@ -37,7 +37,7 @@ OPEN_AT_ONCE: Final = 8
 
 
 class OpenCollection:
-    """A collection in the cache: its memory and its latest snapshot. Whoever changes them holds `refreshing`."""
+    """A collection in the cache: its memory and its latest snapshot. Hold `refreshing` to change them."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -109,7 +109,7 @@ class CollectionCache:
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
         self._open_bytes = 0
         self._opening = threading.Lock()
-        self._tell = Telling()
+        self._log_error = ThrottledLog()
 
     def current(self, collection: Collection) -> Snapshot:
         """Return the collection with every change that was acknowledged before `collection` was read.
@@ -164,11 +164,11 @@ class CollectionCache:
         raise self._damaged(collection, missing) from missing
 
     def _damaged(self, collection: Collection, error: Exception | None) -> InternalServerError:
-        """What to tell of it, which is also logged."""
+        """Log the damage; return the error for the caller."""
         hole = f"the log of the collection {collection.collection_id} has a hole"
         what = hole if isinstance(error, LogGap) else str(error)
         reason = f"{what[0].upper()}{what[1:]}; `openrek verify` says more."
-        self._tell(reason)
+        self._log_error(reason)
         return InternalServerError(reason=reason)
 
     def _caught_up(self, collection: Collection, kept: OpenCollection, head: Head) -> Snapshot:
@@ -200,9 +200,9 @@ class CollectionCache:
         def held(ref: SegmentRef) -> LoadedSegment:
             dead = None
             if ref.tombstones is not None:
-                with named("segment's tombstones", ref.tombstones, head):
+                with naming_damage("segment's tombstones", ref.tombstones, head):
                     dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
-            with named("segment", ref.name, head):
+            with naming_damage("segment", ref.name, head):
                 segment = known.get(ref.name) or decode_segment(self._blobs.open(ref.name), ref.kind)
             return LoadedSegment(ref.name, segment, dead)
 

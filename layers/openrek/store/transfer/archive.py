@@ -78,7 +78,7 @@ NAMES: Final = tuple(field.name for field in fields(Archive))
 
 
 def check(archive: Archive) -> None:
-    """Every value, beyond types and shapes. Raises BadArchive."""
+    """Check every value, beyond types and shapes. Raises BadArchive."""
     _check_names(archive)
     _check_ids(archive)
     _check_users(archive)
@@ -113,7 +113,7 @@ def _check_ids(archive: Archive) -> None:
 
 
 def _check_users(archive: Archive) -> None:
-    """Each user once, and every face's user among them."""
+    """Check that each user is there once, and every face's user among them."""
     users, owners = archive.users, archive.user_ids[archive.user_ids != b""]
     for text in users.tolist():
         if not _matches(USER_ID, text):

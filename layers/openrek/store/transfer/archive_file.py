@@ -1,5 +1,8 @@
-"""Archives as .npz files. A file is not trusted: nothing in it is evaluated, and what its arrays claim to be is checked
-before any of their content is read."""
+"""Archives as .npz files.
+
+A file is not trusted: nothing in it is evaluated, and the types and sizes that its arrays claim are checked before any
+of their content is read.
+"""
 
 import math
 import os
@@ -45,7 +48,7 @@ UNREADABLE: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, OverflowError, NotImplementedError,
     RuntimeError,
 )  # fmt: skip
-"""What zipfile raises on damaged files: it reads at the places and with the sizes that they tell."""
+"""What zipfile raises on damaged files: it trusts the offsets and sizes in them."""
 
 
 def save(archive: Archive, path: Path) -> None:
@@ -64,7 +67,7 @@ def save(archive: Archive, path: Path) -> None:
 
 
 def load(path: Path, *, max_faces: int = MAX_FACES) -> Archive:
-    """The export in a file, every value checked. Raises BadArchive, or OSError."""
+    """Return the export in a file, every value checked. Raises BadArchive, or OSError."""
     with path.open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as file:
@@ -77,7 +80,9 @@ def load(path: Path, *, max_faces: int = MAX_FACES) -> Archive:
 
 
 def _arrays(file: zipfile.ZipFile, max_faces: int, most_bytes: int) -> dict[str, NDArray[Any]]:
-    """All arrays, in two passes: first what they claim to be, then their content, of `most_bytes` at most."""
+    """Read all arrays, in two passes: first the types and sizes that they claim, then their content, of `most_bytes` at
+    most.
+    """
     members = [member.filename for member in file.infolist()]
     if sorted(members) != sorted(f"{name}.npy" for name in NAMES):
         missing = sorted({f"{name}.npy" for name in NAMES} ^ set(members)) or ["one twice"]
@@ -102,7 +107,7 @@ def _arrays(file: zipfile.ZipFile, max_faces: int, most_bytes: int) -> dict[str,
 
 
 def _claim(file: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """The shape and type that an array's header tells; its bytes must be just as many as these take."""
+    """Return the shape and type in an array's header; its bytes must be just as many as these take."""
     with file.open(f"{name}.npy") as member:
         start = member.read(len(NPY) + 2)
         length = int.from_bytes(start[len(NPY) :], "little")

@@ -1,8 +1,8 @@
 """Import: the faces of an archive through the same commits as IndexFaces, with the FaceIds that they had; then its
 users, through the same as CreateUser and AssociateFaces.
 
-It can be interrupted anywhere: started again it passes over what is there. A face that is there with another content or
-with another user is refused before anything is written.
+It can be interrupted anywhere: started again it skips the faces that the collection has. A face that it has with
+another content or another user is refused before anything is written.
 """
 
 import time
@@ -36,12 +36,12 @@ WRITES_PER_COMMIT: Final = 97
 """Faces and pictures' records; the head and the log entry, and the head among 100 keys of a snapshot, take the rest."""
 
 MARKS: Final = ("seq", "plan", "plan_id", "owner", "claim")
-"""Attributes of a face item that tell when it came, or whose it is; not what it is."""
+"""Attributes of a face item about the time of its write and its owner, which an import does not compare."""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`made`: the collection was missing."""
+    """The result of an import. `made`: the collection was missing."""
 
     added: int
     present: int
@@ -98,7 +98,7 @@ def import_archive(
 
 
 def _by_picture(archive: Archive) -> list[int]:
-    """The rows in an order that keeps the faces of a picture together."""
+    """Return the rows in an order that keeps the faces of a picture together."""
     hashes = np.ascontiguousarray(archive.image_sha256).view("S32").reshape(-1)
     order = np.lexsort((archive.face_ids, archive.external_image_ids, hashes))
     same = (hashes[order][1:] == hashes[order][:-1]) & (
@@ -125,7 +125,10 @@ def _make(collections: StoredCollections, collection_id: str, archive: Archive) 
 
 
 def _compare(items: Items, archive: Archive, order: Sequence[int], collection: Collection | None) -> int:
-    """How many of the faces are there already. Raises BadArchive for one that is there with another content."""
+    """Return the number of faces that the collection has already.
+
+    Raises BadArchive for one that it has with another content.
+    """
     present = 0
     for chunk in _chunks(archive, order):
         if collection is not None:
@@ -136,7 +139,7 @@ def _compare(items: Items, archive: Archive, order: Sequence[int], collection: C
 
 
 def _chunks(archive: Archive, order: Sequence[int]) -> Iterator[list[ArchivedFace]]:
-    """As many faces as go into one commit with the records of their pictures."""
+    """Yield as many faces as go into one commit with the records of their pictures."""
     chunk: list[ArchivedFace] = []
     pictures: set[Picture] = set()
     for row in order:
@@ -166,7 +169,10 @@ def _archived_face(archive: Archive, row: int) -> ArchivedFace:
 def _missing(
     items: Items, head: Head, chunk: Sequence[ArchivedFace], stored: Sequence[Item | None]
 ) -> list[ArchivedFace]:
-    """Those that are not stored. Raises BadArchive for one that is stored with another content, or hidden."""
+    """Return the faces that are not stored.
+
+    Raises BadArchive for one that is stored with another content, or hidden.
+    """
     missing: list[ArchivedFace] = []
     for entry, item, seen in zip(chunk, stored, visible(items, stored), strict=True):
         if item is None:
@@ -184,7 +190,7 @@ def _missing(
 def _preparation(
     items: Items, commits: Commits, chunk: Sequence[ArchivedFace], max_faces: int
 ) -> Callable[[Head], Change[int]]:
-    """Adds what is missing of `chunk`; the answer is how many that were."""
+    """Return the preparation of a commit that adds the missing faces of `chunk`; its result is their number."""
 
     def prepare(head: Head) -> Change[int]:
         pictures = {entry.picture: duplicate_key(head.uid, entry.picture) for entry in chunk}

@@ -1,4 +1,4 @@
-"""The users of an archive: do they fit into the collection, and making them there."""
+"""Import of an archive's users: the check that they fit into the collection, and their creation."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ USERS_PER_COMMIT: Final = 97
 
 
 def compare_users(items: Items, archive: Archive, collection: Collection | None, max_users: int) -> None:
-    """Raises BadArchive if the users do not fit into the collection; None: it is still to be made."""
+    """Raise BadArchive if the users do not fit into the collection; None: it is still to be made."""
     members = _members(archive)
     known = {} if collection is None else _known(items, collection, list(members))
     for user_id, user in known.items():
@@ -41,8 +41,10 @@ def import_users(
     *,
     pause: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Makes the users that are missing, and gives each its faces. Raises BadArchive if faces went elsewhere meanwhile;
-    any Refusal that a commit may end in."""
+    """Create the users that are missing, and give each its faces.
+
+    Raises BadArchive if other clients took the faces meanwhile; any Refusal that a commit may end in.
+    """
     members = _members(archive)
     for chunk in _chunks(list(members)):
         commits.commit(collection, partial(_missing, commits, chunk))
@@ -56,7 +58,7 @@ def import_users(
 
 
 def _members(archive: Archive) -> dict[str, list[UUID]]:
-    """Each user of the archive with its faces, in order."""
+    """Return each user of the archive with its faces, in order."""
     members: dict[str, list[UUID]] = {user.decode(): [] for user in archive.users.tolist()}
     for row in np.flatnonzero(archive.user_ids != b"").tolist():
         members[archive.user_ids[row].decode()].append(UUID(archive.face_ids[row].decode()))

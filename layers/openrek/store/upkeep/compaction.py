@@ -20,7 +20,7 @@ import numpy as np
 
 from openrek.store.blobs.port import BlobMissing, Blobs
 from openrek.store.items.port import MAX_WRITES, Delete, Item, Items, Write
-from openrek.store.log.blob_damage import named
+from openrek.store.log.blob_damage import naming_damage
 from openrek.store.log.entries import LogGap
 from openrek.store.log.head import FOLD_BYTES, FOLD_ENTRIES, Head, head_now
 from openrek.store.log.keys import log_key, owned
@@ -75,7 +75,7 @@ class Compactor:
         fold_entries: int = FOLD_ENTRIES,
         small_bytes: int = SMALL_BYTES,
     ) -> None:
-        """`clock` gives epoch seconds, `pause` takes seconds."""
+        """Take `clock`, which gives epoch seconds, and `pause`, which takes seconds."""
         self._items = items
         self._blobs = blobs
         self._clock = clock
@@ -132,13 +132,13 @@ class Compactor:
         return waiting > 0 and (force or long or idle_ms >= FOLD_AFTER_MS)
 
     def _age(self, head: Head, ref: SegmentRef, folded: FoldedLog | None, made_ms: int) -> AgedSegment:
-        """The segment's tombstones, with those that the folded log, begun at `made_ms`, adds."""
+        """Return the segment's tombstones, with those that the folded log, begun at `made_ms`, adds."""
         dead = np.zeros(ref.rows, np.bool_)
         if ref.tombstones is not None:
-            with named("segment's tombstones", ref.tombstones, head):
+            with naming_damage("segment's tombstones", ref.tombstones, head):
                 dead = decode_tombstones(self._blobs.get(ref.tombstones), ref.rows)
         if folded is not None and folded.kinds[ref.kind].named:
-            with named("segment", ref.name, head):
+            with naming_damage("segment", ref.name, head):
                 ids, seqs = ids_and_seqs(self._blobs, ref.name, ref.kind)
             dead[folded.kinds[ref.kind].outdated(ids, seqs)] = True
         count = int(np.count_nonzero(dead))
@@ -182,7 +182,7 @@ class Compactor:
         return tuple(refs)
 
     def _living(self, head: Head, each: AgedSegment) -> Table:
-        with named("segment", each.ref.name, head):
+        with naming_damage("segment", each.ref.name, head):
             segment = decode_segment(self._blobs.open(each.ref.name), each.ref.kind)
         return segment.table.take(np.flatnonzero(~each.dead))
 
@@ -222,5 +222,5 @@ def current_manifest(blobs: Blobs, head: Head) -> Manifest:
     """Read the manifest that the head names; before the first it is empty. Raises BlobMissing or CorruptManifest."""
     if not head.manifest:
         return Manifest(head.uid, version=0, through=0, made_ms=0)
-    with named("manifest", head.manifest, head):
+    with naming_damage("manifest", head.manifest, head):
         return decode_manifest(blobs.get(head.manifest))

@@ -24,7 +24,7 @@ class GarbageCollector:
     """Deletes blobs that compactions left behind."""
 
     def __init__(self, items: Items, blobs: Blobs, *, pause: Callable[[float], None] = time.sleep) -> None:
-        """`pause` takes seconds."""
+        """Take `pause`, which takes seconds."""
         self._items = items
         self._blobs = blobs
         self._pause = pause

@@ -46,7 +46,7 @@ def never() -> bool:
 
 
 class OrphanSweep:
-    """Removes the data of deleted collections and of abandoned calls."""
+    """The removal of the data of deleted collections and of abandoned calls."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class OrphanSweep:
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` gives epoch seconds, `pause` takes seconds."""
+        """Take `clock`, which gives epoch seconds, and `pause`, which takes seconds."""
         self._items = items
         self._blobs = blobs
         self._clock = clock
@@ -106,7 +106,10 @@ class OrphanSweep:
         return removed + 1
 
     def _uids_of_blobs(self) -> set[UUID]:
-        """One without a line is a stray: a compactor was suspended while its collection was erased."""
+        """Return the uids that own blobs.
+
+        One without a line is a stray: a compactor was suspended while its collection was erased.
+        """
         return {uid for name in self._blobs.names() if (uid := uid_of(name)) is not None}
 
     def _erase_blobs(self, uid: UUID, should_stop: Callable[[], bool]) -> int:

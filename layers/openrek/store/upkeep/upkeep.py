@@ -39,7 +39,7 @@ class Upkeep:
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` gives epoch seconds, `pause` takes seconds."""
+        """Take `clock`, which gives epoch seconds, and `pause`, which takes seconds."""
         self._items = items
         self._compactor = Compactor(items, blobs, clock=clock, pause=pause)
         self._garbage = GarbageCollector(items, blobs, pause=pause)
@@ -62,7 +62,7 @@ class Upkeep:
         damaged: list[Exception] = []
         ids = list(self._collection_ids(damaged))
         random.shuffle(ids)
-        with suppress(OSError, DamagedItem):  # the pass ends with another one, which tells
+        with suppress(OSError, DamagedItem):  # the pass ends with another one, which reports it
             self._orphan_sweep.sweep(should_stop)
         self._pass(ids, damaged, force=False, should_stop=should_stop)
         return not should_stop()

@@ -51,7 +51,7 @@ class Upright:
 
 
 def decode(image: bytes) -> Upright:
-    """Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (a side below 80 px)."""
+    """Return the upright picture. Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (a side below 80 px)."""
     header = read_header(image)
     _check_size(header)
     scale = _scale(header)
@@ -83,7 +83,7 @@ def _check_size(header: Header) -> None:
 
 
 def require_bounded_work(header: Header) -> None:
-    """Raises InvalidImageFormat or ImageTooLarge for what takes too long, or too much memory, for a picture."""
+    """Raise InvalidImageFormat or ImageTooLarge for a picture that takes too long, or too much memory."""
     width_px, height_px = header.width_px, header.height_px
     most_scans = min(MOST_SCANS, MOST_SCANNED_PX // (width_px * height_px))
     if header.scans > most_scans:
@@ -103,14 +103,16 @@ def require_bounded_work(header: Header) -> None:
 
 
 def _scale(header: Header) -> int:
-    """1, 2 or 4: the largest that leaves the longest side LEAST_LONGEST_SIDE_PX."""
+    """Return 1, 2 or 4: the largest that keeps the longest side at LEAST_LONGEST_SIDE_PX or more."""
     return next(
         by for by in (4, 2, 1) if by == 1 or max(header.width_px, header.height_px) >= by * LEAST_LONGEST_SIDE_PX
     )
 
 
 def _to_rgb(picture: ImageFile.ImageFile, header: Header, scale: int) -> Image.Image:
-    """RGB on white, averaged down by `scale`; in bands, so that a large picture is never held twice, or even once."""
+    """Return RGB on white, averaged down by `scale`; in bands, so that a large picture is never held twice, or even
+    once.
+    """
     at_once = header.kind == "JPEG" or header.interlaced
     if at_once and picture.mode == "RGB" and "transparency" not in picture.info and scale == 1:
         picture.load()

@@ -1,4 +1,5 @@
-"""What a JPEG or PNG says of itself before any pixel is decoded, and a copy of it without everything we do not need.
+"""The headers of a JPEG or PNG, read before any pixel is decoded, and a copy of the file without all that is not
+needed.
 
 Only what describes pixels reaches the decoder: no EXIF, XMP, ICC, comments, animation frames or compressed text, so
 their bombs, their warnings and their tricks (a phone's second picture in MPO, say) never run. Orientation is read here.
@@ -50,12 +51,12 @@ class Header:
 
     @property
     def row_bytes(self) -> int:
-        """What a row of a PNG takes once it is inflated, without the byte that names its filter."""
+        """Return the bytes of a row of a PNG once it is inflated, without the byte that names its filter."""
         return -(-self.width_px * self.pixel_bits // 8)
 
 
 def read_header(image: bytes) -> Header:
-    """The kind is decided by content. Raises InvalidImageFormat."""
+    """Read the header of a JPEG or PNG; the content decides between them. Raises InvalidImageFormat."""
     if image.startswith(JPEG_START):
         return _jpeg(image)
     if image.startswith(PNG_START):
@@ -104,7 +105,7 @@ def _jpeg(image: bytes) -> Header:
 
 
 def _jpeg_marker(image: bytes, at: int) -> tuple[int, int]:
-    """The next marker and where its length stands; like every decoder, skips stray bytes and fill bytes."""
+    """Return the next marker and the offset of its length; like every decoder, skip stray bytes and fill bytes."""
     found = _MARKER.search(image, at)
     if found is None or found.end() > len(image) - 2:
         raise _broken("JPEG", "it ends inside its header")
@@ -130,8 +131,9 @@ def _jpeg_size(marker: int, segment: bytes) -> tuple[int, int]:
 
 
 def _scans(image: bytes, at: int) -> int:
-    """How many scans a picture has whose first scan's data begin at `at`. What follows its end is not looked at: phones
-    append films there.
+    """Count the scans of a picture whose first scan's data begin at `at`.
+
+    Bytes after its end are not read: phones append films there.
     """
     scans = 1
     for _ in range(MOST_PARTS):

@@ -30,7 +30,8 @@ _UPRIGHT = {
 
 
 def opened(header: Header) -> ImageFile.ImageFile:
-    """The one decoder for the kind; `Image.open` would let other plug-ins look and would warn above 89 megapixels.
+    """Open the picture with the one decoder for its kind; `Image.open` would let other plug-ins look and would warn
+    above 89 megapixels.
 
     Raises InvalidImageFormat or DECODER_ERRORS, as does loading the picture.
     """
@@ -44,7 +45,9 @@ def opened(header: Header) -> ImageFile.ImageFile:
 
 
 def _scale_colour_key(picture: PngImagePlugin.PngImageFile) -> None:
-    """The transparent colour as the pixels will have it. Of 16 bits a channel Pillow keeps 8, which cannot tell it."""
+    """Scale the transparent colour to the pixels' depth, or drop it: of 16 bits a channel Pillow keeps 8, which are not
+    enough.
+    """
     samples = [tile.args for tile in picture.tile]
     if "RGB;16B" in samples:
         picture.info.pop("transparency", None)
@@ -54,5 +57,5 @@ def _scale_colour_key(picture: PngImagePlugin.PngImageFile) -> None:
 
 
 def upright(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture as an EXIF orientation (1..8) says that it is seen."""
+    """Turn the picture as an EXIF orientation (1..8) says."""
     return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture

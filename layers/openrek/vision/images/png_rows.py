@@ -29,7 +29,7 @@ _BYTEWISE = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def bands(header: Header, picture: ImageFile.ImageFile, band_px: int = BAND_PX) -> Iterator[Image.Image]:
-    """The picture from top to bottom. `picture`, which is not loaded, tells how its pixels are meant.
+    """Yield the picture from top to bottom. `picture`, which is not loaded, gives the meaning of its pixels.
 
     Of 16-bit samples only greys keep both bytes: their transparent colour has two. Raises DECODER_ERRORS.
     """
@@ -54,7 +54,7 @@ class _Rows:
         self._inflate = zlib.decompressobj()
 
     def take(self, rows: int) -> NDArray[numpy.uint8]:
-        """Raises ValueError where the file ends before."""
+        """Return the next rows. Raises ValueError where the file ends before."""
         wanted = rows * self._row_bytes
         taken = bytearray()
         waiting: bytes | memoryview = self._inflate.unconsumed_tail
@@ -89,7 +89,7 @@ class _Plane:
 
 
 def _meant(planes: list[Image.Image], picture: ImageFile.ImageFile) -> Image.Image:
-    """The band in the picture's mode, with what belongs to its colours; of 16 bits a channel with the high 8."""
+    """Return the band in the picture's mode, with what belongs to its colours; of 16 bits a channel with the high 8."""
     kind, size = str(picture.tile[0].args), (picture.width, planes[0].height)
     if len(planes) == 2:
         both = numpy.dstack([numpy.asarray(plane) for plane in planes])
@@ -105,7 +105,7 @@ def _meant(planes: list[Image.Image], picture: ImageFile.ImageFile) -> Image.Ima
 
 
 def _idat(file: bytes) -> Iterator[memoryview]:
-    """What is in the file's first run of IDAT chunks, in small pieces that are not empty."""
+    """Yield the content of the file's first run of IDAT chunks, in small pieces that are not empty."""
     view, at, name = memoryview(file), len(PNG_START), b""
     while at < len(file):
         before = name

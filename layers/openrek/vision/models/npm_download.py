@@ -1,4 +1,4 @@
-"""Archives of npm packages, fetched without node; a broken line is taken up where it broke."""
+"""Downloads of npm packages without node; an interrupted download is continued."""
 
 import hashlib
 import os
@@ -58,7 +58,10 @@ def _named(archive: Archive) -> str:
 
 
 def _is_final(error: Exception) -> bool:
-    """A server that answers no will answer no again; one that has trouble, and a broken line, may not."""
+    """Return True if another attempt is useless: the server refused.
+
+    Its own failures and broken connections may pass.
+    """
     return isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code not in {408, 416, 429}
 
 
@@ -71,10 +74,10 @@ def _go_on(url: str, authorization: str | None, part: Path, size_bytes: int, sto
     if authorization:
         request.add_unredirected_header("Authorization", authorization)
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=certificates()))
-    with opener.open(request, timeout=TIMEOUT_S) as answer:
-        mode = "ab" if answer.status == 206 and _begins_at(answer, have) else "wb"
+    with opener.open(request, timeout=TIMEOUT_S) as response:
+        mode = "ab" if response.status == 206 and _begins_at(response, have) else "wb"
         with part.open(mode) as file:
-            while block := answer.read(min(_BLOCK, size_bytes - file.tell() + 1)):
+            while block := response.read(min(_BLOCK, size_bytes - file.tell() + 1)):
                 file.write(block)
                 if file.tell() > size_bytes:
                     file.truncate(0)
@@ -85,8 +88,8 @@ def _go_on(url: str, authorization: str | None, part: Path, size_bytes: int, sto
                 raise ConnectionError(f"the line broke after {file.tell()} of {size_bytes} bytes")
 
 
-def _begins_at(answer: HTTPResponse, at: int) -> bool:
-    return str(answer.headers.get("Content-Range", "")).startswith(f"bytes {at}-")
+def _begins_at(response: HTTPResponse, at: int) -> bool:
+    return str(response.headers.get("Content-Range", "")).startswith(f"bytes {at}-")
 
 
 def _size(path: Path) -> int:

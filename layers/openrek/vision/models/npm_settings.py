@@ -1,4 +1,4 @@
-"""Where npm would fetch from: its settings in the environment and in .npmrc, read without npm.
+"""npm's settings, read from the environment and .npmrc without npm: its registries and their credentials.
 
 Of npm's settings these are known: `registry`, `@scope:registry`, and for a registry `//host/path/:_authToken` and
 `:_auth`. The environment goes before the project's .npmrc, that before the user's. Certificates are pip's.
@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class NpmSettings:
-    """`values` are npm's settings by name, the strongest source of each."""
+    """The settings. `values` are npm's settings by name, the strongest source of each."""
 
     values: Mapping[str, str]
 

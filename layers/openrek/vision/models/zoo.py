@@ -61,7 +61,7 @@ class Weights:
 
     @property
     def as_published(self) -> bool:
-        """Whether the built file is the published one."""
+        """Return True if the built file is the published one."""
         return self.recipe == "as published"
 
 
@@ -76,7 +76,10 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class ModelManifest:
-    """`build_requirements` are pins of what the build needs and the runtime does not."""
+    """The manifest of models.
+
+    `build_requirements` are pins of packages that the build needs and the runtime does not.
+    """
 
     archives: Mapping[str, Archive]
     weights: Mapping[str, Weights]
@@ -103,7 +106,7 @@ class ModelManifest:
 
 
 def manifest(path: Path = MANIFEST) -> ModelManifest:
-    """Raises WeightsError when the manifest is not where the code expects it."""
+    """Return the manifest. Raises WeightsError when it is not where the code expects it."""
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -117,7 +120,7 @@ def manifest(path: Path = MANIFEST) -> ModelManifest:
 
 
 def load(folder: Path, name: str) -> bytes:
-    """The bytes of the built model `name`, which are exactly the bytes that were checked. Raises WeightsError."""
+    """Return the bytes of the built model `name`, exactly those whose hash was checked. Raises WeightsError."""
     known = manifest()
     row = known.weights[name]
     path = folder / row.file

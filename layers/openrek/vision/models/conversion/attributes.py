@@ -1,4 +1,4 @@
-"""What a node of a graph says besides its inputs, in the same words for every dialect."""
+"""The attributes of a node of a graph, read in the same way for every dialect."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -14,7 +14,7 @@ class Attributes:
     """
 
     def __init__(self, where: str, values: Mapping[str, object]) -> None:
-        """`where` names the operator and the node in messages."""
+        """Take the attributes; `where` names the operator and the node in messages."""
         self._where = where
         self._values = values
         self._unread = set(values)
@@ -32,7 +32,7 @@ class Attributes:
         return self._read(name, str, None)
 
     def flag(self, name: str) -> bool:
-        """False where it is not written, as every dialect has it."""
+        """Return the flag; False where it is not written, as every dialect has it."""
         return self._read(name, bool, False)
 
     def integers(self, name: str, default: Sequence[int] | None = None) -> list[int]:
@@ -42,7 +42,7 @@ class Attributes:
         return [float(value) for value in self._read(name, list, None)]
 
     def texts(self, name: str) -> list[str]:
-        """Empty where it is not written."""
+        """Return the texts; empty where they are not written."""
         return [str(value) for value in self._read(name, list, [])]
 
     def expect(self, **wanted: object) -> None:

@@ -17,8 +17,10 @@ _FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How a kernel moves over the picture. `padding` is TensorFlow's word: SAME adds what is odd to the right and the
-    bottom, which is ONNX's SAME_UPPER and not what symmetric pads of half the kernel would give at stride 2.
+    """The movement of a kernel over the picture.
+
+    `padding` is TensorFlow's word: SAME adds what is odd to the right and the bottom, which is ONNX's SAME_UPPER and
+    not what symmetric pads of half the kernel would give at stride 2.
     """
 
     strides: Sequence[int]
@@ -37,7 +39,10 @@ _PADDINGS = {"SAME": "SAME_UPPER", "VALID": "VALID"}
 def convolution(
     graph: OnnxGraph, data: str, kernel: Array, bias: Array | None, window: Window, output: str, *, group: int
 ) -> str:
-    """`kernel` is [out channels, in channels of a group, height, width]. Names of what is added begin with `output`."""
+    """Add a convolution; `kernel` is [out channels, in channels of a group, height, width].
+
+    Names of added nodes begin with `output`.
+    """
     first = graph.node("Transpose", [data], f"{output}.first", perm=_FIRST)
     inputs = [first, graph.constant(f"{output}.kernel", kernel)]
     if bias is not None:
@@ -55,7 +60,7 @@ def convolution(
 
 
 def pool(graph: OnnxGraph, operator: str, data: str, kernel: Sequence[int], window: Window, output: str) -> str:
-    """`operator` is MaxPool or AveragePool; an average is one of the pixels inside, as in TensorFlow."""
+    """Add a pool; `operator` is MaxPool or AveragePool; an average is one of the pixels inside, as in TensorFlow."""
     first = graph.node("Transpose", [data], f"{output}.first", perm=_FIRST)
     padding = window.onnx_padding(output)
     strides = list(window.strides)
@@ -64,7 +69,7 @@ def pool(graph: OnnxGraph, operator: str, data: str, kernel: Sequence[int], wind
 
 
 def prelu(graph: OnnxGraph, data: str, slopes: Array, output: str) -> str:
-    """Relu(x) - slope * Relu(-x), a slope for each channel, with both products as depthwise 1x1 convolutions: these
+    """Add Relu(x) - slope * Relu(-x), a slope for each channel, with both products as depthwise 1x1 convolutions: these
     run in onnxruntime's blocked layout beside their neighbours, for which it has no PRelu (478 points: 11.5 -> 4.3 ms).
     """
     weights = slopes.reshape(-1, 1, 1, 1)
@@ -83,7 +88,7 @@ def prelu(graph: OnnxGraph, data: str, slopes: Array, output: str) -> str:
 def resize_bilinear(
     graph: OnnxGraph, data: str, size: Sequence[int], output: str, *, align_corners: bool, half_pixel_centers: bool
 ) -> str:
-    """`size` is (height, width); batch and channels stay what they are."""
+    """Add a resize; `size` is (height, width); batch and channels stay as they are."""
     mode = "align_corners" if align_corners else "half_pixel" if half_pixel_centers else "asymmetric"
     first = graph.node("Transpose", [data], f"{output}.first", perm=_FIRST)
     kept = graph.node("Shape", [first], f"{output}.kept", end=2)

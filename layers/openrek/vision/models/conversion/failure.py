@@ -1,4 +1,4 @@
-"""What every converter raises; no other word of a converter reaches the person who builds."""
+"""The errors of every converter; no other message of a converter reaches the person who builds."""
 
 
 class ConversionError(Exception):

@@ -28,17 +28,17 @@ class Table:
 
     @classmethod
     def root(cls, buffer: bytes, identifier: bytes) -> "Table":
-        """Raises ConversionError unless `buffer` bears the file identifier."""
+        """Return the root table. Raises ConversionError unless `buffer` bears the file identifier."""
         if buffer[4:8] != identifier:
             raise ConversionError(f"The file is no {identifier.decode()} flatbuffer.")
         return cls(buffer, _scalar(buffer, 0, "<I"))
 
     def present(self) -> set[int]:
-        """The slots whose fields are written."""
+        """Return the slots whose fields are written."""
         return {slot for slot, offset in enumerate(self._slots) if offset}
 
     def number(self, slot: int, code: str, default: int = 0) -> int:
-        """An integer or bool field; `code` is its letter in the module `struct`."""
+        """Return an integer or bool field; `code` is its letter in the module `struct`."""
         at = self._field(slot)
         return _scalar(self._buffer, at, f"<{code}") if at else default
 
@@ -47,7 +47,7 @@ class Table:
         return self._buffer[at : at + size].decode("utf-8")
 
     def array(self, slot: int, dtype: "type[_Item]") -> NDArray[_Item]:
-        """A vector of numbers; empty where it is not written."""
+        """Return a vector of numbers; empty where it is not written."""
         little: DTypeLike = np.dtype(dtype).newbyteorder("<")
         at, size = self._vector(slot, np.dtype(dtype).itemsize)
         return np.frombuffer(self._buffer, little, size, at).astype(dtype)
@@ -62,12 +62,12 @@ class Table:
         return [Table(self._buffer, at + _scalar(self._buffer, at, "<I")) for at in places]
 
     def _field(self, slot: int) -> int:
-        """Where the field begins; 0 where it isn't written."""
+        """Return the offset of the field; 0 where it isn't written."""
         offset = self._slots[slot] if slot < len(self._slots) else 0
         return self._at + offset if offset else 0
 
     def _vector(self, slot: int, item_bytes: int) -> tuple[int, int]:
-        """Where the items begin, and how many there are."""
+        """Return the offset of the items, and their number."""
         at = self._field(slot)
         if not at:
             return 0, 0

@@ -49,7 +49,7 @@ def exported_bytes(module: str) -> bytes:
 
 
 def _exported(module: str, opening: str) -> int:
-    """Where the one literal begins that follows `exports=`."""
+    """Return the offset of the one literal that follows `exports=`."""
     starts = [found.end() for found in _EXPORT.finditer(module) if module.startswith(opening, found.end())]
     if len(starts) != 1:
         raise ConversionError(f"The JavaScript module exports {len(starts)} literals that begin with {opening}.")
@@ -57,7 +57,7 @@ def _exported(module: str, opening: str) -> int:
 
 
 def _as_json(module: str, start: int) -> str:
-    """The literal from `start` to its closing bracket, token by token in the words of JSON."""
+    """Translate the literal from `start` to its closing bracket into JSON, token by token."""
     words: list[str] = []
     depth, at = 0, start
     while depth or not words:

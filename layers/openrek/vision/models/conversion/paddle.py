@@ -47,7 +47,7 @@ class Operator:
     attributes: Attributes
 
     def input(self, place: str) -> str:
-        """The one tensor of a place. Raises ConversionError where there is none, or several."""
+        """Return the one tensor of an input. Raises ConversionError where there is none, or several."""
         return self._only(self.inputs, place)
 
     def output(self, place: str) -> str:
@@ -70,7 +70,7 @@ class Program:
 
 
 def read_program(encoded: bytes) -> Program:
-    """Raises ConversionError."""
+    """Read a program. Raises ConversionError."""
     blocks = Message(encoded).messages(1)
     if len(blocks) != 1:
         raise ConversionError(f"The Paddle program has {len(blocks)} blocks; one without branches is known.")
@@ -118,8 +118,8 @@ def _attribute(kind: str, name: str, attribute: Message) -> object:
 
 
 def _tensor(encoded: bytes, at: int) -> tuple[Array, int]:
-    """One tensor of the parameters' file, and where the next begins: version, levels (none), version, description,
-    numbers.
+    """Read one tensor of the parameters' file (version, levels: none, version, description, numbers); return the offset
+    of the next one too.
     """
     if len(encoded) - at < 20:
         raise ConversionError("The parameters end before the last one.")

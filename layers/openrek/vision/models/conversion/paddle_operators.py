@@ -139,7 +139,7 @@ def _pool(conversion: _Conversion, operator: Operator) -> None:
 
 
 def _dropout(conversion: _Conversion, operator: Operator) -> None:
-    """Paddle's older dropout scales when it infers, not when it trains: without it all would be too large."""
+    """Add the scaling of Paddle's older dropout: it scales when it infers, not when it trains."""
     attributes, output = operator.attributes, operator.output("Out")
     attributes.integer("seed")
     attributes.flag("fix_seed")

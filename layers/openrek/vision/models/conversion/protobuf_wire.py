@@ -13,7 +13,7 @@ class Message:
     """One message: the values of its fields by their numbers, in the order of the file."""
 
     def __init__(self, encoded: bytes) -> None:
-        """Raises ConversionError where `encoded` is not a whole message."""
+        """Read the fields. Raises ConversionError where `encoded` is not a whole message."""
         self._values: defaultdict[int, list[int | bytes]] = defaultdict(list)
         at = 0
         while at < len(encoded):
@@ -25,7 +25,7 @@ class Message:
         return number in self._values
 
     def integers(self, number: int) -> list[int]:
-        """The signed 64-bit numbers of a field, written one by one or packed."""
+        """Return the signed 64-bit numbers of a field, written one by one or packed."""
         found: list[int] = []
         for value in self._values.get(number, ()):
             if isinstance(value, int):
@@ -38,7 +38,10 @@ class Message:
         return found
 
     def integer(self, number: int, default: int | None = None) -> int:
-        """The last value of a field, as protobuf has it. Raises ConversionError without one and without a default."""
+        """Return the last value of a field, as protobuf has it.
+
+        Raises ConversionError without one and without a default.
+        """
         values = self.integers(number)
         if values:
             return values[-1]
@@ -47,7 +50,7 @@ class Message:
         return default
 
     def blobs(self, number: int) -> list[bytes]:
-        """Raises ConversionError where the field holds numbers."""
+        """Return the byte strings of a field. Raises ConversionError where the field holds numbers."""
         values = self._values.get(number, [])
         blobs = [value for value in values if isinstance(value, bytes)]
         if len(blobs) != len(values):
@@ -55,7 +58,7 @@ class Message:
         return blobs
 
     def floats(self, number: int) -> list[float]:
-        """The float32 numbers of a field, written one by one or packed."""
+        """Return the float32 numbers of a field, written one by one or packed."""
         encoded = b"".join(self.blobs(number))
         if len(encoded) % 4:
             raise ConversionError(f"The field {number} of the message holds no whole float32 numbers.")
@@ -65,7 +68,7 @@ class Message:
         return [blob.decode("utf-8") for blob in self.blobs(number)]
 
     def text(self, number: int) -> str:
-        """Raises ConversionError without one."""
+        """Return the text of a field. Raises ConversionError without one."""
         texts = self.texts(number)
         if not texts:
             raise ConversionError(f"The message lacks its field {number}.")
@@ -75,7 +78,7 @@ class Message:
         return [Message(blob) for blob in self.blobs(number)]
 
     def message(self, number: int) -> "Message":
-        """Raises ConversionError without one."""
+        """Return the message of a field. Raises ConversionError without one."""
         messages = self.messages(number)
         if not messages:
             raise ConversionError(f"The message lacks its field {number}.")

@@ -29,8 +29,8 @@ def _picture_classes(sources: Sequence[bytes]) -> bytes:
 
 
 def _objects(sources: Sequence[bytes]) -> bytes:
-    """PicoDet without its last operator, which drops boxes that overlap: the caller does that, with thresholds of its
-    own. (The original's: score 0.025, overlap 0.6, 1000 boxes before, 100 after.)
+    """Convert PicoDet without its last operator, which drops boxes that overlap: the caller does that, with thresholds
+    of its own. (The original's: score 0.025, overlap 0.6, 1000 boxes before, 100 after.)
     """
     program, parameters = sources
     outputs = ["concat_4.tmp_0", "tmp_17"]
@@ -38,7 +38,7 @@ def _objects(sources: Sequence[bytes]) -> bytes:
 
 
 def _tflite(*names: str) -> Recipe:
-    """`names` are those of the input and the outputs, in the order of the model."""
+    """Make a recipe for a tflite model; `names` are those of the input and the outputs, in the order of the model."""
 
     def recipe(sources: Sequence[bytes]) -> bytes:
         (model,) = sources
@@ -56,7 +56,7 @@ def _tfjs(layers: Mapping[str, Sequence[int | None]]) -> Recipe:
 
 
 def _tfjs_modules(sources: Sequence[bytes]) -> bytes:
-    """The same as JavaScript modules: the first exports the description, the others the weights."""
+    """Convert a model of JavaScript modules: the first exports the description, the others the weights."""
     description, *shards = (source.decode("utf-8") for source in sources)
     data = b"".join(javascript.exported_bytes(shard) for shard in shards)
     return tfjs_operators.convert(javascript.exported_object(description), data)

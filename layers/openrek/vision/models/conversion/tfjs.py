@@ -40,7 +40,7 @@ class Model:
 
 
 def read_json(encoded: bytes) -> dict[str, Any]:
-    """Raises ConversionError."""
+    """Read a model's JSON. Raises ConversionError."""
     try:
         return dict(json.loads(encoded))
     except (ValueError, TypeError, RecursionError) as error:
@@ -48,7 +48,7 @@ def read_json(encoded: bytes) -> dict[str, Any]:
 
 
 def read(description: Mapping[str, Any], data: bytes) -> Model:
-    """`data` are the bytes of all shards, one after another. Raises ConversionError."""
+    """Read a model; `data` are the bytes of all shards, one after another. Raises ConversionError."""
     try:
         weights = _weights([weight for group in description["weightsManifest"] for weight in group["weights"]], data)
         if description["modelTopology"].get("library"):
@@ -64,7 +64,7 @@ def read(description: Mapping[str, Any], data: bytes) -> Model:
 
 
 def _plain(name: str) -> str:
-    """The first output of a node goes by the node's name."""
+    """Return the name of a node's first output, which is the node's own."""
     return name.removesuffix(":0")
 
 
@@ -74,7 +74,7 @@ def _shape(end: Mapping[str, Any]) -> list[int | None]:
 
 
 def _weights(descriptions: Iterable[Mapping[str, Any]], data: bytes) -> dict[str, Array]:
-    """float16 and uint8 are only how float32 numbers are stored; uint8 with a scale and a smallest number."""
+    """Return the weights as float32 or whole numbers; float16 and uint8 are only how float32 numbers are stored."""
     weights: dict[str, Array] = {}
     at = 0
     for description in descriptions:
@@ -93,13 +93,13 @@ def _weights(descriptions: Iterable[Mapping[str, Any]], data: bytes) -> dict[str
 
 
 def _restored(array: Array, stored: Mapping[str, Any]) -> Array:
-    """float16 numbers widened, or whole numbers back between their smallest and largest."""
+    """Return float32: float16 numbers widened, or whole numbers back between their smallest and largest."""
     wide = array.astype(np.float32)
     return wide * np.float32(stored["scale"]) + np.float32(stored["min"]) if "scale" in stored else wide
 
 
 def _in_order(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The nodes so that each comes after those it reads from, depth first without recursion."""
+    """Sort the nodes so that each comes after those it reads from, depth first without recursion."""
     by_name = {node["name"]: node for node in nodes}
     ordered: list[Mapping[str, Any]] = []
     state: dict[str, bool] = {}  # False: begun; True: done

@@ -53,7 +53,7 @@ def _window(operator: Operator) -> Window:
 
 
 def _fused(operator: Operator) -> tuple[bool, str | None]:
-    """Whether a bias is added, and the activation that follows."""
+    """Return True if a bias is added, and the activation that follows."""
     fused = operator.attributes.texts("fused_ops")
     bias, rest = fused[:1] == ["BiasAdd"], fused[1:] if fused[:1] == ["BiasAdd"] else fused
     if rest and (len(rest) > 1 or rest[0] not in _ACTIVATIONS):
@@ -115,7 +115,7 @@ def _direct(name: str) -> Rule:
 
 
 def _floor_div(graph: OnnxGraph, operator: Operator) -> None:
-    """ONNX rounds whole numbers towards zero, which is the same for the places in a grid that are divided here."""
+    """Add a division; ONNX rounds whole numbers towards zero, the same for the places in a grid divided here."""
     if graph.known(operator.inputs[1]).dtype != np.int32:
         raise ConversionError(f"The operator FloorDiv at {operator.name} divides by other than whole numbers.")
     graph.node("Div", operator.inputs, operator.name)

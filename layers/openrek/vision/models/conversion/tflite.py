@@ -90,7 +90,7 @@ class Model:
 
 
 def read(encoded: bytes) -> Model:
-    """Raises ConversionError."""
+    """Read a model. Raises ConversionError."""
     model = Table.root(encoded, _IDENTIFIER)
     if len(graphs := model.tables(2)) != 1:
         raise ConversionError(f"The tflite model has {len(graphs)} graphs; one is known.")
@@ -102,7 +102,7 @@ def read(encoded: bytes) -> Model:
 
 
 def _code(table: Table) -> int:
-    """Old writers know the first field only, which ends at 127; new ones write both."""
+    """Return the operator's code. Old writers know the first field only, which ends at 127; new ones write both."""
     return max(table.number(0, "b"), table.number(3, "i"))
 
 

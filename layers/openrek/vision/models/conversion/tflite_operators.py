@@ -134,7 +134,7 @@ def _prelu(conversion: _Conversion, operator: Operator) -> None:
 
 
 def _dequantize(conversion: _Conversion, operator: Operator) -> None:
-    """The float16 numbers of a weight, as float32: done once here, not in every run."""
+    """Add the float16 numbers of a weight as float32: converted once here, not in every run."""
     conversion.graph.constant(conversion.output(operator), conversion.known(operator.inputs[0]).astype(np.float32))
 
 
