@@ -46,7 +46,7 @@ def test_the_table() -> None:
         ),
         "inferences": f"as many as cores (`OPENREK_WORKERS`), {queue} waiting (`OPENREK_QUEUE`)",
         "quick calls": f"{QUICK_THREADS} at once, {queue} waiting",
-        "health checks": f"1 examination at once, for all who ask meanwhile, {HEALTH_TIMEOUT_S:g} s",
+        "health checks": f"1 examination at once, shared by all who ask meanwhile, {HEALTH_TIMEOUT_S:g} s",
         "requests": f"{MAX_REQUESTS}",
         "connections, from when they are made": (
             f"{MAX_CONNECTIONS}, half of the open-files limit, or what openrek's own files leave of it"

@@ -142,7 +142,7 @@ def test_a_rewrite_that_was_interrupted(old: Path) -> None:
     connection.execute("ROLLBACK")
     connection.close()
 
-    with pytest.raises(UnusableStore, match="`openrek purge` ends it"):
+    with pytest.raises(UnusableStore, match="`openrek purge` finishes it"):
         SqliteItems(crashed / "items.sqlite3", read_only=True)
     items = open_items(crashed)
 
