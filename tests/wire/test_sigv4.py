@@ -12,7 +12,7 @@ from openrek.domain.access_keys import AccessKey
 from openrek.domain.caller import Caller
 from openrek.domain.permissions import EVERYTHING, Permissions
 from openrek.wire.http import HttpRequest
-from openrek.wire.sigv4 import SigV4
+from openrek.wire.sigv4 import SigV4, claimed
 from tests.support.signing import HOST, TARGET, KeysInMemory, changed, clock, new_key, signed, when
 from tests.wire.signature_checks import KEY, MISMATCH, claiming, refusal, refused, verifier
 
@@ -231,6 +231,26 @@ def test_a_signed_header_that_did_not_arrive_is_named_and_the_length_is_told_by_
     assert str(refused(longer)) == MISMATCH
     found = refused(changed(request, without="x-more"))
     assert (str(found), found.reason) == (MISMATCH, "The header x-more was signed, but did not arrive.")
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"MaxResults": 3}', b"{" + b" " * 5_000_000 + b"}"])
+def test_a_signed_length_that_a_gateway_took_out_is_that_of_the_body(body: bytes) -> None:
+    request = signed(KEY, body=body, headers={"x-amz-target": TARGET, "content-length": str(len(body))})
+    arrived = changed(request, without="content-length")
+    assert verifier(arrived)(arrived).key_id == KEY.key_id
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "reason"),
+    [
+        ("/?X-Amz-Signature=0", "", "A signature in the query string is not taken; send an Authorization header."),
+        ("/", "", "The request has no Authorization header; sign it with an access key."),
+    ],
+)
+def test_a_request_without_a_signature_is_told_how_to_sign(path: str, header: str, reason: str) -> None:
+    found = refusal(lambda: claimed(HttpRequest("POST", path, {"authorization": header}, b"{}")))
+    assert isinstance(found, errors.MissingAuthenticationToken)
+    assert found.reason == reason
 
 
 def test_a_signed_header_that_is_not_ascii_is_refused() -> None:

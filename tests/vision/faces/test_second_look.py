@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from openrek.vision.faces.reader import FaceReader
-from openrek.vision.faces.second_look import LOOK_PX, _best, _turned_back, closer_points
+from openrek.vision.faces.second_look import LOOK_PX, _best, _shared, _turned_back, closer_points
 from tests.support.variants import opened
 
 TIGHT = (620, 230, 940, 630)
@@ -49,6 +51,33 @@ def test_a_face_that_the_second_look_does_not_see_keeps_its_points(reader: FaceR
     found = closer_points(reader.session("yunet"), picture, np.array(box, np.float32), points)
 
     assert (found == points).all()
+
+
+def test_each_of_two_neighbours_gets_its_own_points(reader: FaceReader, photos: dict[str, bytes]) -> None:
+    """A large face beside a small one is in the small one's look, too."""
+    portrait = opened(photos["obama3.jpg"]).crop(TIGHT)
+    small, large = portrait.resize((64, 80)), portrait.resize((160, 200))
+    picture = Image.new("RGB", (400, 260), "grey")
+    picture.paste(small, (40, 90))
+    picture.paste(large, (104, 30))
+    for left, top, face in ((40, 90, small), (104, 30, large)):
+        box = np.array([left, top, face.width, face.height], np.float32)
+
+        points = closer_points(reader.session("yunet"), picture, box, np.zeros((5, 2), np.float32))
+
+        assert ((points >= (left, top)) & (points <= (left + face.width, top + face.height))).all()
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 20)] * 2, *[st.integers(1, 20)] * 2), min_size=2, max_size=6))
+def test_shared_is_the_intersection_over_the_union(boxes: list[tuple[int, int, int, int]]) -> None:
+    def cells(box: tuple[int, int, int, int]) -> set[tuple[int, int]]:
+        left, top, width, height = box
+        return {(x, y) for x in range(left, left + width) for y in range(top, top + height)}
+
+    first, *others = map(cells, boxes)
+    expected = [len(first & other) / len(first | other) for other in others]
+    found = _shared(np.array(boxes[0], np.float32), np.array(boxes[1:], np.float32))
+    assert found.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("quarters", range(4))
