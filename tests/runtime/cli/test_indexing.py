@@ -110,6 +110,15 @@ def test_no_more_photos_are_sent_at_once_than_was_asked_for(run, folder: Path) -
     assert most == 1
 
 
+WITH_INTERRUPTS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from openrek.runtime.cli.main import main
+main()
+"""
+"""Tests that run as a job in the background have no interrupts, nor have the processes that they start."""
+
+
 def test_an_interrupt_ends_it_though_the_server_never_answers(folder: Path, tmp_path: Path) -> None:
     asked, go = threading.Event(), threading.Event()
 
@@ -125,7 +134,7 @@ def test_an_interrupt_ends_it_though_the_server_never_answers(folder: Path, tmp_
         "AWS_SECRET_ACCESS_KEY": "b",
     }
     with collection_server(hang) as url:
-        program = [sys.executable, "-m", "openrek.runtime.cli.main"]
+        program = [sys.executable, "-c", WITH_INTERRUPTS]
         command = [*program, "index", folder, "-c", "people", "--endpoint-url", url]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:

@@ -4,10 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import openrek
+from openrek.domain.models import SFACE
+from openrek.runtime.parts.adapters import Adapters
+from openrek.runtime.server.health import examine
+from openrek.runtime.settings import Settings
+from openrek.store.log.keys import DIRECTORY
 from openrek.store.search.row_scan import library_path, this_machine
+from tests.store.items.sqlite_bytes import with_bit
 
 ASKED = """
 import sys
@@ -31,6 +38,21 @@ def test_searches_are_fast_once_the_kernel_is_built(run, row_scan: None, tmp_pat
     (layers / "openrek" / "store" / "search" / "built").mkdir()
     shutil.copy(built, layers / "openrek" / "store" / "search" / "built")
     assert searches(layers, data) == "fast"
+
+
+def test_a_damaged_item_makes_the_store_unhealthy(tmp_path: Path) -> None:
+    with closing(Adapters(Settings.of({"OPENREK_DATA": str(tmp_path)}))) as adapters:
+        adapters.collections().create("people", SFACE, {})
+        assert examine(adapters).store == "reachable"
+        connection = adapters.embedded().items()._connection()
+        (body,) = connection.execute("SELECT body FROM items WHERE partition = ?", (DIRECTORY,)).fetchone()
+        connection.execute("UPDATE items SET body = ? WHERE partition = ?", (with_bit(body, 100), DIRECTORY))
+
+        health = examine(adapters)
+
+        assert not health.ok
+        damaged = f"The item {DIRECTORY} people of the store is damaged"
+        assert health.store == f"cannot be read: {damaged}; `openrek verify` says more."
 
 
 def searches(layers: Path, data: Path) -> str:
