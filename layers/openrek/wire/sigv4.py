@@ -19,7 +19,7 @@ sent again for five minutes, as with AWS: TLS is the protection against that.
 import hmac
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from openrek.domain.access_keys import KEY_ID, AccessKey
@@ -47,19 +47,17 @@ QUERY_SIGNATURE = re.compile(r"(?:^|&)x-amz-(?:algorithm|credential|signature)(?
 class SigV4:
     """An `authenticate` step for the door, over the keys that were issued.
 
-    `regions` may be signed for; None stands for any. `clock` returns epoch seconds.
+    Any region may be signed for. `clock` returns epoch seconds.
     """
 
     def __init__(
         self,
         keys: Keys,
         *,
-        regions: Collection[str] | None = None,
         account: str = NO_ACCOUNT,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._keys = keys
-        self._regions = None if regions is None else frozenset(regions)
         self._account = account
         self._clock = clock
 
@@ -78,19 +76,19 @@ class SigV4:
 
     def examine(self, request: HttpRequest) -> tuple[Authorization, AccessKey]:
         """Check the head alone; return the client's claim and the key that it names. Raises a Refusal."""
-        claim = plausible(request, self._clock(), self._regions)
+        claim = plausible(request, self._clock())
         key = self._keys.find(claim.key_id)
         if key is None:
             raise UnrecognizedClient(reason=UNKNOWN_KEY)
         return claim, key
 
 
-def plausible(request: HttpRequest, now_s: float, regions: Collection[str] | None = None) -> Authorization:
+def plausible(request: HttpRequest, now_s: float) -> Authorization:
     """Return the request's claim if it passes every check that needs no key. Raises a Refusal."""
     claim = claimed(request)
     _require_time(request.headers["x-amz-date"], now_s)
     _require_signed(claim, request)
-    _require_scope(claim, request.headers["x-amz-date"], regions)
+    _require_scope(claim, request.headers["x-amz-date"])
     if "x-amz-security-token" in request.headers:
         raise UnrecognizedClient(reason="openrek's access keys have no session token; unset AWS_SESSION_TOKEN.")
     if not KEY_ID.fullmatch(claim.key_id):
@@ -130,9 +128,9 @@ def _require_time(sent: str, now_s: float) -> None:
         )
 
 
-def _require_scope(claim: Authorization, sent: str, regions: Collection[str] | None) -> None:
+def _require_scope(claim: Authorization, sent: str) -> None:
     wrong = []
-    if not re.fullmatch(REGION, claim.region) or (regions is not None and claim.region not in regions):
+    if not re.fullmatch(REGION, claim.region):
         wrong.append(f"Credential should be scoped to a valid region, not '{claim.region[:QUOTED_CHARACTERS]}'.")
     if claim.service != SERVICE:
         wrong.append(f"Credential should be scoped to correct service: '{SERVICE}'.")

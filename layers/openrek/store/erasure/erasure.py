@@ -31,6 +31,7 @@ from openrek.store.erasure.erasure_plans import (
 )
 from openrek.store.faces.duplicates import picture_of, removals
 from openrek.store.faces.staged_writes import StagedWriteLost, StagedWrites, plans_of, staged_write_of
+from openrek.store.items.batches import batches
 from openrek.store.items.port import ABSENT, MAX_WRITES, Delete, Item, ItemPage, Items, Key, Put, Write
 from openrek.store.items.retries import Sent, refusal_of, send
 from openrek.store.log.commits import OWN_WRITES, TOO_MANY_WRITERS, UNFINISHED, Change, Commits, in_pieces
@@ -281,8 +282,8 @@ class StoredErasure:
         return Erased(tuple(sorted(faces)), tuple(sorted(users)))
 
     def _delete(self, keys: Sequence[Key]) -> None:
-        for start in range(0, len(keys), DELETES_PER_TRANSACTION):
-            deletions: list[Write] = [Delete(key) for key in keys[start : start + DELETES_PER_TRANSACTION]]
+        for batch in batches(keys, DELETES_PER_TRANSACTION):
+            deletions: list[Write] = [Delete(key) for key in batch]
             sent = send(self._items, deletions, pause=self._pause)
             if sent is not Sent.WRITTEN:
                 raise refusal_of(sent)

@@ -16,6 +16,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.faces import FaceDeletion, FaceNotDeleted
 from openrek.store.faces.duplicates import removals
+from openrek.store.items.batches import batches
 from openrek.store.items.port import Delete, Item, Items, Key, Put, Write
 from openrek.store.log.commits import Change, Commits, in_pieces
 from openrek.store.log.head import Head
@@ -59,7 +60,7 @@ class Deletions:
     def delete(self, collection: Collection, face_ids: Sequence[UUID]) -> FaceDeletion:
         """Delete faces; `face_ids` has no repeats. Raises ResourceNotFound when the collection is gone."""
         size = self._faces_per_commit
-        chunks = [face_ids[start : start + size] for start in range(0, len(face_ids), size)]
+        chunks = list(batches(face_ids, size))
         key = plan_key(collection.uid, f"delete/{_hash(face_ids)}") if len(chunks) > 1 else None
         deleted: set[UUID] = set()
         skipped: dict[UUID, FaceNotDeleted] = {}

@@ -15,6 +15,7 @@ from openrek.domain.ports import Page
 from openrek.store.faces.deletions import Deletions
 from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record
 from openrek.store.faces.staged_writes import StagedWrite, StagedWriteLost, StagedWrites, staged_write_of
+from openrek.store.items.batches import batches
 from openrek.store.items.port import ABSENT, MAX_WRITES, Item, Items, Put, Write
 from openrek.store.log.commits import OWN_WRITES, TOO_MANY_WRITERS, Change, Commits, Moved
 from openrek.store.log.head import Head, require_head, same_collection
@@ -88,8 +89,8 @@ class StoredFaces:
         keys = sorted({face_key(collection.uid, face_id) for face_id in face_ids})
         head_key = require_head(self._items, collection).key
         faces: list[Face] = []
-        for start in range(0, len(keys), FACES_PER_SNAPSHOT):
-            head, *found = self._items.read([head_key, *keys[start : start + FACES_PER_SNAPSHOT]])
+        for batch in batches(keys, FACES_PER_SNAPSHOT):
+            head, *found = self._items.read([head_key, *batch])
             same_collection(collection, head)
             faces += [face_of(item.attributes) for item in visible(self._items, found) if item is not None]
         return faces

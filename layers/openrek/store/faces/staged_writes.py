@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 from openrek.domain.collections import Collection
 from openrek.domain.faces import DetectedFace
 from openrek.store.faces.duplicates import DuplicateRecord
+from openrek.store.items.batches import batches
 from openrek.store.items.port import ABSENT, Check, Delete, Item, Items, Key, Put, Write
 from openrek.store.items.retries import RESENDS, Sent, refusal_of, send
 from openrek.store.log.head import require_head
@@ -98,8 +99,8 @@ class StagedWrites:
 
         Raises StagedWriteLost, or ResourceNotFound when the collection is gone.
         """
-        for start in range(0, len(rows), FACES_PER_CHUNK):
-            keys = {face_key(collection.uid, row.face.face_id): row for row in rows[start : start + FACES_PER_CHUNK]}
+        for batch in batches(rows, FACES_PER_CHUNK):
+            keys = {face_key(collection.uid, row.face.face_id): row for row in batch}
             staged = self._items.read(list(keys))
             writes = [
                 Put(key, {**row.attributes(), "seq": 0, "picture": picture, **_mark(plan)}, expect=ABSENT)
@@ -187,8 +188,8 @@ def _mark(plan: StagedWrite) -> dict[str, Any]:
 
 def _chunks(plan: StagedWrite) -> Iterator[list[Key]]:
     faces = plan.key.partition.removesuffix("/plan") + "/face"
-    for start in range(0, len(plan.face_ids), FACES_PER_CHUNK):
-        yield [Key(faces, str(face_id)) for face_id in plan.face_ids[start : start + FACES_PER_CHUNK]]
+    for batch in batches(plan.face_ids, FACES_PER_CHUNK):
+        yield [Key(faces, str(face_id)) for face_id in batch]
 
 
 def _settled(item: Item, plan: StagedWrite) -> dict[str, Any]:

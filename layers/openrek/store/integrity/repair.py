@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record, picture_of
+from openrek.store.items.batches import batches
 from openrek.store.items.port import Check, Item, Items, Key, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.log.commits import Moved
@@ -44,8 +45,8 @@ def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.slee
             if face is not None:
                 by_picture.setdefault(picture_of(face), []).append(face)
         pictures = list(by_picture)
-        for start in range(0, len(pictures), KEYS_PER_READ):
-            write(_completed(items, {key: by_picture[key] for key in pictures[start : start + KEYS_PER_READ]}))
+        for batch in batches(pictures, KEYS_PER_READ):
+            write(_completed(items, {key: by_picture[key] for key in batch}))
 
 
 def _corrected(items: Items, uid: UUID, record: Item) -> list[Write]:
@@ -54,8 +55,8 @@ def _corrected(items: Items, uid: UUID, record: Item) -> list[Write]:
     """
     ids = list(dict.fromkeys(known.face_id for known in duplicate_record(record.key, record).known))
     faces: list[Item] = []
-    for start in range(0, len(ids), KEYS_PER_READ):
-        found = items.read([face_key(uid, face_id) for face_id in ids[start : start + KEYS_PER_READ]])
+    for batch in batches(ids, KEYS_PER_READ):
+        found = items.read([face_key(uid, face_id) for face_id in batch])
         faces += [face for face in visible(items, found) if face and face.attributes["picture"] == record.key.sort]
     written = DuplicateRecord(record.key, ()).with_faces([face_of(face.attributes) for face in faces])
     unchanged = isinstance(written, Put) and dict(written.attributes) == dict(record.attributes)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from openrek.domain.models import face_model
 from openrek.store.integrity.item_scan import fault_of_face, user_pages
+from openrek.store.items.batches import batches
 from openrek.store.items.port import Check, Item, Items, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.log.commits import Commits, Moved
@@ -30,9 +31,8 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
     """
 
     def write(operations: Sequence[Write]) -> None:
-        for start in range(0, len(operations), PER_TRANSACTION):
-            part = operations[start : start + PER_TRANSACTION]
-            if send(items, [Check(head.key, head.unmoved), *part], pause=pause) is not Sent.WRITTEN:
+        for batch in batches(operations, PER_TRANSACTION):
+            if send(items, [Check(head.key, head.unmoved), *batch], pause=pause) is not Sent.WRITTEN:
                 raise Moved
 
     for page in user_pages(items, head.uid, face_model(head.model).dimensions):
@@ -40,8 +40,8 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
         write([Put(after.key, after.attributes(), forget=True) for before, after in corrected if after != before])
     for rows in item_pages(items, owned(head.uid, "face")):
         claimed = [face for face in visible(items, rows) if face is not None and owner_of(face) is not None]
-        for start in range(0, len(claimed), PER_TRANSACTION):
-            write(hand_over(_unlisted(items, head, claimed[start : start + PER_TRANSACTION]), None))
+        for batch in batches(claimed, PER_TRANSACTION):
+            write(hand_over(_unlisted(items, head, batch), None))
 
 
 def release_claims(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
@@ -58,8 +58,8 @@ def release_claims(items: Items, head: Head, *, pause: Callable[[float], None] =
 def _corrected(items: Items, head: Head, user: StoredUser) -> StoredUser:
     """Return the user with those of its faces whose items name it."""
     faces: list[Item | None] = []
-    for start in range(0, len(user.members), PER_TRANSACTION):
-        keys = [face_key(head.uid, member) for member in user.members[start : start + PER_TRANSACTION]]
+    for batch in batches(user.members, PER_TRANSACTION):
+        keys = [face_key(head.uid, member) for member in batch]
         faces += visible(items, items.read(keys))
     dimensions = face_model(head.model).dimensions
     return user.with_members(

@@ -9,6 +9,7 @@ or user.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from openrek.store.items.batches import batches
 from openrek.store.items.port import Item, Items, Key
 
 PENDING: Final = "pending"
@@ -26,8 +27,8 @@ def visible(items: Items, faces: Sequence[Item | None]) -> list[Item | None]:
     doubtful = [face for face in seen.values() if face is not None and _judge_of(face) is not None]
     while doubtful:
         later: list[Item] = []
-        for start in range(0, len(doubtful), FACES_PER_READ):
-            later += _judge(items, doubtful[start : start + FACES_PER_READ], seen)
+        for batch in batches(doubtful, FACES_PER_READ):
+            later += _judge(items, batch, seen)
         doubtful = later
     return [seen[face.key] if face is not None else None for face in faces]
 

@@ -16,6 +16,7 @@ from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
 from openrek.store.collections.tags import tags_in
 from openrek.store.integrity.item_scan import FacePage, face_page, face_pages, touched, user_pages
+from openrek.store.items.batches import batches
 from openrek.store.items.port import Items, Key
 from openrek.store.log.entries import LogGap
 from openrek.store.log.head import Head, head_now
@@ -121,16 +122,16 @@ def _scan(items: Items, head: Head, on_progress: Callable[[int], object]) -> Sca
 
 def _read_again(items: Items, head: Head, ids: Sequence[bytes], dimensions: int) -> Iterator[FacePage]:
     partition = owned(head.uid, "face")
-    for start in range(0, len(ids), KEYS_PER_READ):
-        keys = [Key(partition, str(UUID(bytes=face_id))) for face_id in ids[start : start + KEYS_PER_READ]]
+    for batch in batches(ids, KEYS_PER_READ):
+        keys = [Key(partition, str(UUID(bytes=face_id))) for face_id in batch]
         yield face_page(visible(items, items.read(keys)), dimensions)
 
 
 def _users_again(items: Items, head: Head, user_ids: Sequence[str]) -> set[str]:
     """Return those of the users that exist."""
     found: set[str] = set()
-    for start in range(0, len(user_ids), KEYS_PER_READ):
-        keys = [user_key(head.uid, user_id) for user_id in user_ids[start : start + KEYS_PER_READ]]
+    for batch in batches(user_ids, KEYS_PER_READ):
+        keys = [user_key(head.uid, user_id) for user_id in batch]
         found.update(item.key.sort for item in items.read(keys) if item is not None)
     return found
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from openrek.domain.collections import Collection
 from openrek.domain.users import MOST_FACES_OF_USER
+from openrek.store.items.batches import batches
 from openrek.store.items.port import Items
 from openrek.store.log.commits import Change, Commits
 from openrek.store.log.head import Head
@@ -76,8 +77,7 @@ def _known(items: Items, collection: Collection, user_ids: Sequence[str]) -> dic
 
 
 def _chunks(user_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(user_ids), USERS_PER_COMMIT):
-        yield user_ids[start : start + USERS_PER_COMMIT]
+    yield from batches(user_ids, USERS_PER_COMMIT)
 
 
 def _missing(commits: Commits, user_ids: Sequence[str], head: Head) -> Change[None]:

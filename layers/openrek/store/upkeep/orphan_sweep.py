@@ -13,6 +13,7 @@ from openrek.domain.errors import Refusal
 from openrek.store.blobs.port import Blobs
 from openrek.store.erasure.erasure import StoredErasure
 from openrek.store.faces.staged_writes import StagedWriteLost, StagedWrites, plans_of, staged_write_of
+from openrek.store.items.batches import batches
 from openrek.store.items.port import (
     MAX_WRITES,
     ConditionFailed,
@@ -140,10 +141,9 @@ class OrphanSweep:
         removed = 0
         for rows in item_pages(self._items, owned(uid, "token")):
             spent = [row for row in rows if is_spent(row, self._clock())]
-            for start in range(0, len(spent), MAX_WRITES):
+            for batch in batches(spent, MAX_WRITES):
                 deletions: list[Write] = [
-                    Delete(row.key, expect={"made_ms": row.attributes["made_ms"]})
-                    for row in spent[start : start + MAX_WRITES]
+                    Delete(row.key, expect={"made_ms": row.attributes["made_ms"]}) for row in batch
                 ]
                 self._items.transact(deletions)
                 removed += len(deletions)

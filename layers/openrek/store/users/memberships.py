@@ -15,6 +15,7 @@ from uuid import UUID
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError
 from openrek.domain.users import User
+from openrek.store.items.batches import batches
 from openrek.store.items.port import ABSENT, MAX_WRITES, Item, Items, Key, Put, Write
 from openrek.store.log.commits import OWN_WRITES, Change, Commits
 from openrek.store.log.head import Head
@@ -117,8 +118,8 @@ class Memberships:
             found = self.faces(head, part).values()
             return Change(None, writes=hand_over([face for face in found if face is not None and is_void(face)], None))
 
-        for start in range(0, len(face_ids), FACES_PER_RELEASE):
-            self._commits.commit(collection, partial(prepare, face_ids[start : start + FACES_PER_RELEASE]))
+        for batch in batches(face_ids, FACES_PER_RELEASE):
+            self._commits.commit(collection, partial(prepare, batch))
 
     def _read(self, head: Head, keys: Sequence[Key]) -> list[Item | None]:
         found: list[Item | None] = []
