@@ -6,15 +6,12 @@ from openrek.domain.collections import Collection
 from openrek.domain.faces import Embedding, FaceMatch
 from openrek.domain.models import FaceModel
 from openrek.domain.ports import Buckets, Collections, Reader, Search
-from openrek.domain.quality import select
 from openrek.domain.users import UserMatch
-from openrek.operations.translation.images import image_bytes
 from openrek.operations.translation.matching import (
     DEFAULT_THRESHOLD_PCT,
-    MOST_FACES_IN_PHOTO,
     MOST_MATCHES_PER_FACE,
-    require_pinned_model,
 )
+from openrek.operations.translation.photos import opened_photo
 from openrek.operations.translation.shapes import (
     Request,
     Response,
@@ -29,12 +26,8 @@ def search_all_faces_by_image(
     request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
 ) -> Response:
     """Return the most similar faces, users, or both, of each face that the quality filter keeps, largest first."""
-    collection = collections.require(request["CollectionId"])
-    require_pinned_model(collection, reader.model)
-    image = image_bytes(request["Image"], buckets)
-
-    photo = reader.read(image)
-    kept, dropped = select(photo.faces, request.get("QualityFilter", "NONE"), MOST_FACES_IN_PHOTO)
+    opened = opened_photo(request, collections=collections, buckets=buckets, reader=reader)
+    collection, photo, kept, dropped = opened.collection, opened.photo, opened.kept, opened.dropped
     searched: list[Response] = [{"FaceDetail": detected_face_shape(face)} for face in kept]
     probes = [photo.embed(face) for face in kept]
     included = request.get("Include", ["FACES"])

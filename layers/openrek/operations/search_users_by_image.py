@@ -1,14 +1,11 @@
 """SearchUsersByImage."""
 
 from openrek.domain.ports import Buckets, Collections, Reader, Search
-from openrek.domain.quality import select
-from openrek.operations.translation.images import image_bytes
 from openrek.operations.translation.matching import (
     DEFAULT_THRESHOLD_PCT,
-    MOST_FACES_IN_PHOTO,
     MOST_USERS,
-    require_pinned_model,
 )
+from openrek.operations.translation.photos import opened_photo
 from openrek.operations.translation.shapes import (
     Request,
     Response,
@@ -27,12 +24,8 @@ def search_users_by_image(
 
     A photo without such a face is no error.
     """
-    collection = collections.require(request["CollectionId"])
-    require_pinned_model(collection, reader.model)
-    image = image_bytes(request["Image"], buckets)
-
-    photo = reader.read(image)
-    kept, dropped = select(photo.faces, request.get("QualityFilter", "NONE"), MOST_FACES_IN_PHOTO)
+    opened = opened_photo(request, collections=collections, buckets=buckets, reader=reader)
+    collection, photo, kept, dropped = opened.collection, opened.photo, opened.kept, opened.dropped
     unsearched = [(face, (FACE_NOT_LARGEST,)) for face in kept[1:]]
     response: Response = {
         "UserMatches": [],
