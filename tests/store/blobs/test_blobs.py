@@ -17,7 +17,6 @@ from tests.store.workers import put_blobs, put_the_same_blob
 ADAPTERS: dict[str, Callable[[pytest.FixtureRequest], Blobs]] = {
     "folder": lambda request: FolderBlobs(request.getfixturevalue("tmp_path") / "blobs"),
     "s3": lambda request: request.getfixturevalue("aws").blobs(part_bytes=100_000),
-    "s3 under a prefix": lambda request: request.getfixturevalue("aws").blobs(prefix="blobs/"),
 }
 
 

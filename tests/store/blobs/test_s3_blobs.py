@@ -174,17 +174,6 @@ def test_names_go_over_many_pages_and_leave_out_what_is_no_blob(
     assert list(blobs.names("a/09")) == ["a/09"]
 
 
-def test_two_prefixes_of_a_bucket_do_not_see_each_other(aws: LocalAws, bucket: str) -> None:
-    one, other = aws.blobs(bucket, prefix="one/"), aws.blobs(bucket, prefix="other/")
-    one.put("a", b"1")
-    other.put("a", b"2")
-
-    one.delete("a")
-
-    assert list(one.names()) == []
-    assert other.get("a") == b"2"
-
-
 def test_a_missing_bucket_is_no_missing_blob(aws: LocalAws) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
         aws.blobs("there-is-none").get("a")

@@ -56,13 +56,11 @@ class S3Blobs:
         self,
         bucket: str,
         *,
-        prefix: str = "",
         client: Any = None,
         part_bytes: int = PART_BYTES,
     ) -> None:
-        """Connect to nothing yet. `prefix` stands before every name, as it is; `client` is made as by `s3_client`."""
+        """Connect to nothing yet. `client` is made as by `s3_client`."""
         self._bucket = bucket
-        self._prefix = prefix
         self._part_bytes = part_bytes
         self._connecting = threading.Lock()
         self._given = client
@@ -143,11 +141,9 @@ class S3Blobs:
         self._client.delete_object(**self._at(name))
 
     def names(self, prefix: str = "") -> Iterator[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix + prefix
-        )
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         for page in pages:  # in the order of the keys' bytes
-            names = (str(found["Key"]).removeprefix(self._prefix) for found in page.get("Contents", ()))
+            names = (str(found["Key"]) for found in page.get("Contents", ()))
             yield from (name for name in names if is_name(name))
 
     @property
@@ -159,7 +155,7 @@ class S3Blobs:
             return self._given
 
     def _at(self, name: str) -> dict[str, str]:
-        return {"Bucket": self._bucket, "Key": self._prefix + checked_name(name)}
+        return {"Bucket": self._bucket, "Key": checked_name(name)}
 
     def _range(self, start: int) -> str:
         return f"bytes={start}-{start + self._part_bytes - 1}"
