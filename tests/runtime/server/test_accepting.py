@@ -54,7 +54,8 @@ def stubs() -> Stubs:
 @pytest.fixture
 def server(stubs: Stubs) -> Iterator[Address]:
     operations = {"ListCollections": stubs.list_collections, "DetectFaces": stubs.detect_faces}
-    with stub_server(operations, ["DetectFaces"], workers=ROOM, room=ROOM) as address:
+    # A queue as the product has it: those who ask once must not fill it.
+    with stub_server(operations, ["DetectFaces"], workers=ROOM, queue=128, room=ROOM) as address:
         yield address
         stubs.go.set()
 
