@@ -30,6 +30,9 @@ class Registry(ThreadingHTTPServer):
         self.held.set()
         self.asked: list[tuple[str, str | None, str | None]] = []
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that hang up."""
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"

@@ -5,7 +5,7 @@ lists faces never loads numpy or onnxruntime, which is why the imports of this m
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -13,6 +13,7 @@ from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
+from openrek.runtime.parts.packs import Packs
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Authenticate, BoundOperation
 
@@ -58,6 +59,7 @@ class Adapters:
         self.items = self.platform.items
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
+        self.packs = Packs(settings.weights)
         self.reader: Lazy[FaceReader] = Lazy(self._reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
@@ -108,15 +110,15 @@ class Adapters:
             self.upkeep().sweep()
 
     def load_models(self, *, present: bool = False) -> None:
-        """Open every model of the default packs now rather than at its first use; with `present`, those whose files are
-        there: a function carries only its own. Raises WeightsError.
+        """Open every model of the pack `faces` now rather than at its first use; with `present`, those whose files are
+        there: a function carries only its own. Other packs open at their first use. Raises WeightsError.
         """
         from openrek.vision.models import zoo
 
-        reader, manifest = self.reader(), zoo.manifest()
+        reader = self.reader()
         if not present:
-            zoo.check_present(self._settings.weights)
-        for name, row in manifest.rows(manifest.default_packs()).items():
+            zoo.check_present(self._settings.weights, [zoo.FACES])
+        for name, row in zoo.manifest().rows([zoo.FACES]).items():
             if not present or (self._settings.weights / row.file).is_file():
                 reader.session(name)
 
@@ -184,12 +186,16 @@ def needs(operation: OperationFunction) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def bind(operation: OperationFunction, adapters: Adapters, **instead: Callable[[], object]) -> BoundOperation:
+def bind(
+    operation: OperationFunction, adapters: Adapters, packs: Iterable[str] = (), /, **instead: Callable[[], object]
+) -> BoundOperation:
     """Return the operation with its needs filled in at each call; parts are made when they are first needed.
 
-    `instead` replaces the adapters' own parts by the results of these functions. `caller` is the one need that differs
-    from request to request. Raises LookupError for a need that no part fills.
+    A call raises Throttling before anything else while one of the model packs `packs` is not ready. `instead` replaces
+    the adapters' own parts by the results of these functions. `caller` is the one need that differs from request to
+    request. Raises LookupError for a need that no part fills.
     """
+    models = tuple(packs)
     names = needs(operation)
     ports = tuple(name for name in names if name != CALLER)
     for name in ports:
@@ -197,6 +203,7 @@ def bind(operation: OperationFunction, adapters: Adapters, **instead: Callable[[
             raise LookupError(f"{operation.__name__} needs {name}, which no adapter serves")
 
     def bound(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        adapters.packs.require(models)
         parts = {name: instead[name]() if name in instead else adapters.part(name) for name in ports}
         if CALLER in names:
             parts[CALLER] = caller

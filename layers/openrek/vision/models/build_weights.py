@@ -56,10 +56,10 @@ def build(
 
 
 def download(folder: Path, manifest: ModelManifest, progress: Callable[[str], object]) -> None:
-    """Write the default packs' members as upstream published them to `folder`, one file for each row whose recipe
-    edits an ONNX file, hashes checked. Raises WeightsError.
+    """Write the members of the pack `faces` as upstream published them to `folder`, one file for each row, hashes
+    checked. Raises WeightsError.
     """
-    rows = manifest.rows(manifest.default_packs())
+    rows = manifest.rows([zoo.FACES])
     needed = {row.archive: manifest.archives[row.archive] for row in rows.values()}
     with tempfile.TemporaryDirectory(dir=folder) as cache, closing(Downloads(needed, Path(cache), _quiet)) as downloads:
         for name, archive in needed.items():

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
+FACES = "faces"
+"""The pack without which no server starts."""
 
 
 class WeightsError(Exception):
