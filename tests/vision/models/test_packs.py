@@ -21,7 +21,9 @@ def row(archive: str, content: bytes) -> Weights:
     name = content.split()[0].decode()
     member = Member(f"{name}.onnx", sha256(content))
     facts = {"licence": "MIT", "upstream": "-", "trained_on": "-", "input": "-", "output": "-"}
-    return Weights(f"{name}.onnx", "nothing", archive, (member,), "as published", sha256(content), **facts)
+    return Weights(
+        f"{name}.onnx", "nothing", archive, (member,), "as published", sha256(content), len(content), **facts
+    )
 
 
 @pytest.fixture

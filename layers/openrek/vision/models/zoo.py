@@ -55,6 +55,7 @@ class Weights:
     members: tuple[Member, ...]
     recipe: str
     built_sha256: str
+    built_bytes: int
     licence: str
     upstream: str
     trained_on: str
