@@ -23,8 +23,8 @@ from openrek.runtime.settings import Settings, SettingsError
 from openrek.store.upkeep.upkeep import DAMAGED
 from openrek.vision.models import zoo
 
-OWN_THREADS = 3
-"""The event loop's, the sweeper's, and that of the build of packs."""
+OWN_THREADS = 2
+"""The event loop's and the sweeper's. That of the build of packs opens no file of the store."""
 
 
 def serve(
