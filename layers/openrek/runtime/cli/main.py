@@ -75,7 +75,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
         settings = replace(Settings.of(os.environ), data=data)
         issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
         with private_files():
-            run.serve(settings, host, port, _announce, display=BuildLine(), keys=issued)
+            run.serve(settings, host, port, _announce, display=BuildLine(sys.stderr), keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
         raise Failure(error) from None
 
