@@ -18,13 +18,20 @@ class SlowProxy:
         self._free_at_s = 0.0
         self.came_bytes = 0
         self.url = ""
+        self._tunnels: set[asyncio.Task[None]] = set()
 
     async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
-        server = await asyncio.start_server(self._tunnel, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
         await stop.wait()
         server.close()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begin a tunnel, which is held here: the event loop alone would let it go."""
+        task = asyncio.get_running_loop().create_task(self._tunnel(reader, writer))
+        self._tunnels.add(task)
+        task.add_done_callback(self._tunnels.discard)
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError, ValueError):
@@ -66,3 +73,7 @@ def slow_proxy(mbit_s: float) -> Iterator[SlowProxy]:
     yield proxy
     loop.call_soon_threadsafe(stop.set)
     thread.join(timeout=10)
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
