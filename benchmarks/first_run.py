@@ -3,8 +3,8 @@
     python -m benchmarks.first_run [--mbit 20] [--all]
 
 Everything is fetched through a proxy of this machine that lets 20 megabits a second in, from the registries themselves:
-settings of pip that name others are left out, and its cache is empty at first. With `--all` every pack but the optional ones
-(foreground, hands) is made a default pack in the copy. The build is done when /health names no pack that is being
+settings of pip that name others are left out, and its cache is empty at first. With `--all` every pack but the optional
+ones (foreground, hands) is made a default pack in the copy. The build is done when /health names no pack that is being
 built; only then is the server asked for faces, and its memory read (Linux).
 """
 

@@ -81,3 +81,14 @@ def test_an_operation_is_refused_before_any_part_is_made(tmp_path: Path) -> None
     put(tmp_path, "text")
 
     assert bound({"a": 1}, Caller())["a"] == 1
+
+
+def test_a_function_is_never_told_to_build_the_rest_of_a_pack(tmp_path: Path) -> None:
+    """DetectFaces carries the detector alone."""
+
+    def detect(request: dict[str, Any]) -> dict[str, Any]:
+        return request
+
+    environ = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs", "OPENREK_WEIGHTS": str(tmp_path)}
+    adapters = Adapters(Settings.of(environ))
+    assert bind(detect, adapters, ["faces"])({"a": 1}, Caller()) == {"a": 1}

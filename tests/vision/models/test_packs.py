@@ -163,6 +163,13 @@ def test_both_registries_may_break_and_the_next_build_goes_on(registry: Registry
 
 
 @pytest.mark.usefixtures("manifest")
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(WeightsError, match=r"^The model files cannot be built in [^ ]+weights: .*Not a directory"):
+        build_weights.build(tmp_path / "file" / "weights", print, ["a"])
+
+
+@pytest.mark.usefixtures("manifest")
 def test_an_unknown_pack_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"^There is no pack c of models; the packs are a, b\.$"):
         build_weights.build(tmp_path / "weights", print, ["a", "c"])

@@ -59,7 +59,7 @@ class Adapters:
         self.items = self.platform.items
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
-        self.packs = Packs(settings.weights)
+        self.packs = Packs(settings.weights, carried=settings.aws is not None)
         self.reader: Lazy[FaceReader] = Lazy(self._reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)

@@ -46,7 +46,8 @@ def main(folder: Path, packs: list[str]) -> int:
     report = Report(_download_bytes(folder, packs))
     try:
         build_weights.build(folder, report.step, packs, on_bytes=report.on_bytes, on_failure=report.on_failure)
-    except WeightsError:  # told already
+    except WeightsError as error:  # of packs it was told already
+        print(error, flush=True)
         return 1
     return 0
 

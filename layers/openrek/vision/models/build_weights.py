@@ -48,11 +48,14 @@ def build(
     manifest.rows(wanted)  # all are known
     if all(_is_built(folder, pack) for pack in wanted):
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".building"):
-        missing = [pack for pack in manifest.packs if pack in wanted and not _is_built(folder, pack)]
-        if missing:
-            _Build(folder, manifest, progress, on_bytes, on_failure).build(missing)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".building"):
+            missing = [pack for pack in manifest.packs if pack in wanted and not _is_built(folder, pack)]
+            if missing:
+                _Build(folder, manifest, progress, on_bytes, on_failure).build(missing)
+    except OSError as error:
+        raise WeightsError(f"The model files cannot be built in {folder}: {error}.") from error
 
 
 def download(folder: Path, manifest: ModelManifest, progress: Callable[[str], object]) -> None:
