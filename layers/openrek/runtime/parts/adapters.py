@@ -13,6 +13,7 @@ from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
+from openrek.runtime.parts.packs import Packs
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Authenticate, BoundOperation
 
@@ -64,6 +65,7 @@ class Adapters:
         self.items = self.platform.items
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
+        self.packs = Packs(settings.weights, carried=settings.aws is not None)
         self.reader: Lazy[FaceReader] = Lazy(self._reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
@@ -200,12 +202,16 @@ def needs(operation: "OperationFunction") -> tuple[str, ...]:
     return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def bind(operation: "OperationFunction", adapters: Adapters, **instead: Callable[[], object]) -> BoundOperation:
+def bind(
+    operation: "OperationFunction", adapters: Adapters, packs: Iterable[str] = (), **instead: Callable[[], object]
+) -> BoundOperation:
     """Return the operation with its needs filled in at each call; parts are made when they are first needed.
 
-    `instead` replaces the adapters' own parts by the results of these functions. `caller` is the one need that differs
-    from request to request. Raises LookupError for a need that no part fills.
+    A call raises Throttling before anything else while one of the model packs `packs` is not ready. `instead` replaces
+    the adapters' own parts by the results of these functions. `caller` is the one need that differs from request to
+    request. Raises LookupError for a need that no part fills.
     """
+    models = tuple(packs)
     names = needs(operation)
     ports = tuple(name for name in names if name != CALLER)
     for name in ports:
@@ -213,6 +219,7 @@ def bind(operation: "OperationFunction", adapters: Adapters, **instead: Callable
             raise LookupError(f"{operation.__name__} needs {name}, which no adapter serves")
 
     def bound(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        adapters.packs.require(models)
         parts = {name: instead[name]() if name in instead else adapters.part(name) for name in ports}
         if CALLER in names:
             parts[CALLER] = caller
