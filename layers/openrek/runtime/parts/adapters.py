@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openrek.domain.caller import Caller
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
@@ -53,7 +54,12 @@ class Adapters:
     """The parts of one process. A part that cannot be made raises SettingsError, WeightsError or UnusableStore."""
 
     def __init__(
-        self, settings: Settings, *, on_scan: Callable[[int], None] | None = None, read_only: bool = False
+        self,
+        settings: Settings,
+        *,
+        on_scan: Callable[[int], None] | None = None,
+        read_only: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Make nothing yet. `on_scan` is called with the number of rows that each search read.
 
@@ -61,6 +67,7 @@ class Adapters:
         """
         self._settings = settings
         self._on_scan = on_scan
+        self._clock = clock
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
         self.items = self.platform.items
         self.blobs = self.platform.blobs
@@ -99,7 +106,7 @@ class Adapters:
     def upkeep(self) -> "Upkeep":
         from openrek.store.upkeep.upkeep import Upkeep
 
-        return Upkeep(self.items(), self.blobs())
+        return Upkeep(self.items(), self.blobs(), clock=self._clock)
 
     def embedded(self) -> LocalParts:
         """Return the parts of the data folder. Raises SettingsError where the store is in AWS."""
@@ -118,7 +125,7 @@ class Adapters:
         with ExitStack() as afterwards:  # in reverse order
             if self.search.made:
                 afterwards.callback(self.search().tidy)
-            afterwards.callback(vacuum_if_due, self.embedded().items())
+            afterwards.callback(vacuum_if_due, self.embedded().items(), clock=self._clock)
             afterwards.callback(self.embedded().blobs().clear_aside, STALE_AFTER_S)
             self.upkeep().sweep()
 
@@ -144,27 +151,27 @@ class Adapters:
     def _collections(self) -> Collections:
         from openrek.store.collections.collections import StoredCollections
 
-        return StoredCollections(self.items())
+        return StoredCollections(self.items(), clock=self._clock)
 
     def _faces(self) -> Faces:
         from openrek.store.faces.faces import StoredFaces
 
-        return StoredFaces(self.items())
+        return StoredFaces(self.items(), clock=self._clock)
 
     def _users(self) -> Users:
         from openrek.store.users.users import StoredUsers
 
-        return StoredUsers(self.items())
+        return StoredUsers(self.items(), clock=self._clock)
 
     def _tags(self) -> Tags:
         from openrek.store.collections.tags import StoredTags
 
-        return StoredTags(self.items())
+        return StoredTags(self.items(), clock=self._clock)
 
     def _erasure(self) -> Erasure:
         from openrek.store.erasure.erasure import StoredErasure
 
-        return StoredErasure(self.items())
+        return StoredErasure(self.items(), clock=self._clock)
 
     def _search(self) -> "StoredSearch":
         from openrek.store.search.cache import MAX_BYTES
@@ -177,7 +184,7 @@ class Adapters:
     def _tokens(self) -> PageTokens:
         from openrek.store.collections.page_tokens import SealedPageTokens
 
-        return SealedPageTokens(self.items())
+        return SealedPageTokens(self.items(), clock=self._clock)
 
     def _reader(self) -> "FaceReader":
         from openrek.vision.faces.reader import FaceReader
