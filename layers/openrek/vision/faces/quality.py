@@ -5,30 +5,60 @@
   depend on light or contrast, on a scale that reaches 0 for no detail and 100 for endless detail. A face of
   few pixels is blurred by its enlargement and scores low, as it should. What rounding adds is taken off: it would make
   the most blurred faces, whose spread is small, sharper than less blurred ones.
+* Coarse sharpness: the same of means of 3 x 3 pixels. Noise, and the blocks of strong JPEG compression, look like
+  detail in single pixels, but not there.
+
+What lies beyond the picture's edge is black in a crop and does not count.
 """
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openrek.domain.faces import Quality, float32
-from openrek.vision.images.arrays import Crop
+from openrek.vision.images.arrays import Crop, Floats
 
 _MIDDLE = slice(20, 92)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _DETAIL_AT_HALF = 0.05
+_COARSE_DETAIL_AT_HALF = 0.15
+_COARSE_PX = 3
 _NOISE_FLOOR = 2.0
 _ROUNDING = 0.35
 """Root mean square of the Laplacian that rounding to 8 bits, here and in the photo, makes of no detail at all."""
+_LEAST_SHOWN = 0.2
+"""If less of the middle than that comes from the picture, all of it counts."""
 
 
-def quality(crop: Crop) -> Quality:
-    """Measure a crop, uint8 [112, 112, 3] RGB."""
+def quality(crop: Crop, shown: NDArray[np.bool_] | None = None) -> Quality:
+    """Measure a crop, uint8 [112, 112, 3] RGB, or of it only what `shown` [112, 112] marks."""
     luma = crop[_MIDDLE, _MIDDLE].astype(np.float32) @ _LUMA
+    inside = np.ones(luma.shape, np.bool_) if shown is None else shown[_MIDDLE, _MIDDLE]
+    if inside.mean() < _LEAST_SHOWN:
+        inside = np.ones(luma.shape, np.bool_)
+    fine = _detail(luma, inside, _ROUNDING)
+    coarse = _detail(_means(luma), _means(inside.astype(np.float32)) == 1, _ROUNDING / _COARSE_PX)
+    return Quality(
+        brightness=float32(float(luma[inside].mean()) / 255 * 100),
+        sharpness=float32(100 * fine / (fine + _DETAIL_AT_HALF)),
+        coarse_sharpness=float32(100 * coarse / (coarse + _COARSE_DETAIL_AT_HALF)),
+    )
+
+
+def _means(values: Floats) -> Floats:
+    side = len(values) // _COARSE_PX
+    means: Floats = values.reshape(side, _COARSE_PX, side, _COARSE_PX).mean(axis=(1, 3))
+    return means
+
+
+def _detail(luma: Floats, inside: NDArray[np.bool_], rounding: float) -> float:
+    """Return the root mean square of the Laplacian of luma [n, n], less that of rounding, relative to luma's spread;
+    both where `inside` and, for the Laplacian, its four neighbours are."""
     around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
     laplacian = around / 4 - luma[1:-1, 1:-1]
-    detail = math.sqrt(max(0.0, float(np.mean(laplacian**2)) - _ROUNDING**2)) / (float(luma.std()) + _NOISE_FLOOR)
-    return Quality(
-        brightness=float32(float(luma.mean()) / 255 * 100),
-        sharpness=float32(100 * detail / (detail + _DETAIL_AT_HALF)),
-    )
+    whole = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:] & inside[1:-1, 1:-1]
+    if not whole.any():
+        return 0.0
+    detail = math.sqrt(max(0.0, float(np.mean(laplacian[whole] ** 2)) - rounding**2))
+    return detail / (float(luma[inside].std()) + _NOISE_FLOOR)

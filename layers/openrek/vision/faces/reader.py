@@ -5,14 +5,15 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from PIL import Image
 
 from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, float32
 from openrek.domain.models import SFACE, FaceModel
-from openrek.vision.faces.align import aligned
+from openrek.vision.faces.align import aligned, shown
 from openrek.vision.faces.detect import Detections
-from openrek.vision.faces.embed import embed
+from openrek.vision.faces.embed import raw_vector, unit
 from openrek.vision.faces.pose import pose
 from openrek.vision.faces.quality import quality
 from openrek.vision.faces.second_look import closer_points, is_close
@@ -94,13 +95,24 @@ class FacePhoto:
         self._reader = reader
         self._faces = faces
         self._crops = crops
+        self._vectors: dict[tuple[Landmark, ...], NDArray[np.float64]] = {}
 
     @property
     def faces(self) -> Sequence[DetectedFace]:
         return self._faces
 
     def embed(self, face: DetectedFace) -> Embedding:
-        return embed(self._reader.session("sface"), self._crops[face.landmarks])
+        return unit(self._vector(face))
+
+    def clearness(self, face: DetectedFace) -> float:
+        return float(np.linalg.norm(self._vector(face))) / self._reader.model.clear_length
+
+    def _vector(self, face: DetectedFace) -> NDArray[np.float64]:
+        """Return the raw vector of a face, computed when it is first needed."""
+        key = face.landmarks
+        if key not in self._vectors:
+            self._vectors[key] = raw_vector(self._reader.session("sface"), self._crops[key])
+        return self._vectors[key]
 
 
 def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Crop) -> DetectedFace:
@@ -115,7 +127,7 @@ def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Cro
         confidence=float32(100 * min(score, 1.0)),
         landmarks=landmarks,
         pose=pose(points),
-        quality=quality(crop),
+        quality=quality(crop, shown(points, upright.image.size)),
         width_px=float32(across / width * upright.width_px),
         height_px=float32(down / height * upright.height_px),
     )
