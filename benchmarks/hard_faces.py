@@ -17,6 +17,7 @@ Blur is Gaussian with a sigma, motion a straight line with a length, both in hei
 import argparse
 import io
 import random
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,6 @@ from openrek.domain.faces import BoundingBox, DetectedFace
 from openrek.domain.quality import quality_reasons
 from openrek.vision.faces.reader import FacePhoto, FaceReader
 from openrek.vision.images.decode import Upright
-from openrek.vision.models.zoo import DEFAULT_FOLDER
 
 Spoil: TypeAlias = Callable[[Image.Image, float], Image.Image]
 """`spoil(picture, height of the face in px)`."""
@@ -151,7 +151,10 @@ def spoilt_table(reader: FaceReader, photos: list[list[Path]], lowest_cosine: fl
     header("photos", "found", "of these kept by AUTO", "pairs at 99, all", "share", "pairs at 99, kept", "share")
     for name, each in found.items():
         kept = [one for one, keep in zip(each.vectors, each.kept, strict=True) if keep]
-        shares = [(wrong, wrong / max(1, pairs)) for wrong, pairs in (pairs_at(v, lowest_cosine) for v in (each.vectors, kept))]
+        shares = [
+            (wrong, wrong / max(1, pairs))
+            for wrong, pairs in (pairs_at(v, lowest_cosine) for v in (each.vectors, kept))
+        ]
         row(name, len(each.vectors), len(kept) / max(1, len(each.vectors)), *shares[0], *shares[1])
 
 
@@ -218,7 +221,7 @@ def main() -> None:
     arguments.add_argument("--photos", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=7)
     given = arguments.parse_args()
-    reader = FaceReader(DEFAULT_FOLDER)
+    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights")
     photos = people(given.folder, given.photos, given.seed)
     spoilt_table(reader, photos, reader.model.lowest_cosine(99))
     turned_table(reader, photos)

@@ -19,7 +19,7 @@ from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.resample import reduced_tensor
 
 SURE_SCORE = 0.88
-"""Upright faces of ordinary photos are seen with .91 or more in 99 of 100, those that lie on their side never with that."""
+"""Upright faces of ordinary photos are seen with .91 or more in 99 of 100, those that lie on their side with less."""
 LEAST_TURNED_SCORE = 0.8
 """A turned face must have this score, with which a face that is upright in its turn is nearly always seen."""
 LEAST_BETTER = 0.02
