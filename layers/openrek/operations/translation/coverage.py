@@ -25,6 +25,7 @@ _USERS = (
 _REPEATED = (
     "The same ClientRequestToken and input get the first result again for 24 hours; tokens are a collection's own"
 )
+_LOW_QUALITY = "Without a filter, x-openrek-reason tells which faces LOW would have dropped"
 _TAGS = "Collections only. The ARN is taken with or without its leading `arn:`"
 
 NOTES: Final[Mapping[str, str]] = {
@@ -32,7 +33,7 @@ NOTES: Final[Mapping[str, str]] = {
     f"A face that finds the user's {MOST_FACES_OF_USER} places taken has no Reasons (an empty list). UserStatus is "
     f"ACTIVE at once. {_REPEATED}.",
     "CompareFaces": f"SimilarityThreshold {DEFAULT_THRESHOLD_PCT:g} and QualityFilter NONE unless given. A face that "
-    "the quality filter drops is in neither list.",
+    f"the quality filter drops is in neither list. {_LOW_QUALITY}.",
     "CreateCollection": "CollectionArn comes without its leading `arn:`, as Rekognition sends it.",
     "CreateUser": f"{_REPEATED}.",
     "DeleteFaces": "Repeated ids count once; both lists are always sent. Deletion is atomic per chunk of a large call.",
@@ -53,13 +54,14 @@ NOTES: Final[Mapping[str, str]] = {
     "ListUsers": f"MaxResults is {MOST_USERS} unless given. In an order of their ids.",
     "SearchAllFacesByImage": "Like SearchFacesByImage and SearchUsersByImage for each face of the photo at once; "
     f"Include is FACES, USERS or both. Thresholds {DEFAULT_THRESHOLD_PCT:g}, MaxFaces and MaxUsers "
-    f"{MOST_MATCHES_PER_FACE} a face and QualityFilter NONE unless given. A photo without a face is no error.",
+    f"{MOST_MATCHES_PER_FACE} a face and QualityFilter NONE unless given. {_LOW_QUALITY}. A photo without a face is no "
+    "error.",
     "SearchFaces": f"{_SEARCH}.",
     "SearchFacesByImage": f"{_SEARCH}. QualityFilter NONE unless given; the largest of the faces that it keeps is "
-    "searched.",
+    f"searched. {_LOW_QUALITY}.",
     "SearchUsers": f"{_USERS}. Needs either UserId or FaceId; both together are refused.",
     "SearchUsersByImage": f"{_USERS}. QualityFilter NONE unless given; the largest of the faces that it keeps "
-    "is searched. Every FaceDetail holds the default attributes.",
+    f"is searched. {_LOW_QUALITY}. Every FaceDetail holds the default attributes.",
     "TagResource": f"{_TAGS}.",
     "UntagResource": f"{_TAGS}. Keys that are not there are passed over.",
 }
