@@ -56,6 +56,13 @@ def test_bad_faces_are_dropped_unless_all_are_wanted(world: World) -> None:
     assert len(world.index("blurred ann", QualityFilter="NONE")) == 1
 
 
+def test_faces_that_the_model_does_not_see_clearly_are_dropped(world: World) -> None:
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"faint ann"})
+    assert done["FaceRecords"] == []
+    assert done["UnindexedFaces"][0]["Reasons"] == ["LOW_FACE_QUALITY"]
+    assert len(world.index("faint ann", QualityFilter="NONE")) == 1
+
+
 def test_an_image_may_come_from_a_bucket(world: World) -> None:
     world.buckets.objects["photos", "a.jpg", None] = b"ann"
     world.buckets.objects["photos", "a.jpg", "2"] = b"ann bob"

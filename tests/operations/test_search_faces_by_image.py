@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
+from openrek.domain.remarks import Remarked
 from tests.operations.fakes.photos import detected
 from tests.operations.fakes.world import World
 
@@ -63,6 +64,20 @@ def test_a_photo_without_a_usable_face_is_refused(world: World, words: str, filt
 def test_no_filter_is_the_default(world: World) -> None:
     (ann,) = world.index("ann")
     assert found(world, "blurred ann") == [ann]
+
+
+@pytest.mark.parametrize("operation", ["SearchFacesByImage", "SearchUsersByImage", "SearchAllFacesByImage"])
+def test_the_low_quality_of_a_probe_is_told_where_no_filter_was_asked_for(world: World, operation: str) -> None:
+    def remarks(words: str, **more: str) -> tuple[str, ...]:
+        done = world.do(operation, CollectionId="staff", Image={"Bytes": words.encode()}, **more)
+        assert isinstance(done, Remarked)
+        return done.remarks
+
+    for words, reasons in (("blurred ann", "LOW_SHARPNESS"), ("faint ann", "LOW_FACE_QUALITY")):
+        (remark,) = remarks(words)
+        assert remark == f"Of low quality ({reasons}): 1 of the 1 faces searched; their matches are less sure."
+    assert remarks("ann") == ()
+    assert remarks("ann", QualityFilter="LOW") == ()
 
 
 def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
