@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import InvalidParameter
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 
 def compare(world: World, source: str, target: str, **more: Any) -> dict[str, Any]:
