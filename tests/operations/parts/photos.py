@@ -17,12 +17,18 @@ NAMES = ("ann", "bob", "cyd", "dan")
 
 
 def embedding(name: str) -> Embedding:
-    """One axis per person; a digit after the name turns it away from the axis by that many tenths of a radian."""
+    """One axis per person; a digit after the name turns it away from the axis by about so many tenths of a radian.
+
+    Numbers that the store's bytes hold exactly: whole ones of which the largest is 127, made unit length.
+    """
     person, turn = name.rstrip("0123456789"), int(name.lstrip("abcdefghijklmnopqrstuvwxyz") or 0) / 10
-    values = [0.0] * 5
-    values[NAMES.index(person)] = math.cos(turn)
-    values[4] = math.sin(turn)
-    return array("f", values)
+    along, across = math.cos(turn), math.sin(turn)
+    largest = max(along, across)
+    values = [0] * SFACE.dimensions
+    values[NAMES.index(person)] = round(127 * along / largest)
+    values[len(NAMES)] = round(127 * across / largest)
+    length = math.hypot(*values)
+    return array("f", (value / length for value in values))
 
 
 def detected(place: int, *, sharpness: float = 90.0) -> DetectedFace:
