@@ -10,7 +10,7 @@ import numpy as np
 
 CONFIDENCE = 0.95
 EXACT_UP_TO = 1000
-"""From more events on Wilson's interval (1927) is given, which then differs by less than a thousandth of the share."""
+"""From more events on Wilson's interval (1927) is given, which then differs by some thousandth of the share."""
 
 _Z = 1.959963984540054
 """The 97.5th percentile of the normal distribution."""

@@ -59,13 +59,14 @@ class Grouping:
 class Rating:
     """The rates of trials at some thresholds."""
 
-    def __init__(self, trials: Trials, thresholds: Sequence[float]) -> None:
-        """Take the trials; `thresholds` are cosines, rising, of which the first is not below the trials' floor."""
+    def __init__(self, trials: Trials, thresholds: Sequence[float], draws: int = DRAWS) -> None:
+        """Take the trials; `thresholds` are cosines, rising, of which the first is not below the trials' floor. The
+        people are drawn anew `draws` times."""
         self._trials = trials
         self._people = trials.people
         self._count = int(trials.people.max()) + 1 if len(trials.people) else 0
         self._thresholds = np.asarray(thresholds)
-        self._weights = drawn_people(self._count)
+        self._weights = drawn_people(self._count, draws)
 
     def whole(self) -> Cell:
         """Return the cell of all pairs."""
@@ -90,7 +91,7 @@ class Rating:
         same, strangers = self._trials.same, self._trials.strangers
         same_in, strangers_in = _common(same, groups), _common(strangers, groups)
         cells = []
-        within, within_drawn = 0, np.zeros(DRAWS)
+        within, within_drawn = 0, np.zeros(len(self._weights))
         for number, group in enumerate(names):
             photos = np.bincount(self._people[groups == number], minlength=self._count)
             pairs, drawn = _pairs_of(photos), self._pairs_drawn(photos)
@@ -127,7 +128,7 @@ class Rating:
         return tuple(rates)
 
     def _strangers(self, reached: Pairs, pairs: int, drawn: NDArray[np.float64]) -> tuple[Rate, ...]:
-        """Return the rates of pairs of different people, of which there are `pairs`, and `drawn` [DRAWS] by weight."""
+        """Return the rates of pairs of different people, of which there are `pairs`, and `drawn` [draws] by weight."""
         levels = np.searchsorted(self._thresholds, reached.cosine, "right")
         steps = len(self._thresholds) + 1
         first, second = self._people[reached.first], self._people[reached.second]
@@ -140,12 +141,12 @@ class Rating:
         )
 
     def _weight(self, pairs: Pairs) -> NDArray[np.float64]:
-        """Return the summed weight of the pairs in each draw, [DRAWS]."""
+        """Return the summed weight of the pairs in each draw, [draws]."""
         first, second = self._people[pairs.first], self._people[pairs.second]
         return np.array([float(np.dot(weights[first], weights[second])) for weights in self._weights])
 
     def _pairs_drawn(self, photos: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the weight of all pairs of photos of different people in each draw, [DRAWS]."""
+        """Return the weight of all pairs of photos of different people in each draw, [draws]."""
         wide = photos.astype(np.float64)
         return np.asarray(((self._weights @ wide) ** 2 - (self._weights**2) @ wide**2) / 2)
 
@@ -184,11 +185,11 @@ def _rate(events: int, pairs: int, events_drawn: NDArray[np.floating], pairs_dra
     return Rate(events, pairs, low, high)
 
 
-def drawn_people(people: int) -> NDArray[np.float32]:
-    """Return how often each person is drawn when as many are drawn as there are, with replacement, [DRAWS, people].
+def drawn_people(people: int, draws: int) -> NDArray[np.float32]:
+    """Return how often each person is drawn when as many are drawn as there are, with replacement, [draws, people].
 
     The same number of people gives the same draws.
     """
     random = np.random.default_rng(SEED)
-    rows = [np.bincount(random.integers(0, people, people), minlength=people) for _ in range(DRAWS)]
-    return np.array(rows, np.float32).reshape(DRAWS, people)
+    rows = [np.bincount(random.integers(0, people, people), minlength=people) for _ in range(draws)]
+    return np.array(rows, np.float32).reshape(draws, people)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from openrek.domain.errors import Refusal
 from openrek.domain.faces import DetectedFace, Embedding, largest
-from openrek.domain.ports import Reader
+from openrek.runtime.evaluation.pipeline import Pipeline, most_central
 
 Load = Callable[[Path], bytes]
 """Reads a file as it would be sent to the server. Raises OSError or BadPhoto."""
@@ -48,14 +48,19 @@ class Portraits:
 
 
 def portraits(
-    paths: Sequence[Path], load: Load, reader: Reader, choose: Choose, threads: int, on_progress: Callable[[], object]
+    paths: Sequence[Path],
+    load: Load,
+    pipeline: Pipeline,
+    choose: Choose,
+    threads: int,
+    on_progress: Callable[[], object],
 ) -> Portraits:
     """Read every photo, `threads` at once; `on_progress` is called after each. Raises WeightsError."""
     vectors: list[Embedding] = []
     places: list[int] = []
     without_face: list[Path] = []
     unreadable: list[Fault] = []
-    for place, found in enumerate(_each(paths, load, reader, choose, threads)):
+    for place, found in enumerate(_each(paths, load, pipeline, choose, threads)):
         if isinstance(found, Fault):
             unreadable.append(found)
         elif found is None:
@@ -64,25 +69,25 @@ def portraits(
             places.append(place)
             vectors.append(found)
         on_progress()
-    rows = np.array(vectors, np.float64).reshape(len(vectors), reader.model.dimensions)
+    rows = np.array(vectors, np.float64).reshape(len(vectors), pipeline.model.dimensions)
     return Portraits(rows, np.array(places, np.intp), tuple(without_face), tuple(unreadable))
 
 
 def _each(
-    paths: Sequence[Path], load: Load, reader: Reader, choose: Choose, threads: int
+    paths: Sequence[Path], load: Load, pipeline: Pipeline, choose: Choose, threads: int
 ) -> Iterator["Embedding | Fault | None"]:
     """Yield what each photo gave, in order. When the caller stops reading, no further photo is begun."""
     pool = ThreadPoolExecutor(threads, "openrek-evaluate")
     try:
-        yield from pool.map(lambda path: portrait(path, load, reader, choose), paths)
+        yield from pool.map(lambda path: portrait(path, load, pipeline, choose), paths)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def portrait(path: Path, load: Load, reader: Reader, choose: Choose) -> "Embedding | Fault | None":
+def portrait(path: Path, load: Load, pipeline: Pipeline, choose: Choose) -> "Embedding | Fault | None":
     """Return the embedding of the photo's face, None when there is no face. Raises WeightsError."""
     try:
-        photo = reader.read(load(path))
+        photo = pipeline.read(load(path))
     except OSError as error:
         return Fault(path, error.strerror or "cannot be read")
     except BadPhoto as error:
@@ -91,17 +96,7 @@ def portrait(path: Path, load: Load, reader: Reader, choose: Choose) -> "Embeddi
         return Fault(path, refusal.reason or str(refusal))
     except MemoryError:
         return Fault(path, "too large for the memory of this machine")
-    return photo.embed(choose(photo.faces)) if photo.faces else None
-
-
-def most_central(faces: Sequence[DetectedFace]) -> DetectedFace:
-    """Return the face whose middle is nearest to that of the photo, in shares of its sides."""
-    return min(
-        faces,
-        key=lambda face: (
-            (face.box.left + face.box.width / 2 - 0.5) ** 2 + (face.box.top + face.box.height / 2 - 0.5) ** 2
-        ),
-    )
+    return pipeline.embed(photo, choose(photo.faces)) if photo.faces else None
 
 
 FACES: Mapping[str, Choose] = {"largest": largest, "central": most_central}

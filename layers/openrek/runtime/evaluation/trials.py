@@ -49,16 +49,23 @@ class Trials:
     listed: Pairs | None = None
 
 
-def every_two(vectors: NDArray[np.float64], people: NDArray[np.intp], floor: float) -> Trials:
+def every_two(
+    vectors: NDArray[np.float64],
+    people: NDArray[np.intp],
+    floor: float,
+    *,
+    rows_at_once: int = ROWS_AT_ONCE,
+    most_kept: int = MOST_STRANGERS_KEPT,
+) -> Trials:
     """Compare every two of the unit vectors [n, dimensions]; `people` [n] says whose they are.
 
-    Raises BadSample when more than MOST_STRANGERS_KEPT pairs of different people reach the cosine `floor`.
+    Raises BadSample when more than `most_kept` pairs of different people reach the cosine `floor`.
     """
     same, strangers = [_none()], [_none()]
     by_cosine = np.zeros(STEPS, np.int64)
     kept = 0
-    for start in range(0, len(vectors), ROWS_AT_ONCE):
-        rows = vectors[start : start + ROWS_AT_ONCE]
+    for start in range(0, len(vectors), rows_at_once):
+        rows = vectors[start : start + rows_at_once]
         cosines = rows @ vectors[start:].T
         later = np.arange(cosines.shape[1]) > np.arange(len(rows))[:, None]
         of_one = people[start : start + len(rows), None] == people[None, start:]
@@ -66,10 +73,8 @@ def every_two(vectors: NDArray[np.float64], people: NDArray[np.intp], floor: flo
         same.append(_chosen(cosines, later & of_one, start))
         strangers.append(_chosen(cosines, later & ~of_one & (cosines >= floor), start))
         kept += len(strangers[-1].cosine)
-        if kept > MOST_STRANGERS_KEPT:
-            raise BadSample(
-                f"More than {MOST_STRANGERS_KEPT:,} pairs of different people match: give fewer photos (--photos)."
-            )
+        if kept > most_kept:
+            raise BadSample(f"More than {most_kept:,} pairs of different people match: give fewer photos (--photos).")
     return Trials(people, _joined(same), _joined(strangers), by_cosine)
 
 

@@ -82,9 +82,10 @@ def evaluate(
     with --images, or one of CFP's folders Protocol/Split/FF and FP. With --labels the people and groups come from a CSV
     file; without a column of people in it each photo counts as another person, and only false matches are measured.
 
-    Photos are read as the server reads them, and one face of each is compared. Printed are the accuracy (lists with folds), and at Similarity 80, 90, 95 and 99 the share of true matches among pairs of
-    one person, and of false ones among pairs of different people: once in so many strangers. Of a folder with more
-    than --photos photos whole people are drawn, by the hash of their names; of one person at most 1000 photos are read.
+    Photos are read as the server reads them, and one face of each is compared. Printed are the accuracy (of lists with
+    folds), and at Similarity 80, 90, 95 and 99 the share of true matches among pairs of one person, and of false ones
+    among pairs of different people, also as one in so many strangers. Of a folder with more than --photos photos whole
+    people are drawn, by the hash of their names; of one person at most 1000 photos are read.
 
     Nothing is sent anywhere, and no vector is written or printed. Exits with 1 if a photo could not be read.
     """

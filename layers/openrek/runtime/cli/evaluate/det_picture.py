@@ -56,7 +56,7 @@ def det_picture(curve: Curve, whole: Cell, model: FaceModel) -> Image.Image:
         draw.line(points, LINE, 3, joint="curve")
     _marks(draw, axes, whole, font)
     title = f"Face model {model.version}: {curve.strangers:,} pairs of different people, {curve.same:,} of one person"
-    draw.text((LEFT, 25), title, INK, font)
+    draw.text((LEFT, 14), title, INK, font)
     draw.text(((LEFT + RIGHT) / 2, 850), "false matches: share of pairs of different people", INK, font, "mm")
     draw.text((LEFT, TOP - 12), "missed matches: share of pairs of one person", INK, font, "ls")
     return picture

@@ -22,7 +22,8 @@ MOST_NAMED = 20
 PIPE_COLUMNS = 160
 INTERVALS = (
     f"Intervals are of 95 %: the wider of the exact one, which takes pairs for independent, and of {DRAWS} draws of "
-    "the people with replacement, as pairs that share a person are not independent. With few people even that is too narrow."
+    "the people with replacement, as pairs that share a person are not independent. With few people even that is too "
+    "narrow."
 )
 STRANGERS_ONLY = "Each photo was taken for another person: two photos of one count as a false match."
 

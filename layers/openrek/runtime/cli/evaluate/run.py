@@ -10,7 +10,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from openrek.domain.ports import Reader
 from openrek.runtime.cli.evaluate.det_picture import det_picture
 from openrek.runtime.cli.photo_files import UnreadablePhoto, find_photos, fit, read_found
 from openrek.runtime.evaluation.exclusion import excluded
@@ -18,11 +17,9 @@ from openrek.runtime.evaluation.labels_csv import Columns, labelled
 from openrek.runtime.evaluation.measure import Measured, measured_pairs, measured_people
 from openrek.runtime.evaluation.pair_lists import is_cfp, listed
 from openrek.runtime.evaluation.people_folder import people_in
+from openrek.runtime.evaluation.pipeline import open_pipeline
 from openrek.runtime.evaluation.reading import FACES, BadPhoto, Portraits, portraits
 from openrek.runtime.evaluation.sample import BadSample, PairSample, PeopleSample
-from openrek.runtime.settings import Settings
-from openrek.vision.faces.reader import FaceReader
-from openrek.vision.models import zoo
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +83,16 @@ def require_curve(chosen: Chosen, *, wanted: bool) -> None:
 
 def evaluated(chosen: Chosen, face: str, threads: int, most_like: int) -> Evaluation:
     """Read the photos and compare them; `face` is one of FACES. Raises BadSample, WeightsError or SettingsError."""
-    reader = open_reader()
+    pipeline = open_pipeline()
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("Reading", total=len(chosen.sample.paths))
         on_progress: Callable[[], object] = lambda: progress.advance(task)  # noqa: E731
-        found = portraits(chosen.sample.paths, _load, reader, FACES[face], threads, on_progress)
+        found = portraits(chosen.sample.paths, _load, pipeline, FACES[face], threads, on_progress)
     if isinstance(chosen.sample, PeopleSample):
-        return Evaluation(chosen, found, measured_people(chosen.sample, found, reader.model, most_like))
-    return Evaluation(chosen, found, measured_pairs(chosen.sample, found, reader.model, most_like))
-
-
-def open_reader() -> Reader:
-    """Return the reader that the server would use, with one thread an inference. Raises WeightsError, SettingsError."""
-    weights = Settings.of(os.environ).weights
-    zoo.check_present(weights)
-    return FaceReader(weights)
+        return Evaluation(chosen, found, measured_people(chosen.sample, found, pipeline.model, most_like))
+    return Evaluation(chosen, found, measured_pairs(chosen.sample, found, pipeline.model, most_like))
 
 
 def draw(evaluation: Evaluation, file: Path) -> None:
