@@ -178,7 +178,7 @@ def test_what_is_erased_leaves_no_vector_in_any_file(
 
 def stored(reader: FaceReader, image: bytes) -> tuple[bytes, float]:
     photo = reader.read(image)
-    return quantise(photo.embed(largest(photo.faces)))
+    return quantise(photo.embed(largest(photo.faces)).embedding)
 
 
 def lies_in(folder: Path, part: bytes) -> bool:

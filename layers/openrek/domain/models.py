@@ -1,6 +1,7 @@
 """Face models and what their cosines mean.
 
 A collection is pinned for life to the face model it was created with; vectors of different models are never compared.
+Which models a deployment offers is decided where it is put together, and handed down.
 """
 
 import math
@@ -48,17 +49,34 @@ class FaceModel:
         return reached
 
 
+@dataclass(frozen=True, slots=True)
+class FaceModels:
+    """The face models that a deployment offers. The first is that of new collections, and of all that has none."""
+
+    offered: tuple[FaceModel, ...]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError unless there is a model, and each version once."""
+        if not self.offered or len({model.version for model in self.offered}) != len(self.offered):
+            raise ValueError("A deployment offers at least one face model, and each version once.")
+
+    @property
+    def newest(self) -> FaceModel:
+        return self.offered[0]
+
+    def get(self, version: str) -> FaceModel | None:
+        """Return the model of a version, or None if it is not offered."""
+        return next((model for model in self.offered if model.version == version), None)
+
+    def of(self, version: str) -> FaceModel:
+        """Return the model of a collection's version. Raises InvalidParameter if it is not offered."""
+        model = self.get(version)
+        if model is None:
+            raise InvalidParameter(
+                reason=f"The collection was made with face model {version}, which this deployment does not carry."
+            )
+        return model
+
+
 SFACE = FaceModel(version="7.0", name="sface-2021dec", dimensions=128, slope=36.0, midpoint=0.359, clear_length=12.5)
 """Constants fitted on LFW (`clear_length` is the median there); what each threshold means is in docs/ACCURACY.md."""
-
-FACE_MODELS = {model.version: model for model in (SFACE,)}
-
-
-def face_model(version: str) -> FaceModel:
-    """Return the model of a version. Raises InvalidParameter for a version that this build does not carry."""
-    try:
-        return FACE_MODELS[version]
-    except KeyError:
-        raise InvalidParameter(
-            reason=f"The collection was made with face model {version}, which this deployment does not carry."
-        ) from None

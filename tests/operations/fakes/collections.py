@@ -23,7 +23,8 @@ class DictCollections:
     def create(self, collection_id: str, model: FaceModel, tags: Mapping[str, str]) -> Collection:
         if collection_id in self.known:
             raise ResourceAlreadyExists(f"The collection id: {collection_id} already exists")
-        self.known[collection_id] = Collection(collection_id, uuid4(), model.version, 1569444828.2741, 0, 0)
+        made = Collection(collection_id, uuid4(), model.version, model.dimensions, 1569444828.2741, 0, 0)
+        self.known[collection_id] = made
         self.tags[collection_id] = tags
         return self.known[collection_id]
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from openrek.domain.errors import InvalidImageFormat, InvalidS3Object
-from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, Pose, Quality, float32
-from openrek.domain.models import SFACE, FaceModel
+from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, FaceVector, Landmark, Pose, Quality, float32
+from openrek.domain.models import FaceModel
 
 NAMES = ("ann", "bob", "cyd", "dan")
 
@@ -54,18 +54,17 @@ class NamedPhoto:
     def clearness(self, face: DetectedFace) -> float:
         return 0.3 if self.faint else 1.0
 
-    def embed(self, face: DetectedFace) -> Embedding:
-        return embedding(self.names[self.faces.index(face)])
+    def embed(self, face: DetectedFace) -> FaceVector:
+        return FaceVector(embedding(self.names[self.faces.index(face)]), length=12.5)
 
 
 @dataclass
 class NamingReader:
     """`read` counts: a refusal that should be cheap must leave the count alone."""
 
-    model: FaceModel = SFACE
     reads: int = 0
 
-    def read(self, image: bytes) -> NamedPhoto:
+    def read(self, image: bytes, model: FaceModel) -> NamedPhoto:
         self.reads += 1
         if image.startswith(b"GIF"):
             raise InvalidImageFormat

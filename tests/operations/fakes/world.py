@@ -6,6 +6,7 @@ from typing import Any
 from botocore.model import Shape
 
 from openrek.domain.caller import Caller
+from openrek.domain.models import SFACE, FaceModels
 from openrek.runtime.parts.adapters import needs
 from openrek.runtime.parts.offered import OFFERED
 from tests.operations.fakes.collections import DictCollections, DictTags, PlainTokens
@@ -24,6 +25,7 @@ class World:
         self.users = ListedUsers(self.faces)
         self.erasure = ListedErasure(self.faces)
         self.tags = DictTags(self.collections)
+        self.models = FaceModels((SFACE,))
         self.reader = NamingReader()
         self.buckets = DictBuckets()
         self.tokens = PlainTokens()

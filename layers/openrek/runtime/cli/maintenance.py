@@ -140,10 +140,14 @@ def import_collection(adapters: Adapters, path: Path, collection_id: str, consol
     Raises BadArchive with nothing written, any Refusal, or OSError.
     """
     with console.status(line(f"Reading {path}")):
-        archive = load(path)
+        archive = load(path, adapters.models)
     with _bar("Importing", len(archive), console) as (progress, task):
         outcome = import_archive(
-            adapters.items(), archive, collection_id, on_progress=lambda done: progress.update(task, completed=done)
+            adapters.items(),
+            archive,
+            collection_id,
+            adapters.models.of(archive.model_version),
+            on_progress=lambda done: progress.update(task, completed=done),
         )
     if outcome.made:
         console.print(line(f"Created the collection {collection_id}."))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
+from openrek.runtime.parts.face_packs import OFFER, FaceOffer
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
 from openrek.runtime.settings import Settings, SettingsError
@@ -46,13 +47,20 @@ class Adapters:
     """The parts of one process. A part that cannot be made raises SettingsError, WeightsError or UnusableStore."""
 
     def __init__(
-        self, settings: Settings, *, on_scan: Callable[[int], None] | None = None, read_only: bool = False
+        self,
+        settings: Settings,
+        *,
+        on_scan: Callable[[int], None] | None = None,
+        read_only: bool = False,
+        faces: FaceOffer = OFFER,
     ) -> None:
         """Make nothing yet. `on_scan` is called with the number of rows that each search read.
 
-        `read_only`: see LocalParts.
+        `read_only`: see LocalParts. `faces`: the face models that are offered.
         """
         self._settings = settings
+        self._offer = faces
+        self.models = faces.models
         self._on_scan = on_scan
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
         self.items = self.platform.items
@@ -69,6 +77,7 @@ class Adapters:
             "erasure": Lazy(self._erasure),
             "search": self.search,
             "reader": self.reader,
+            "models": lambda: self.models,
             "buckets": self.platform.buckets,
             "tokens": Lazy(self._tokens),
         }
@@ -162,9 +171,7 @@ class Adapters:
         return SealedPageTokens(self.items())
 
     def _reader(self) -> "FaceReader":
-        from openrek.vision.faces.reader import FaceReader
-
-        return FaceReader(self._settings.weights, self._settings.threads)
+        return self._offer.reader(self._settings.weights, self._settings.threads)
 
 
 def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:

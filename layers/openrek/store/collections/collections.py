@@ -28,7 +28,14 @@ class StoredCollections:
 
     def create(self, collection_id: str, model: FaceModel, tags: Mapping[str, str]) -> Collection:
         head = Head(
-            collection_id, uuid4(), seq=0, faces=0, users=0, model=model.version, created_ms=int(self._clock() * 1000)
+            collection_id,
+            uuid4(),
+            seq=0,
+            faces=0,
+            users=0,
+            model=model.version,
+            created_ms=int(self._clock() * 1000),
+            dimensions=model.dimensions,
         )
         writes: list[Write] = [
             Put(head.key, head.attributes(), expect=ABSENT),
