@@ -70,7 +70,7 @@ def test_every_face_of_a_group_picture_finds_its_person(
     response = stock.search_all_faces_by_image(
         CollectionId=collection, Image={"Bytes": picture}, Include=["FACES", "USERS"]
     )
-    assert response["FaceModelVersion"] == "7.0"
+    assert response["FaceModelVersion"] == "7.1"
     assert response["UnsearchedFaces"] == []
     for face, (name, place) in zip(response["SearchedFaces"], places.items(), strict=True):
         assert face.keys() == {"FaceDetail", "FaceMatches", "UserMatches"}

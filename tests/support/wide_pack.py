@@ -20,7 +20,7 @@ PACK = FacePack(
 
 def offer(*models: FaceModel) -> FaceOffer:
     """Return an offer of these models, WIDE or those of SFace, over one reader of both packs."""
-    return FaceOffer(FaceModels(models or (WIDE, SFACE)), reader)
+    return FaceOffer(FaceModels(models or (WIDE, SFACE)), reader, lambda _, __: None)
 
 
 def reader(weights_folder: Path, threads: int) -> FaceReader:

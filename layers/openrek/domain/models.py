@@ -5,7 +5,7 @@ Which models a deployment offers is decided where it is put together, and handed
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openrek.domain.errors import InvalidParameter
 from openrek.domain.faces import float32
@@ -16,7 +16,8 @@ class FaceModel:
     """A face model.
 
     `version` is the FaceModelVersion on the wire; Similarity = 100 / (1 + exp(-slope (cosine - midpoint))).
-    `clear_length` is the length that vectors of clear photos have before they are made unit vectors.
+    `clear_length` is the length that vectors of clear photos have before they are made unit vectors. A face whose
+    vector has a cosine above `child_cosine` with the mean of small children is told to be one; None: none is told.
     """
 
     version: str
@@ -25,6 +26,7 @@ class FaceModel:
     slope: float
     midpoint: float
     clear_length: float
+    child_cosine: float | None = None
 
     def similarity_pct(self, cosine: float) -> float:
         """Return the similarity of a cosine: 0..100, float32, never falling as the cosine rises."""
@@ -78,5 +80,16 @@ class FaceModels:
         return model
 
 
-SFACE = FaceModel(version="7.0", name="sface-2021dec", dimensions=128, slope=36.0, midpoint=0.359, clear_length=12.5)
+SFACE = FaceModel(
+    version="7.0",
+    name="sface-2021dec",
+    dimensions=128,
+    slope=36.0,
+    midpoint=0.359,
+    clear_length=12.5,
+    child_cosine=0.40,
+)
 """Constants fitted on LFW (`clear_length` is the median there); what each threshold means is in docs/ACCURACY.md."""
+
+SFACE_7_1 = replace(SFACE, version="7.1", name="sface-2021dec without the child direction")
+"""The curve is SFace's: the projection moves the cosines of adults by less than the curve was fitted to."""

@@ -10,7 +10,7 @@ from openrek.domain.quality import select
 from openrek.domain.remarks import remarked
 from openrek.operations.translation.images import image_bytes, require_one_source
 from openrek.operations.translation.matching import DEFAULT_THRESHOLD_PCT, MOST_FACES_IN_PHOTO
-from openrek.operations.translation.remarks import quality_remarks
+from openrek.operations.translation.remarks import child_remarks, quality_remarks
 from openrek.operations.translation.shapes import Request, Response, box_shape, detected_face_shape
 
 
@@ -46,6 +46,7 @@ def compare_faces(request: Request, *, buckets: Buckets, models: FaceModels, rea
     remarks = [
         *quality_remarks(source, [source_face], level, "faces of the source"),
         *quality_remarks(target, target_faces, level, "faces of the target"),
+        *child_remarks(source, [source_face], model, "faces of the source"),
     ]
     return remarked(response, remarks)
 

@@ -13,7 +13,7 @@ from openrek.operations.translation.matching import (
     MOST_MATCHES_PER_FACE,
 )
 from openrek.operations.translation.photos import opened_photo
-from openrek.operations.translation.remarks import SEARCHED_FACES, quality_remarks
+from openrek.operations.translation.remarks import search_remarks
 from openrek.operations.translation.shapes import (
     Request,
     Response,
@@ -45,7 +45,7 @@ def search_all_faces_by_image(
         "UnsearchedFaces": unsearched_face_shapes(dropped),
         "FaceModelVersion": collection.model_version,
     }
-    return remarked(response, quality_remarks(photo, kept, opened.level, SEARCHED_FACES))
+    return remarked(response, search_remarks(photo, kept, opened.level, model))
 
 
 def _faces(

@@ -9,7 +9,7 @@ from openrek.operations.translation.matching import (
     MOST_MATCHES,
 )
 from openrek.operations.translation.photos import opened_photo
-from openrek.operations.translation.remarks import SEARCHED_FACES, quality_remarks
+from openrek.operations.translation.remarks import search_remarks
 from openrek.operations.translation.shapes import Request, Response, box_shape, face_match_shapes
 
 
@@ -40,4 +40,4 @@ def search_faces_by_image(
         "FaceMatches": face_match_shapes(found, model),
         "FaceModelVersion": collection.model_version,
     }
-    return remarked(response, quality_remarks(photo, [probe], opened.level, SEARCHED_FACES))
+    return remarked(response, search_remarks(photo, [probe], opened.level, model))

@@ -9,7 +9,7 @@ from openrek.operations.translation.matching import (
     MOST_USERS,
 )
 from openrek.operations.translation.photos import opened_photo
-from openrek.operations.translation.remarks import SEARCHED_FACES, quality_remarks
+from openrek.operations.translation.remarks import search_remarks
 from openrek.operations.translation.shapes import (
     Request,
     Response,
@@ -49,4 +49,4 @@ def search_users_by_image(
         )
         response["UserMatches"] = user_match_shapes(found, model)
         response["SearchedFace"] = {"FaceDetail": detected_face_shape(kept[0])}
-    return remarked(response, quality_remarks(photo, kept, opened.level, SEARCHED_FACES))
+    return remarked(response, search_remarks(photo, kept, opened.level, model))

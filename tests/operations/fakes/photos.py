@@ -1,5 +1,6 @@
 """Photos that are bytes which name what they show: `b"ann bob"` has two faces, the first one larger; those of
-`b"blurred ann"` and of `b"faint ann"` are bad.
+`b"blurred ann"` and of `b"faint ann"` are bad, and in
+`b"child ann bob"` all are small children.
 
 A name always has the same embedding; `ann2` looks a lot like `ann`.
 """
@@ -46,6 +47,7 @@ class NamedPhoto:
     names: list[str]
     blurred: bool = False
     faint: bool = False
+    child: bool = False
 
     @property
     def faces(self) -> Sequence[DetectedFace]:
@@ -55,7 +57,9 @@ class NamedPhoto:
         return 0.3 if self.faint else 1.0
 
     def embed(self, face: DetectedFace) -> FaceVector:
-        return FaceVector(embedding(self.names[self.faces.index(face)]), length=12.5)
+        return FaceVector(
+            embedding(self.names[self.faces.index(face)]), length=12.5, child_cosine=0.6 if self.child else 0.1
+        )
 
 
 @dataclass
@@ -69,8 +73,8 @@ class NamingReader:
         if image.startswith(b"GIF"):
             raise InvalidImageFormat
         words = image.decode().split()
-        names = [word for word in words if word not in ("blurred", "faint")]
-        return NamedPhoto(names, blurred="blurred" in words, faint="faint" in words)
+        names = [word for word in words if word not in ("blurred", "faint", "child")]
+        return NamedPhoto(names, blurred="blurred" in words, faint="faint" in words, child="child" in words)
 
 
 @dataclass

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from openrek.domain.models import SFACE, FaceModel, FaceModels
+from openrek.domain.models import SFACE, SFACE_7_1, FaceModel, FaceModels
 from openrek.runtime.cli import maintenance
 from openrek.runtime.cli.main import main
 from openrek.runtime.parts.adapters import Adapters
@@ -25,6 +25,11 @@ from tests.support.wide_pack import WIDE
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
+
+
+OLD_OFFER = replace(OFFER, models=FaceModels((SFACE,)))
+INT8_ERROR = 0.005
+"""Of a cosine of two stored vectors, both of which have it."""
 
 
 @contextmanager
@@ -131,3 +136,76 @@ def test_the_models_that_are_offered_are_those_of_the_packs() -> None:
 def test_an_offer_has_each_version_once(models: tuple[FaceModel, ...]) -> None:
     with pytest.raises(ValueError, match="each version once"):
         FaceModels(models)
+
+
+def test_collections_of_the_old_model_answer_as_before_and_new_ones_are_of_the_new(
+    weights_folder: Path, photos: dict[str, bytes], tmp_path: Path
+) -> None:
+    data, file = tmp_path / "data", str(tmp_path / "people.npz")
+    with serving(data, weights_folder, OLD_OFFER) as stock:
+        assert stock.create_collection(CollectionId="people", Tags={"who": "us"})["FaceModelVersion"] == "7.0"
+        ids = with_a_user(stock, "people", photos)
+        before = found(stock, "people", photos["obama3.jpg"])
+        listed = stock.list_faces(CollectionId="people")["Faces"]
+    with serving(data, weights_folder, OFFER) as stock:
+        assert found(stock, "people", photos["obama3.jpg"]) == before
+        assert with_a_user(stock, "people", photos, user="again") == ids
+        assert stock.create_collection(CollectionId="fresh")["FaceModelVersion"] == "7.1"
+        with_a_user(stock, "fresh", photos)
+        run("export", file, "--collection", "people", "--data", str(data))
+        run("import", file, "--collection", "converted", "--face-model", "7.1", "--data", str(data))
+        again = run("import", file, "--collection", "converted", "--face-model", "7.1", "--data", str(data))
+        assert "0 faces imported, 3 existed already." in again
+
+        described = stock.describe_collection(CollectionId="converted")
+        assert (described["FaceModelVersion"], described["FaceCount"], described["UserCount"]) == ("7.1", 3, 2)
+        kept = stock.list_faces(CollectionId="converted")["Faces"]
+        assert [strip(face) for face in kept] == [strip(face) for face in listed]
+        assert stock.list_tags_for_resource(ResourceArn=described["CollectionARN"])["Tags"] == {"who": "us"}
+        for search in (found, found_users):
+            one, other = (search(stock, name, photos["obama3.jpg"]) for name in ("converted", "fresh"))
+            assert cosines(one) == pytest.approx({name: cosines(other)[name] for name in one}, abs=INT8_ERROR)
+    assert "Findings" in run("verify", "--data", str(data))
+
+
+def with_a_user(
+    stock: "RekognitionClient", collection: str, photos: dict[str, bytes], *, user: str = "barack"
+) -> dict[str, str]:
+    ids = index(stock, collection, photos)
+    stock.create_user(CollectionId=collection, UserId=user)
+    if user == "barack":
+        stock.associate_faces(CollectionId=collection, UserId=user, FaceIds=[ids["obama.jpg"]])
+    return ids
+
+
+def found_users(stock: "RekognitionClient", collection: str, photo: bytes) -> dict[str, float]:
+    done = stock.search_users_by_image(CollectionId=collection, Image={"Bytes": photo}, UserMatchThreshold=0)
+    assert [match["User"]["UserId"] for match in done["UserMatches"]] == ["barack"]
+    return {match["User"]["UserId"]: match["Similarity"] for match in done["UserMatches"]}
+
+
+def cosines(similar: dict[str, float]) -> dict[str, float]:
+    return {name: SFACE_7_1.lowest_cosine(pct) for name, pct in similar.items()}
+
+
+def strip(face: Any) -> dict[str, Any]:
+    """All of a face that a conversion keeps."""
+    return {name: value for name, value in face.items() if name not in ("IndexFacesModelVersion", "UserId")}
+
+
+def test_models_that_a_file_cannot_be_converted_to_are_told_and_nothing_is_made(
+    weights_folder: Path, photos: dict[str, bytes], tmp_path: Path
+) -> None:
+    data, file = str(tmp_path / "data"), str(tmp_path / "people.npz")
+    with serving(tmp_path / "data", weights_folder, OFFER) as stock:
+        stock.create_collection(CollectionId="people")
+        index(stock, "people", photos)
+        run("export", file, "--collection", "people", "--data", data)
+        for version, why in (
+            ("9.9", "There is no face model 9.9; there are 7.1, 7.0."),
+            ("7.0", "Faces of model 7.1 do not become those of 7.0 without their photos."),
+        ):
+            arguments = ["import", file, "--collection", "copy", "--face-model", version, "--data", data]
+            done = CliRunner().invoke(main, arguments)
+            assert (done.exit_code, why in " ".join(done.output.split())) == (1, True), done.output
+        assert stock.list_collections()["CollectionIds"] == ["people"]

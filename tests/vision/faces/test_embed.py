@@ -14,7 +14,7 @@ from openrek.vision.faces.embed import raw_vector, unit
 from openrek.vision.faces.reader import FaceReader
 from tests.support.originals import originals
 
-(PACK,) = sface.packs()
+PACK = sface.NETWORKS
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text("utf-8"))
 
 

@@ -60,7 +60,7 @@ class Adapters:
         """
         self._settings = settings
         self._offer = faces
-        self.models = faces.models
+        self.models, self.conversion = faces.models, faces.conversion
         self._on_scan = on_scan
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
         self.items = self.platform.items

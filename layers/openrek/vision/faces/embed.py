@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from openrek.domain.faces import Embedding, FaceVector
-from openrek.vision.faces.packs import Direction, FacePack
+from openrek.vision.faces.packs import FacePack, projected
 from openrek.vision.images.arrays import Crop
 
 SHORTEST: float = 1e-12
@@ -34,12 +34,6 @@ def face_vector(raw: NDArray[np.float64], pack: FacePack) -> FaceVector:
         length=length,
         child_cosine=None if child is None else max(-1.0, min(1.0, float(raw @ child) / max(length, SHORTEST))),
     )
-
-
-def projected(vectors: NDArray[np.float64], direction: Direction) -> NDArray[np.float64]:
-    """Return vectors [..., dimensions] without their part along the unit `direction`: v - (v . b) b."""
-    left: NDArray[np.float64] = vectors - (vectors @ direction)[..., None] * direction
-    return left
 
 
 def unit(vector: NDArray[np.float64]) -> Embedding:

@@ -3,6 +3,7 @@
 The numbers that other rooms need, too, are in its FaceModel. Which packs there are is not decided here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -49,3 +50,25 @@ class FacePack:
                 )
             if abs(float(np.linalg.norm(direction)) - 1) > UNIT_WITHIN:
                 raise ValueError(f"A direction of face model {self.model.version} is not of unit length.")
+
+
+def projected(vectors: NDArray[np.float64], direction: Direction) -> NDArray[np.float64]:
+    """Return vectors [..., dimensions] without their part along the unit `direction`: v - (v . b) b."""
+    left: NDArray[np.float64] = vectors - (vectors @ direction)[..., None] * direction
+    return left
+
+
+def conversion(old: FacePack, new: FacePack) -> Callable[[NDArray[np.float64]], NDArray[np.float64]] | None:
+    """Return how unit vectors [n, dimensions] of `old` become vectors of `new`, of any length; None where they cannot.
+
+    They can if both have one network and `new` only leaves out a direction that `old` has: the projection of v / |v| is
+    that of v, divided by |v|.
+    """
+    networks = [
+        (pack.detector, pack.embedder, pack.input_name, pack.output_name, pack.mean, pack.deviation)
+        for pack in (old, new)
+    ]
+    direction = new.project_out
+    if networks[0] != networks[1] or old.project_out is not None or direction is None:
+        return None
+    return lambda vectors: projected(vectors, direction)

@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from PIL import Image
 
@@ -108,11 +109,14 @@ class FacePhoto:
         return self._faces
 
     def embed(self, face: DetectedFace) -> FaceVector:
-        key, pack = face.landmarks, self._pack
+        key = face.landmarks
         if key not in self._vectors:
-            raw = raw_vector(self._reader.session(pack.embedder), self._crops[key], pack)
-            self._vectors[key] = face_vector(raw, pack)
+            self._vectors[key] = face_vector(self.raw(face), self._pack)
         return self._vectors[key]
+
+    def raw(self, face: DetectedFace) -> NDArray[np.float64]:
+        """Return the vector of a face as the network makes it, float64 [dimensions]."""
+        return raw_vector(self._reader.session(self._pack.embedder), self._crops[face.landmarks], self._pack)
 
     def clearness(self, face: DetectedFace) -> float:
         return self.embed(face).length / self._pack.model.clear_length
