@@ -1,6 +1,7 @@
 """What projecting the child direction out changes: face models 7.0 and 7.1 from the same raw vectors.
 
-    python -m benchmarks.face_models vectors FOLDER OUT.npz          the raw vector of the largest face of each .jpg
+    python -m benchmarks.face_models largest FOLDER OUT.npz          the raw vector of the largest face of each .jpg
+    python -m benchmarks.face_models middle FOLDER OUT.npz           of the one nearest the middle: for LFW
     python -m benchmarks.face_models lfw LFW.npz pairs.txt           accuracy, true and false matches on LFW's View 2
     python -m benchmarks.face_models fairface FAIRFACE.npz LABELS.csv [LEAVE_OUT]
 
@@ -11,13 +12,13 @@ of photos whose names do not count. Vectors are personal data: keep the .npz whe
 import csv
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from openrek.domain.faces import DetectedFace
 from openrek.domain.models import FaceModel
 from openrek.vision.faces import sface
 from openrek.vision.faces.packs import FacePack, projected
@@ -28,14 +29,27 @@ ENOUGH = 30
 """Events: a share of fewer is given as their number."""
 
 
-def vectors(folder: Path, out: Path) -> None:
+def largest(folder: Path, out: Path) -> None:
+    _vectors(folder, out, lambda faces: faces[0])
+
+
+def middle(folder: Path, out: Path) -> None:
+    _vectors(folder, out, lambda faces: min(faces, key=_from_middle))
+
+
+def _from_middle(face: DetectedFace) -> float:
+    box = face.box
+    return math.hypot(box.left + box.width / 2 - 0.5, box.top + box.height / 2 - 0.5)
+
+
+def _vectors(folder: Path, out: Path, chosen: Callable[[Sequence[DetectedFace]], DetectedFace]) -> None:
     reader = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs())
     names, raw = [], []
     for path in sorted(folder.rglob("*.jpg")):
         photo = reader.read(path.read_bytes())
         if photo.faces:
             names.append(str(path.relative_to(folder)))
-            raw.append(photo.raw(photo.faces[0]))
+            raw.append(photo.raw(chosen(photo.faces)))
     np.savez(out, names=np.array(names), raw=np.array(raw, np.float32))
 
 
@@ -80,10 +94,11 @@ def _names(line: Sequence[str]) -> list[str]:
 
 def _accuracy(cosines: np.ndarray, same: np.ndarray, tested: np.ndarray) -> float:
     """Return the share of right answers in a fold at the threshold that is best for all others."""
-    candidates = np.sort(cosines[~tested])
-    yes = np.cumsum(same[~tested][np.argsort(cosines[~tested])][::-1])[::-1]
-    no = np.cumsum(~same[~tested][np.argsort(cosines[~tested])]) - (~same[~tested][np.argsort(cosines[~tested])])
-    best = candidates[int(np.argmax(yes + no))]
+    order = np.argsort(cosines[~tested])
+    candidates, true = cosines[~tested][order], same[~tested][order]
+    above = np.cumsum(true[::-1])[::-1]
+    below = np.cumsum(~true) - ~true
+    best = candidates[int(np.argmax(above + below))]
     return float(((cosines[tested] >= best) == same[tested]).mean())
 
 
@@ -123,10 +138,7 @@ def fairface(vectors_file: Path, labels_file: Path, leave_out: Path | None = Non
 def _groups(ages: np.ndarray, of: Sequence[Mapping[str, str]]) -> dict[str, list[np.ndarray]]:
     """Return name -> sets of rows within which all pairs count."""
     alike = np.array([f"{row['race']} {row['gender']}" for row in of])
-    order = sorted(
-        set(ages.tolist()),
-        key=lambda age: int(age.split("-")[0].split()[-1].rstrip("+")) if age != "more than 70" else 70,
-    )
+    order = sorted(set(ages.tolist()), key=lambda age: (age.startswith("more"), int(age.split("-")[0].split()[-1])))
     within = {f"{age} years": [np.flatnonzero(ages == age)] for age in order}
     for age in order[:2]:
         within[f"{age} years, same race and sex"] = [
@@ -150,16 +162,16 @@ def _shares(unit: np.ndarray, groups: Mapping[str, list[np.ndarray]], model: Fac
 
 def _told(raw: np.ndarray, ages: np.ndarray, pack: FacePack) -> None:
     assert pack.child_direction is not None
+    assert pack.model.child_cosine is not None
     cosines = raw @ pack.child_direction / np.linalg.norm(raw, axis=1)
     for age in sorted(set(ages.tolist())):
-        print(f"told to be a young child: {age} {100 * (cosines[ages == age] > 0.40).mean():.2f} %")
+        print(f"told to be a young child: {age} {100 * (cosines[ages == age] > pack.model.child_cosine).mean():.2f} %")
 
 
 def main(what: str, *arguments: str) -> None:
-    command: Any = {"vectors": vectors, "lfw": lfw, "fairface": fairface}[what]
+    command: Any = {"largest": largest, "middle": middle, "lfw": lfw, "fairface": fairface}[what]
     command(*map(Path, arguments))
 
 
 if __name__ == "__main__":
-    assert list(pairwise(THRESHOLDS_PCT))
     main(*sys.argv[1:])

@@ -185,7 +185,8 @@ def found_users(stock: "RekognitionClient", collection: str, photo: bytes) -> di
 
 
 def cosines(similar: dict[str, float]) -> dict[str, float]:
-    return {name: SFACE_7_1.lowest_cosine(pct) for name, pct in similar.items()}
+    """Of cosines above .7, Similarity, which is a float32, tells no more than that."""
+    return {name: min(0.7, SFACE_7_1.lowest_cosine(pct)) for name, pct in similar.items()}
 
 
 def strip(face: Any) -> dict[str, Any]:
