@@ -137,7 +137,7 @@ def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Cal
     return {
         "decode": lambda: decode(image),
         "detect": lambda: reader.read_upright(upright),
-        "embed": lambda: [photo.embed(face) for face in photo.faces],
+        "embed": lambda: [photo.raw(face) for face in photo.faces],
         "call": detect_and_embed,
         "bare": bare,
         "opencv": lambda: plain(bgr, size),

@@ -33,10 +33,6 @@ from tests.store.memory_blobs import MemoryBlobs
 MODELS = FaceModels((SFACE,))
 
 
-def no_pause(seconds: float) -> None:
-    """Tests that run one client at a time need not wait for the others."""
-
-
 def open_items(folder: Path) -> SqliteItems:
     return SqliteItems(folder / "items.sqlite3")
 

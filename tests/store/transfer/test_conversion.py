@@ -24,8 +24,9 @@ from openrek.store.transfer.import_faces import import_archive
 from openrek.store.users.users import StoredUsers
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import likeness
-from tests.store.synthetic import MODELS, no_pause, picture, slots
+from tests.store.synthetic import MODELS, picture, slots
 from tests.store.transfer.exports import at_row, changed
+from tests.support.clocks import FakeClock
 
 MODELS_OF_BOTH = FaceModels((SFACE_7_1, SFACE))
 EARLIER = Path(__file__).parents[1] / "earlier"
@@ -64,7 +65,7 @@ def archives(items: Items) -> tuple[Archive, Archive]:
     for model in (SFACE, SFACE_7_1):
         made = StoredCollections(items).create(f"of-{model.version}", model, {"who": "x"})
         for place, name in enumerate(names):
-            users = StoredUsers(items, pause=no_pause)
+            users = StoredUsers(items, clock=FakeClock())
             users.create(made, name, None)
 
             def embed(face: DetectedFace, name: str = name, version: str = model.version) -> Embedding:
@@ -80,10 +81,10 @@ def archives(items: Items) -> tuple[Archive, Archive]:
 
 def test_the_answers_are_those_of_fresh_indexing(items: Items, other: Items, archives: tuple[Archive, Archive]) -> None:
     check(archives[0], MODELS_OF_BOTH)
-    import_archive(other, archives[0], "people", SFACE_7_1, pause=no_pause)
+    import_archive(other, archives[0], "people", SFACE_7_1, clock=FakeClock())
     made, fresh = StoredCollections(other).require("people"), StoredCollections(items).require("of-7.1")
     assert (made.model_version, made.face_count, made.user_count) == ("7.1", 18, 3)
-    assert verify(other, MemoryBlobs(), "people", pause=no_pause).findings == ()
+    assert verify(other, MemoryBlobs(), "people", clock=FakeClock()).findings == ()
 
     for name in ("ada", "bob", "eve"):
         probe = projected(likeness(name, 20))
@@ -112,7 +113,7 @@ def _place(face: Face) -> tuple[str | None, float, float]:
 def test_an_export_of_an_earlier_version_keeps_all_but_its_vectors(other: Items, path: Path) -> None:
     then = load(path, MODELS)
     now = converted(then, SFACE_7_1, project)
-    import_archive(other, now, "people", SFACE_7_1, pause=no_pause)
+    import_archive(other, now, "people", SFACE_7_1, clock=FakeClock())
 
     imported = export(other, "people")
 
@@ -122,7 +123,7 @@ def test_an_export_of_an_earlier_version_keeps_all_but_its_vectors(other: Items,
         assert (getattr(imported, name) == getattr(then, name)).all(), name
     values = imported.vectors * imported.scales[:, None].astype(np.float64)
     assert np.abs(values @ DIRECTION).max() < 0.01
-    assert import_archive(other, now, "people", SFACE_7_1, pause=no_pause).added == 0
+    assert import_archive(other, now, "people", SFACE_7_1, clock=FakeClock()).added == 0
 
 
 def test_it_does_not_join_a_collection_of_the_old_model(items: Items, archives: tuple[Archive, Archive]) -> None:
