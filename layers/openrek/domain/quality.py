@@ -10,14 +10,14 @@ turned upright before they are embedded, upside down as they may be.
 | EXTREME_POSE: yaw, beyond         | 70  | 50     | 35   | degrees, either way
 | EXTREME_POSE: pitch, beyond       | 60  | 45     | 30   | degrees, either way
 | LOW_BRIGHTNESS: below             | 4   | 8      | 12   | low on purpose: dark skin in dim light is no bad photo
-| LOW_SHARPNESS: below              | 22  | 30     | 45   |
-| LOW_SHARPNESS: coarse, below      | 22  | 30     | 45   |
-| LOW_FACE_QUALITY: clearness below | .58 | .64    | .7   | the length of the face's vector, relative to clear photos
+| LOW_SHARPNESS: below              | 10  | 30     | 45   |
+| LOW_SHARPNESS: coarse, below      | 47  | 50     | 55   | `Quality.coarse_sharpness`
+| LOW_FACE_QUALITY: clearness below | .5  | .56    | .62  | length of the face's vector, relative to clear photos
 
 LOW_FACE_QUALITY is also added when two or more of the others apply. NONE has no limits. Every limit rises with the
 level, so a laxer level keeps whatever a stricter one keeps. AUTO is LOW: it drops what would match wrongly or never
-(LOW's limits are where a face stops matching its own sharp copy above 99, and where the faces of different people
-become alike) and nothing that a caller may miss.
+(coarse sharpness and clearness are chosen on blurred, moved and compressed FairFace photos, where LOW's leave less than
+a tenth of the pairs of different people at Similarity 99) and nothing that a caller may miss.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,13 +43,20 @@ class Limits:
 
 
 _LOW = Limits(
-    confidence=75, side_px=14, brightness=4, sharpness=22, coarse_sharpness=22, clearness=0.58, yaw_deg=70, pitch_deg=60
+    confidence=75, side_px=14, brightness=4, sharpness=10, coarse_sharpness=47, clearness=0.5, yaw_deg=70, pitch_deg=60
 )
 _MEDIUM = Limits(
-    confidence=82, side_px=22, brightness=8, sharpness=30, coarse_sharpness=30, clearness=0.64, yaw_deg=50, pitch_deg=45
+    confidence=82, side_px=22, brightness=8, sharpness=30, coarse_sharpness=50, clearness=0.56, yaw_deg=50, pitch_deg=45
 )
 _HIGH = Limits(
-    confidence=88, side_px=36, brightness=12, sharpness=45, coarse_sharpness=45, clearness=0.7, yaw_deg=35, pitch_deg=30
+    confidence=88,
+    side_px=36,
+    brightness=12,
+    sharpness=45,
+    coarse_sharpness=55,
+    clearness=0.62,
+    yaw_deg=35,
+    pitch_deg=30,
 )
 LIMITS = {"LOW": _LOW, "MEDIUM": _MEDIUM, "HIGH": _HIGH, "AUTO": _LOW}
 
