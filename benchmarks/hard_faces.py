@@ -29,6 +29,7 @@ from PIL import Image, ImageFilter
 
 from openrek.domain.faces import BoundingBox, DetectedFace
 from openrek.domain.quality import quality_reasons
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FacePhoto, FaceReader
 from openrek.vision.images.decode import Upright
 
@@ -89,7 +90,7 @@ class Found:
 
 
 def vector(photo: FacePhoto, face: DetectedFace) -> NDArray[np.float64]:
-    return np.frombuffer(photo.embed(face), np.float32).astype(np.float64)
+    return np.frombuffer(photo.embed(face).embedding, np.float32).astype(np.float64)
 
 
 def read(reader: FaceReader, picture: Image.Image) -> FacePhoto:
@@ -221,7 +222,7 @@ def main() -> None:
     arguments.add_argument("--photos", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=7)
     given = arguments.parse_args()
-    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights")
+    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs())
     photos = people(given.folder, given.photos, given.seed)
     spoilt_table(reader, photos, reader.model.lowest_cosine(99))
     turned_table(reader, photos)

@@ -94,3 +94,9 @@ def test_both_images_must_be_given_before_either_is_fetched(world: World) -> Non
         with pytest.raises(InvalidParameter):
             world.do("CompareFaces", **images)
     assert world.buckets.reads == world.reader.reads == 0
+
+
+def test_a_source_that_is_a_small_child_is_told(world: World) -> None:
+    done = compare(world, "child ann", "ann")
+    assert isinstance(done, Remarked)
+    assert done.remarks == ("A young child: matches are less sure.",)

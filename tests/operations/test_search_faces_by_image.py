@@ -1,10 +1,12 @@
 """SearchFacesByImage."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
+from openrek.domain.models import SFACE, FaceModels
 from openrek.domain.remarks import Remarked
 from tests.operations.parts.photos import detected
 from tests.operations.parts.world import World
@@ -89,3 +91,23 @@ def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
         world.do("SearchFacesByImage", CollectionId="old", Image={"Bytes": b"ann"})
     assert "face model 8.0" in str(caught.value.reason)
     assert world.reader.reads == 0
+
+
+@pytest.mark.parametrize("operation", ["SearchFacesByImage", "SearchUsersByImage", "SearchAllFacesByImage"])
+def test_a_probe_that_is_a_small_child_is_told(world: World, operation: str) -> None:
+    def remarks(words: str) -> tuple[str, ...]:
+        done = world.do(operation, CollectionId="staff", Image={"Bytes": words.encode()})
+        assert isinstance(done, Remarked)
+        return done.remarks
+
+    assert remarks("child ann") == ("A young child: matches are less sure.",)
+    assert remarks("ann") == ()
+    many = "Young children (2 of the 2 faces searched): matches are less sure."
+    assert remarks("child ann bob") == ((many,) if operation == "SearchAllFacesByImage" else remarks("child ann"))
+
+
+def test_a_model_that_knows_no_children_tells_none(world: World) -> None:
+    world.models = FaceModels((replace(SFACE, child_cosine=None),))
+    done = world.do("SearchFacesByImage", CollectionId="staff", Image={"Bytes": b"child ann"})
+    assert isinstance(done, Remarked)
+    assert done.remarks == ()

@@ -22,13 +22,15 @@ from openrek.domain.faces import (
     Quality,
     float32,
 )
-from openrek.domain.models import SFACE
+from openrek.domain.models import SFACE, FaceModels
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.items.port import Items
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.head import require_head
 from openrek.store.search.search import StoredSearch
 from tests.store.memory_blobs import MemoryBlobs
+
+MODELS = FaceModels((SFACE,))
 
 
 def open_items(folder: Path) -> SqliteItems:

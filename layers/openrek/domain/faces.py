@@ -92,6 +92,19 @@ class DetectedFace:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceVector:
+    """What a face model makes of a face: its embedding, and what the network's vector says besides.
+
+    `length` is that of the vector as the network made it: the less a photo shows of a face, the shorter.
+    `child_cosine`, -1..1, is the vector's cosine with the mean of small children; None if the face model knows none.
+    """
+
+    embedding: Embedding
+    length: float
+    child_cosine: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """The identity of a photo within a collection: the hash of its bytes, and the caller's id for it."""
 

@@ -1,5 +1,6 @@
 """Photos that are bytes which name what they show: `b"ann bob"` has two faces, the first one larger; those of
-`b"blurred ann"` and of `b"faint ann"` are bad.
+`b"blurred ann"` and of `b"faint ann"` are bad, and in
+`b"child ann bob"` all are small children.
 
 A name always has the same embedding; `ann2` looks a lot like `ann`.
 """
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from openrek.domain.errors import InvalidImageFormat, InvalidS3Object
-from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, Pose, Quality, float32
+from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, FaceVector, Landmark, Pose, Quality, float32
 from openrek.domain.models import SFACE, FaceModel
 
 NAMES = ("ann", "bob", "cyd", "dan")
@@ -52,6 +53,7 @@ class NamedPhoto:
     names: list[str]
     blurred: bool = False
     faint: bool = False
+    child: bool = False
 
     @property
     def faces(self) -> Sequence[DetectedFace]:
@@ -60,24 +62,25 @@ class NamedPhoto:
     def clearness(self, face: DetectedFace) -> float:
         return 0.3 if self.faint else 1.0
 
-    def embed(self, face: DetectedFace) -> Embedding:
-        return embedding(self.names[self.faces.index(face)])
+    def embed(self, face: DetectedFace) -> FaceVector:
+        return FaceVector(
+            embedding(self.names[self.faces.index(face)]), length=12.5, child_cosine=0.6 if self.child else 0.1
+        )
 
 
 @dataclass
 class NamingReader:
     """`read` counts: a refusal that should be cheap must leave the count alone."""
 
-    model: FaceModel = SFACE
     reads: int = 0
 
-    def read(self, image: bytes) -> NamedPhoto:
+    def read(self, image: bytes, model: FaceModel) -> NamedPhoto:
         self.reads += 1
         if image.startswith(b"GIF"):
             raise InvalidImageFormat
         words = image.decode().split()
-        names = [word for word in words if word not in ("blurred", "faint")]
-        return NamedPhoto(names, blurred="blurred" in words, faint="faint" in words)
+        names = [word for word in words if word not in ("blurred", "faint", "child")]
+        return NamedPhoto(names, blurred="blurred" in words, faint="faint" in words, child="child" in words)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.model import Shape
 
 from openrek.domain.caller import Caller
-from openrek.domain.models import SFACE
+from openrek.domain.models import SFACE, FaceModels
 from openrek.operations.registry import OPERATIONS
 from openrek.runtime.parts.adapters import needs
 from openrek.store.blobs.folder import FolderBlobs
@@ -68,6 +68,7 @@ class World:
         self.erasure = StoredErasure(self.items, clock=clock)
         self.tags = StoredTags(self.items, clock=clock)
         self.tokens = SealedPageTokens(self.items, clock=clock)
+        self.models = FaceModels((SFACE,))
         self.reader = NamingReader()
         self.buckets = DictBuckets()
         self.caller = Caller(region="eu-west-1", account="123456789012")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from openrek.domain.faces import DetectedFace
+from openrek.domain.models import FaceModel
 from openrek.operations.registry import OPERATIONS
 from openrek.runtime.parts.adapters import Adapters
 from openrek.runtime.server.run import local_app
@@ -28,7 +29,7 @@ class SlowReader:
         self.running = 0
         self._lock = threading.Lock()
 
-    def read(self, image: bytes) -> "SlowReader":
+    def read(self, image: bytes, model: FaceModel) -> "SlowReader":
         with self._lock:
             self.running += 1
         assert self.go.wait(30)

@@ -77,7 +77,7 @@ def test_a_turned_photo_has_the_face_of_the_upright_one(
 
 
 def similarity(first: FacePhoto, second: FacePhoto) -> float:
-    return SFACE.similarity_pct(cosine(first.embed(first.faces[0]), second.embed(second.faces[0])))
+    return SFACE.similarity_pct(cosine(first.embed(first.faces[0]).embedding, second.embed(second.faces[0]).embedding))
 
 
 def test_turned_faces_of_two_people_are_not_alike(read: dict[tuple[str, int], FacePhoto]) -> None:

@@ -80,16 +80,19 @@ def export(file: Path, collection: str, data: Path) -> None:
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @collection_option
+@click.option("--face-model", metavar="VERSION", help="Convert the faces to this face model: 7.1 those of 7.0.")
 @data_option
-def import_(file: Path, collection: str, data: Path) -> None:
+def import_(file: Path, collection: str, face_model: str | None, data: Path) -> None:
     """Add the faces of an exported FILE to a collection, with the FaceIds that they had.
 
-    The collection is created when it is missing. An interrupted import continues when it is started again.
+    The collection is created when it is missing, with the face model of the faces. An interrupted import continues
+    when it is started again. With --face-model the faces become those of a newer model, as if their photos were
+    indexed anew: ids, users and tags stay, and so does FILE.
     """
     from openrek.runtime.cli import maintenance
 
     with _store(data, create=True) as adapters:
-        maintenance.import_collection(adapters, file, collection, Console())
+        maintenance.import_collection(adapters, file, collection, Console(), face_model=face_model)
 
 
 COMMANDS = (verify, purge, export, import_)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from openrek.domain.caller import Caller
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
+from openrek.runtime.parts.face_packs import OFFER, FaceOffer
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
 from openrek.runtime.parts.packs import Packs
@@ -60,12 +61,15 @@ class Adapters:
         on_scan: Callable[[int], None] | None = None,
         read_only: bool = False,
         clock: Clock = SYSTEM_CLOCK,
+        faces: FaceOffer = OFFER,
     ) -> None:
         """Make nothing yet. `on_scan` is called with the number of rows that each search read.
 
-        `read_only`: see LocalParts.
+        `read_only`: see LocalParts. `faces`: the face models that are offered.
         """
         self._settings = settings
+        self._offer = faces
+        self.models, self.conversion = faces.models, faces.conversion
         self._on_scan = on_scan
         self._clock = clock
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
@@ -87,6 +91,7 @@ class Adapters:
             "tags": Lazy(self._tags),
             "erasure": Lazy(self._erasure),
             "search": self.search,
+            "models": lambda: self.models,
             "buckets": self.platform.buckets,
             "tokens": Lazy(self._tokens),
         }
@@ -191,9 +196,7 @@ class Adapters:
         return SealedPageTokens(self.items(), clock=self._clock)
 
     def _reader(self) -> "FaceReader":
-        from openrek.vision.faces.reader import FaceReader
-
-        return FaceReader(self._settings.weights, self._settings.threads)
+        return self._offer.reader(self._settings.weights, self._settings.threads)
 
 
 def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:

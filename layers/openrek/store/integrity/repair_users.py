@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 from openrek.domain.clock import Clock
-from openrek.domain.models import face_model
 from openrek.store.integrity.item_scan import fault_of_face, user_pages
 from openrek.store.items.batches import batches
 from openrek.store.items.port import Check, Item, Items, Put, Write
@@ -35,7 +34,7 @@ def mend_users(items: Items, head: Head, *, clock: Clock) -> None:
             if send(items, [Check(head.key, head.unmoved), *batch], clock=clock) is not Sent.WRITTEN:
                 raise Moved
 
-    for page in user_pages(items, head.uid, face_model(head.model).dimensions):
+    for page in user_pages(items, head.uid, head.dimensions):
         corrected = [(user, _corrected(items, head, user)) for user in page.users]
         write([Put(after.key, after.attributes(), forget=True) for before, after in corrected if after != before])
     for rows in item_pages(items, owned(head.uid, "face")):
@@ -61,7 +60,7 @@ def _corrected(items: Items, head: Head, user: StoredUser) -> StoredUser:
     for batch in batches(user.members, PER_TRANSACTION):
         keys = [face_key(head.uid, member) for member in batch]
         faces += visible(items, items.read(keys))
-    dimensions = face_model(head.model).dimensions
+    dimensions = head.dimensions
     return user.with_members(
         face
         for face in faces

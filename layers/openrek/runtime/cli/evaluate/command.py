@@ -11,6 +11,7 @@ import click
 
 from openrek.runtime.cli.client_options import writable
 from openrek.runtime.cli.failure import Failure
+from openrek.runtime.parts.face_packs import OFFER
 
 if TYPE_CHECKING:
     from openrek.runtime.evaluation.labels_csv import Columns
@@ -50,6 +51,9 @@ def _png(context: click.Context, parameter: click.Parameter, path: Path | None) 
     type=click.Choice(["largest", "central"]),
     help="The face of a photo that is compared: the largest, as CompareFaces takes it, or the one in the middle.",
 )
+@click.option(
+    "--face-model", type=click.Choice([model.version for model in OFFER.models.offered]), help="[default: the newest]"
+)
 @click.option("--threads", type=click.IntRange(1, 256), help="Photos read at the same time. [default: all cores]")
 @click.option(
     "--like",
@@ -71,6 +75,7 @@ def evaluate(
     exclude: Path | None,
     photos: int,
     face: str,
+    face_model: str | None,
     threads: int | None,
     like: int,
     det: Path | None,
@@ -96,7 +101,7 @@ def evaluate(
     with _in_a_sentence():
         sample = run.sample_of(path, images, labels, columns, exclude, photos)
         run.require_curve(sample, wanted=det is not None)
-        evaluation = run.evaluated(sample, face, threads or cores(), like)
+        evaluation = run.evaluated(sample, face_model, face, threads or cores(), like)
         if det is not None:
             run.draw(evaluation, det)
     if as_json:

@@ -81,9 +81,12 @@ def require_curve(chosen: Chosen, *, wanted: bool) -> None:
         raise BadSample("A DET curve needs pairs of one person, and there are no two photos of one.")
 
 
-def evaluated(chosen: Chosen, face: str, threads: int, most_like: int) -> Evaluation:
-    """Read the photos and compare them; `face` is one of FACES. Raises BadSample, WeightsError or SettingsError."""
-    pipeline = open_pipeline()
+def evaluated(chosen: Chosen, version: str | None, face: str, threads: int, most_like: int) -> Evaluation:
+    """Read the photos and compare them; `face` is one of FACES, `version` a face model or the newest.
+
+    Raises BadSample, WeightsError or SettingsError.
+    """
+    pipeline = open_pipeline(version)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
