@@ -6,8 +6,8 @@ import pytest
 
 from openrek.domain.errors import InvalidParameter
 from openrek.domain.remarks import Remarked
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 
 def compare(world: World, source: str, target: str, **more: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.models import SFACE, FaceModels
 from openrek.domain.remarks import Remarked
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 NO_FACES = r"^There are no faces in the image. Should be at least 1\.$"
 
@@ -86,9 +86,10 @@ def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
         world.do("SearchFacesByImage", CollectionId="nobody", Image={"Bytes": b"ann"})
     with pytest.raises(InvalidParameter):
         world.do("SearchFacesByImage", CollectionId="staff", Image={})
-    world.collections.known["staff"] = replace(world.collections.known["staff"], model_version="8.0")
-    with pytest.raises(InvalidParameter):
-        search(world, "ann")
+    world.create_of_model("8.0")
+    with pytest.raises(InvalidParameter) as caught:
+        world.do("SearchFacesByImage", CollectionId="old", Image={"Bytes": b"ann"})
+    assert "face model 8.0" in str(caught.value.reason)
     assert world.reader.reads == 0
 
 

@@ -45,11 +45,11 @@ handler = serve(detect_custom_labels)
 """
 OPERATION_TEST = f'''"""DetectCustomLabels, with plain ports."""
 
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
-def test_each_face_has_a_label() -> None:
-    found = World().do("{NAME}", ProjectVersionArn="{VERSION_ARN}", Image={{"Bytes": b"anna ben"}})
+def test_each_face_has_a_label(tmp_path) -> None:
+    found = World(tmp_path).do("{NAME}", ProjectVersionArn="{VERSION_ARN}", Image={{"Bytes": b"anna ben"}})
     assert [label["Name"] for label in found["CustomLabels"]] == ["Face", "Face"]
 '''
 CONVERSATION = f'''"""DetectCustomLabels over HTTP, and with its event through its handler."""

@@ -144,8 +144,8 @@ _ROWS: Final = (
         listed="SearchedFaces",
         note="Like SearchFacesByImage and SearchUsersByImage for each face of the photo at once; "
         f"Include is FACES, USERS or both. Thresholds {DEFAULT_THRESHOLD_PCT:g}, MaxFaces and MaxUsers "
-        f"{MOST_MATCHES_PER_FACE} a face and QualityFilter NONE unless given. {_LOW_QUALITY}. "
-        "A photo without a face is no error.",
+        f"{MOST_MATCHES_PER_FACE} a face and QualityFilter NONE unless given. {_LOW_QUALITY}. A photo without a face "
+        "is no error.",
     ),
     Operation(
         "SearchFaces",
@@ -156,8 +156,8 @@ _ROWS: Final = (
         "SearchFacesByImage",
         packs=("faces",),
         listed="FaceMatches",
-        note=f"{_SEARCH}. QualityFilter NONE unless given; the largest of the faces that it keeps is searched. "
-        f"{_LOW_QUALITY}.",
+        note=f"{_SEARCH}. QualityFilter NONE unless given; the largest of the faces that it keeps is "
+        f"searched. {_LOW_QUALITY}.",
     ),
     Operation(
         "SearchUsers",

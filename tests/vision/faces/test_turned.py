@@ -66,7 +66,7 @@ def test_a_turned_photo_has_the_face_of_the_upright_one(
 ) -> None:
     (straight,), (face,) = read[name, 0].faces, read[name, turn_deg].faces
 
-    assert face.box.iou(turned_box(straight.box, turn_deg)) > 0.75
+    assert face.box.iou(turned_box(straight.box, turn_deg)) > 0.65
     assert face.confidence > 80
     assert (face.pose.roll - straight.pose.roll + turn_deg + 180) % 360 - 180 == pytest.approx(0, abs=8)
     assert face.pose.yaw == pytest.approx(straight.pose.yaw, abs=12)

@@ -182,7 +182,11 @@ class Adapters:
         from openrek.store.search.search import StoredSearch
 
         return StoredSearch(
-            self.items(), self.blobs(), on_scan=self._on_scan, max_bytes=self._settings.search_bytes or MAX_BYTES
+            self.items(),
+            self.blobs(),
+            on_scan=self._on_scan,
+            max_bytes=self._settings.search_bytes or MAX_BYTES,
+            clock=self._clock,
         )
 
     def _tokens(self) -> PageTokens:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.store.integrity.item_scan import fault_of_face, user_pages
 from openrek.store.items.batches import batches
 from openrek.store.items.port import Check, Item, Items, Put, Write
@@ -23,7 +23,7 @@ from openrek.store.users.memberships import Memberships, StoredUser, hand_over, 
 PER_TRANSACTION: Final = 90
 
 
-def mend_users(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None:
+def mend_users(items: Items, head: Head, *, clock: Clock) -> None:
     """Repair the users and owners; bad items are skipped. Can be killed at any step and repeated.
 
     Raises Moved if the collection changed since `head`.
@@ -43,7 +43,7 @@ def mend_users(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None
             write(hand_over(_unlisted(items, head, batch), None))
 
 
-def release_claims(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None:
+def release_claims(items: Items, head: Head, *, clock: Clock) -> None:
     """Remove from faces the names of users that they do not belong to: clients that died leave claims.
 
     For a collection that is whole. Raises what a commit raises.

@@ -108,7 +108,7 @@ class CollectionCache:
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
         self._open_bytes = 0
         self._opening = threading.Lock()
-        self._log_error = ThrottledLog()
+        self._log_error = ThrottledLog(clock)
 
     def current(self, collection: Collection) -> Snapshot:
         """Return the collection with every change that was acknowledged before `collection` was read.

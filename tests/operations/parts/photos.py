@@ -1,6 +1,6 @@
 """Photos that are bytes which name what they show: `b"ann bob"` has two faces, the first one larger; those of
-`b"blurred ann"` and of `b"faint ann"` are bad, and in
-`b"child ann bob"` all are small children.
+`b"blurred ann"` and of `b"faint ann"` are bad, and in `b"child ann"` all are
+small children.
 
 A name always has the same embedding; `ann2` looks a lot like `ann`.
 """
@@ -12,18 +12,24 @@ from dataclasses import dataclass, field
 
 from openrek.domain.errors import InvalidImageFormat, InvalidS3Object
 from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, FaceVector, Landmark, Pose, Quality, float32
-from openrek.domain.models import FaceModel
+from openrek.domain.models import SFACE, FaceModel
 
 NAMES = ("ann", "bob", "cyd", "dan")
 
 
 def embedding(name: str) -> Embedding:
-    """One axis per person; a digit after the name turns it away from the axis by that many tenths of a radian."""
+    """One axis per person; a digit after the name turns it away from the axis by about so many tenths of a radian.
+
+    Numbers that the store's bytes hold exactly: whole ones of which the largest is 127, made unit length.
+    """
     person, turn = name.rstrip("0123456789"), int(name.lstrip("abcdefghijklmnopqrstuvwxyz") or 0) / 10
-    values = [0.0] * 5
-    values[NAMES.index(person)] = math.cos(turn)
-    values[4] = math.sin(turn)
-    return array("f", values)
+    along, across = math.cos(turn), math.sin(turn)
+    largest = max(along, across)
+    values = [0] * SFACE.dimensions
+    values[NAMES.index(person)] = round(127 * along / largest)
+    values[len(NAMES)] = round(127 * across / largest)
+    length = math.hypot(*values)
+    return array("f", (value / length for value in values))
 
 
 def detected(place: int, *, sharpness: float = 90.0) -> DetectedFace:
