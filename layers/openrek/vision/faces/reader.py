@@ -16,7 +16,7 @@ from openrek.vision.faces.detect import Detections
 from openrek.vision.faces.embed import raw_vector, unit
 from openrek.vision.faces.pose import pose
 from openrek.vision.faces.quality import quality
-from openrek.vision.faces.second_look import closer_points, is_close
+from openrek.vision.faces.second_look import closer_face, is_close, quarters_to_upright
 from openrek.vision.faces.turned import detect_every_way, is_upside_down, turned_over
 from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.decode import Upright, decode
@@ -57,23 +57,27 @@ class FaceReader:
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
-            points, crop = self._placed(upright.image, found, index)
-            face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
+            points, box, crop = self._placed(upright.image, found, index)
+            face = _face(upright, box, float(found.scores[index]), points, crop)
             crops[face.landmarks] = crop
             faces.append(face)
+        faces.sort(key=lambda face: -face.box.area)
         return FacePhoto(self, tuple(faces), crops)
 
-    def _placed(self, image: Image.Image, found: Detections, index: int) -> tuple[Floats, Crop]:
-        """Return the points [5, 2] of a detected face, from a second look where that helps, and its crop."""
-        yunet, box, score = self.session("yunet"), found.boxes[index], float(found.scores[index])
-        points = found.points[index]
+    def _placed(self, image: Image.Image, found: Detections, index: int) -> tuple[Floats, Floats, Crop]:
+        """Return the points [5, 2] of a detected face, its box [4] and its crop: of a second look where that helps, and
+        the box where that shows the face another way up, because faces are boxed as if they were upright."""
+        yunet, score, first = self.session("yunet"), float(found.scores[index]), found.points[index]
+        points, box = first, found.boxes[index]
         if not is_close(float(found.heights[index]), score):
-            points = closer_points(yunet, image, box, points)
+            points, box = closer_face(yunet, image, found.boxes[index], first)
         crop = aligned(image, points)
         if is_upside_down(yunet, crop, score):
-            points = closer_points(yunet, image, box, turned_over(points))
+            points, box = closer_face(yunet, image, found.boxes[index], turned_over(points))
             crop = aligned(image, points)
-        return points, crop
+        if quarters_to_upright(points) == quarters_to_upright(first):
+            box = found.boxes[index]
+        return points, box, crop
 
     def session(self, name: str) -> InferenceSession:
         """Return this reader's only session for the model `name`, opened on first use. Raises WeightsError."""
