@@ -95,7 +95,7 @@ def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
     world.create_of_model("6.0")
     with pytest.raises(InvalidParameter) as caught:
         world.do("IndexFaces", CollectionId="old", Image={"Bytes": b"ann"})
-    assert caught.value.reason == ("The collection was made with face model 6.0, which this deployment does not carry.")
+    assert caught.value.reason == "The collection was made with face model 6.0, which this deployment does not carry."
     assert world.reader.reads == 0
     assert world.face_count() == 0
 

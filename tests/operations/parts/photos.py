@@ -1,6 +1,6 @@
 """Photos that are bytes which name what they show: `b"ann bob"` has two faces, the first one larger; those of
-`b"blurred ann"` and of `b"faint ann"` are bad, and in
-`b"child ann bob"` all are small children.
+`b"blurred ann"` and of `b"faint ann"` are bad, and in `b"child ann"` all are
+small children.
 
 A name always has the same embedding; `ann2` looks a lot like `ann`.
 """

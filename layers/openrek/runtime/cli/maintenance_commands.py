@@ -121,6 +121,7 @@ def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iter
     from openrek.store.transfer.archive import BadArchive
     from openrek.store.transfer.export import NotExported
     from openrek.store.upkeep.upkeep import DAMAGED
+    from openrek.vision.models.zoo import WeightsError
 
     if not (create or (data / DATABASE).is_file() or holds_blobs(data)):
         raise Failure(f"There is no store in the folder {data}.")
@@ -137,7 +138,9 @@ def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iter
         raise Failure(message) from None
     except (Contended, ConditionFailed, OutcomeUnknown) as error:
         raise Failure(f"The store is too busy ({error}); try again.") from None
-    except (SettingsError, UnusableStore, BadArchive, NotExported, BadFaces, WritersBusy, OSError) as error:
+    except (SettingsError, WeightsError, UnusableStore, BadArchive) as error:
+        raise Failure(error) from None
+    except (NotExported, BadFaces, WritersBusy, OSError) as error:
         raise Failure(error) from None
     except apsw.Error as error:
         raise Failure(f"The database in {data} cannot be used: {error}.") from None

@@ -68,7 +68,6 @@ class Adapters:
         `read_only`: see LocalParts. `faces`: the face models that are offered.
         """
         self._settings = settings
-        self._offer = faces
         self.models, self.conversion = faces.models, faces.conversion
         self._on_scan = on_scan
         self._clock = clock
@@ -77,7 +76,7 @@ class Adapters:
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
         self.packs = Packs(settings.weights, carried=settings.aws is not None)
-        self.reader: Lazy[FaceReader] = Lazy(self._reader)
+        self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(settings.weights, settings.threads))
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
         self.readers: Mapping[str, Callable[[], ModelReader]] = {"faces": self.reader}
@@ -194,9 +193,6 @@ class Adapters:
         from openrek.store.collections.page_tokens import SealedPageTokens
 
         return SealedPageTokens(self.items(), clock=self._clock)
-
-    def _reader(self) -> "FaceReader":
-        return self._offer.reader(self._settings.weights, self._settings.threads)
 
 
 def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:

@@ -17,7 +17,7 @@ from openrek.vision.faces.embed import face_vector, raw_vector
 from openrek.vision.faces.packs import FacePack
 from openrek.vision.faces.pose import pose
 from openrek.vision.faces.quality import quality
-from openrek.vision.faces.second_look import closer_points, is_close
+from openrek.vision.faces.second_look import closer_face, is_close, quarters_to_upright
 from openrek.vision.faces.turned import detect_every_way, is_upside_down, turned_over
 from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.decode import Upright, decode
@@ -74,10 +74,11 @@ class FaceReader:
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
-            points, crop = _placed(detector, upright.image, found, index)
-            face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
+            points, box, crop = _placed(detector, upright.image, found, index)
+            face = _face(upright, box, float(found.scores[index]), points, crop)
             crops[face.landmarks] = crop
             faces.append(face)
+        faces.sort(key=lambda face: -face.box.area)
         return FacePhoto(self, pack, tuple(faces), crops)
 
     def session(self, name: str) -> InferenceSession:
@@ -122,16 +123,22 @@ class FacePhoto:
         return self.embed(face).length / self._pack.model.clear_length
 
 
-def _placed(detector: InferenceSession, image: Image.Image, found: Detections, index: int) -> tuple[Floats, Crop]:
-    """Return the points [5, 2] of a detected face, from a second look where that helps, and its crop."""
-    box, score, points = found.boxes[index], float(found.scores[index]), found.points[index]
+def _placed(
+    detector: InferenceSession, image: Image.Image, found: Detections, index: int
+) -> tuple[Floats, Floats, Crop]:
+    """Return the points [5, 2] of a detected face, its box [4] and its crop: of a second look where that helps, and
+    the box where that shows the face another way up, because faces are boxed as if they were upright."""
+    score, first = float(found.scores[index]), found.points[index]
+    points, box = first, found.boxes[index]
     if not is_close(float(found.heights[index]), score):
-        points = closer_points(detector, image, box, points)
+        points, box = closer_face(detector, image, found.boxes[index], first)
     crop = aligned(image, points)
     if is_upside_down(detector, crop, score):
-        points = closer_points(detector, image, box, turned_over(points))
+        points, box = closer_face(detector, image, found.boxes[index], turned_over(points))
         crop = aligned(image, points)
-    return points, crop
+    if quarters_to_upright(points) == quarters_to_upright(first):
+        box = found.boxes[index]
+    return points, box, crop
 
 
 def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Crop) -> DetectedFace:

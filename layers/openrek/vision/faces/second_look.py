@@ -29,6 +29,7 @@ LEAST_SHARED = 0.4
 SURE_SCORE = 0.9
 LEAST_BETTER = 0.02
 """By so much a turned look has to be better than the one that was not turned."""
+_POINTS = 5
 
 _TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
@@ -41,6 +42,11 @@ def is_close(height_px: float, score: float) -> bool:
 def closer_points(session: InferenceSession, image: Image.Image, box: Floats, points: Floats) -> Floats:
     """Return the five points [5, 2] of the face in `box` (left, top, width, height in pixels of `image`) from a second
     look, which is at first turned as the given ones are; these when it does not see that face."""
+    return closer_face(session, image, box, points)[0]
+
+
+def closer_face(session: InferenceSession, image: Image.Image, box: Floats, points: Floats) -> tuple[Floats, Floats]:
+    """Return the points [5, 2] as closer_points does, and the box [4] in which that look sees the face."""
     side = max(2, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
     by = max(1, side // LOOK_PX)
     side -= side % by
@@ -49,19 +55,23 @@ def closer_points(session: InferenceSession, image: Image.Image, box: Floats, po
     )
     inside = max(left, 0), max(top, 0), min(left + side, image.width), min(top + side, image.height)
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        return points
+        return points, box
     across, down = min(left, 0) // by, min(top, 0) // by
     look = image.reduce(by, inside).crop((across, down, across + side // by, down + side // by))
     corner, scale = np.array([left, top], np.float32), np.float32(side / LOOK_PX)
     wanted = np.concatenate([box[:2] - corner, box[2:]]) / scale
-    best = _best(_looks(session, look, wanted.astype(np.float32), _quarters(points)))
-    return points if best is None else (best * scale + corner).astype(np.float32)
+    best = _best(_looks(session, look, wanted.astype(np.float32), quarters_to_upright(points)))
+    if best is None:
+        return points, box
+    places = (best * scale + corner).astype(np.float32)
+    low, high = places[_POINTS:].min(axis=0), places[_POINTS:].max(axis=0)
+    return places[:_POINTS], np.concatenate([low, high - low])
 
 
 def _looks(session: InferenceSession, look: Image.Image, wanted: Floats, first: int) -> Iterator[tuple[float, Floats]]:
-    """Yield score and points [5, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: turned to
-    the left by `first` quarters, then by the three other numbers of them. All in pixels of the look as it is, LOOK_PX a
-    side."""
+    """Yield score and places [7, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: turned to
+    the left by `first` quarters, then by the three other numbers of them. The places are its five points and two
+    opposite corners of its box, in pixels of the look as it is, LOOK_PX a side."""
     to_size = reduced_tensor if look.width >= LOOK_PX else enlarged_tensor
     for quarters in (first, *({0, 1, 2, 3} - {first})):
         turn = _TURNS[quarters]
@@ -71,13 +81,13 @@ def _looks(session: InferenceSession, look: Image.Image, wanted: Floats, first: 
         shared = _shared(wanted, np.concatenate([low, high - low], axis=1))
         if shared.size and shared.max() >= LEAST_SHARED:
             seen = int(shared.argmax())
-            yield float(found.scores[seen]), _turned_back(found.points[seen], quarters)
+            yield float(found.scores[seen]), np.concatenate([_turned_back(found.points[seen], quarters), corners[seen]])
         else:
-            yield 0.0, np.zeros((5, 2), np.float32)
+            yield 0.0, np.zeros((_POINTS + 2, 2), np.float32)
 
 
 def _best(looks: Iterator[tuple[float, Floats]]) -> Floats | None:
-    """Return the points of the first look if it is sure, else of a better one; None if none sees the face."""
+    """Return the places of the first look if it is sure, else of a better one; None if none sees the face."""
     score, points = next(looks)
     if score < SURE_SCORE:
         other_score, other_points = max(looks, key=lambda look: look[0])
@@ -86,7 +96,7 @@ def _best(looks: Iterator[tuple[float, Floats]]) -> Floats | None:
     return points if score else None
 
 
-def _quarters(points: Floats) -> int:
+def quarters_to_upright(points: Floats) -> int:
     """Return by how many quarters to the left a picture must be turned for the face with these points to be upright."""
     right, down = (points[3] + points[4] - points[0] - points[1]).tolist()
     return round(-math.atan2(right, down) / (math.pi / 2)) % 4
