@@ -146,6 +146,27 @@ def test_a_crop_that_is_upside_down_is_noticed(reader: FaceReader, photos: dict[
         assert not turned.is_upside_down(yunet, over, 0.95)
 
 
+@pytest.mark.parametrize("name", ["obama.jpg", "biden.jpg", "astronaut.png"])
+def test_a_face_that_was_surely_but_wrongly_read_as_upright_gets_its_own_points_and_box(
+    reader: FaceReader, photos: dict[str, bytes], name: str
+) -> None:
+    """As one in some 30 upside-down faces is: seen with .905, the eyes on the mouth, the box too far down."""
+    picture = opened(photos[name])
+    found = detect.detect(reader.session("yunet"), picture)
+    over = picture.transpose(Image.Transpose.ROTATE_180)
+    points = (picture.size - found.points)[:, ::-1].astype(np.float32)
+    box = np.concatenate([picture.size - found.boxes[:, :2] - found.boxes[:, 2:], found.boxes[:, 2:]], axis=1)
+    off = box + box[:, 3:] * np.array([0, 0.12, 0, 0], np.float32)
+    misread = Detections(off, np.array([0.905], np.float32), points, np.array([250], np.float32))
+
+    places, right_box, crop = reader._placed(over, misread, 0)
+
+    height_px = found.boxes[0, 3]
+    assert places / height_px == pytest.approx((picture.size - found.points[0]) / height_px, abs=0.05)
+    assert np.abs(right_box - box[0]).max() < 0.12 * height_px
+    assert not turned.is_upside_down(reader.session("yunet"), crop, 0.905)
+
+
 def test_no_face_is_seen_in_turns_of_what_has_none(reader: FaceReader, photos: dict[str, bytes]) -> None:
     for name in ("coffee.png", "chelsea.png"):
         picture = opened(photos[name])
@@ -204,3 +225,21 @@ def test_of_two_turns_a_face_is_kept_or_loses_to_one_that_is_hardly_worse(first:
     highest, kept = (max((score for *_, score in each), default=0) for each in ([*first, *second], both))
     assert highest - kept <= turned.LEAST_BETTER
     assert sorted(rows_of(turned._together(faces_of(first), faces_of([])))) == sorted(first)
+
+
+@pytest.mark.parametrize(("score", "kept"), [(0.84, 0), (0.86, 0), (0.88, 1)])
+def test_of_one_place_the_turned_face_has_to_be_seen_better(score: float, kept: int) -> None:
+    upright, other = (10, 10, 20, 20, 0.85), (11, 10, 20, 20, score)
+
+    both = turned._together(faces_of([upright]), faces_of([other]))
+
+    assert both.scores.tolist() == pytest.approx([(0.85, score)[kept]])
+    assert both.boxes[0, 0] == (10, 11)[kept]
+
+
+def test_a_piece_of_a_better_face_of_another_turn_is_left_out() -> None:
+    whole, piece = (10, 10, 60, 60, 0.9), (20, 20, 15, 15, 0.75)
+
+    assert turned._together(faces_of([piece]), faces_of([whole])).boxes.tolist() == [[10, 10, 60, 60]]
+    assert turned._together(faces_of([whole]), faces_of([piece])).boxes.tolist() == [[10, 10, 60, 60]]
+    assert len(turned._together(faces_of([whole, piece]), faces_of([])).scores) == 2
