@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from openrek.domain.models import FaceModel
 from openrek.runtime.cli.evaluate.numbers import FEW, one_in, percent, rare
 from openrek.runtime.cli.evaluate.run import Evaluation
 from openrek.runtime.cli.terminal_text import add_row, counted, line
@@ -81,10 +82,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
             {"file": str(_place(fault.path, chosen.folder)), "why": fault.why} for fault in found.unreadable
         ],
         "accuracy": None if measured.accuracy is None else _accuracy_json(measured.accuracy),
-        "thresholds": [
-            {"similarity": pct, "cosine": cosine}
-            for pct, cosine in zip(THRESHOLDS_PCT, lowest_cosines(measured.model), strict=True)
-        ],
+        "thresholds": _thresholds_json(measured.model),
         "rates": _cell_json(measured.whole),
         "most_false_matches_from": [
             None if most is None else {"people": [most.first, most.second], "false_matches": most.events}
@@ -103,6 +101,11 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "intervals": INTERVALS,
     }
+
+
+def _thresholds_json(model: FaceModel) -> list[dict[str, float]]:
+    pairs = zip(THRESHOLDS_PCT, lowest_cosines(model), strict=True)
+    return [{"similarity": pct, "cosine": cosine} for pct, cosine in pairs]
 
 
 def _sample(evaluation: Evaluation) -> Iterable[str]:
