@@ -12,7 +12,7 @@ UPKEEP_TIMEOUT_S: Final = 900
 SHARED: Final = ("code", "aws")
 """The layers of every function: openrek itself, and what it needs to talk to DynamoDB."""
 
-WEIGHTS: Final = {"detector": ("yunet",), "faces": ("sface", "yunet")}
+WEIGHTS: Final = {"detector": ("yunet",), "faces": ("sface", "yunet"), "labels": ("picodet", "pplcnet", "yunet")}
 """Layers of model files, by their names in the manifest. A function has one at most: it may have five layers."""
 
 
@@ -96,6 +96,7 @@ OPERATIONS: Final = (
     _light("DeleteUser", _REMOVES),
     _light("DescribeCollection", _LOOKS),
     _seeing("DetectFaces", (Grant.READ_KEYS,), "detector"),
+    _seeing("DetectLabels", (Grant.READ_KEYS,), "labels"),
     _light("DisassociateFaces", _REGROUPS),
     _light("ErasePerson", _REMOVES),
     _seeing("IndexFaces", _WRITES),

@@ -1,8 +1,8 @@
 """`python -m training.label_heads FEATURES CAPTIONS PART`: learns the heads of DetectLabels and writes the learnt part.
 
 FEATURES is an .npz with `f` float16 [n, 1280] (pplcnet's feature of each picture), `name`, `source` ("caltech101",
-"coco2017"; rows of other sources are left out) and `label` (the folder of Caltech-101). CAPTIONS is JSON: file name of a
-photo of COCO -> its captions. `label_heads.toml` says which rows show which label.
+"coco2017"; rows of other sources are left out) and `label` (the folder of Caltech-101). CAPTIONS is JSON: the file name
+of a photo of COCO -> its captions. `label_heads.toml` says which rows show which label.
 
 `features_of` makes such rows from a folder of labelled pictures: a folder for each label.
 
@@ -42,7 +42,7 @@ class Rows:
 
 
 def read(features: Path, captions: Path) -> Rows:
-    """Return the rows of Caltech-101 and COCO; `folders` is empty for the latter, `captions` None where there are none."""
+    """Return the rows of Caltech-101 and COCO: `folders` is empty for the latter, `captions` None without any."""
     table = np.load(features, allow_pickle=False)
     said: dict[str, list[str]] = json.loads(captions.read_text("utf-8"))
     ours = np.isin(table["source"], ("caltech101", "coco2017"))
@@ -56,14 +56,14 @@ def read(features: Path, captions: Path) -> Rows:
 def features_of(pictures: Path, weights: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield the label (a folder of `pictures`) and the feature [1280] of each picture in it, in the order of names."""
     from openrek.vision.images.decode import decode
-    from openrek.vision.labels.networks import PICTURES, impressions
+    from openrek.vision.labels.networks import PICTURES, impressions, middle
     from openrek.vision.models import zoo
     from openrek.vision.models.sessions import open_session
 
     session = open_session(zoo.load(weights, PICTURES), 1)
     for path in sorted(pictures.glob("*/*")):
         image = decode(path.read_bytes()).image
-        yield path.parent.name, impressions(session, image, [(0, 0, *image.size)])[0].feature
+        yield path.parent.name, impressions(session, [middle(image, (0, 0, *image.size))])[0].feature
 
 
 def learn(rows: Rows, settings: Mapping[str, Any]) -> bytes:

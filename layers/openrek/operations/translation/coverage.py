@@ -27,6 +27,17 @@ _REPEATED = (
 )
 _TAGS = "Collections only. The ARN is taken with or without its leading `arn:`"
 
+_LABELS = (
+    "1,008 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, dishes, plants "
+    "or professions, and of persons none that says age, sex or mood ([how well](ACCURACY.md#labels)). Our choices: "
+    "names in filters are exact; a label passes that any inclusion filter names, by itself or by its category, and "
+    "that no exclusion filter names; MaxLabels counts what is left; an instance is told from 50 on, or from "
+    "MinConfidence on where that is less. A person whose face alone is seen has a box that is estimated from it. "
+    "Foreground is what lies within the boxes of objects, Background the rest; either is left out where it has no "
+    "pixels. Colours below 5 % of the pixels are left out. Photos of 1,000 px and more are searched for small objects "
+    "too."
+)
+
 NOTES: Final[Mapping[str, str]] = {
     "AssociateFaces": f"UserMatchThreshold {ASSOCIATION_THRESHOLD_PCT:g} unless given; a user without faces takes any. "
     f"A face that finds the user's {MOST_FACES_OF_USER} places taken has no Reasons (an empty list). UserStatus is "
@@ -40,6 +51,7 @@ NOTES: Final[Mapping[str, str]] = {
     "DescribeCollection": "Counts are exact at the time of the call.",
     "DetectFaces": "The default attributes only, whichever are asked for: BoundingBox, Confidence, five Landmarks, "
     "Pose and Quality.",
+    "DetectLabels": _LABELS,
     "DisassociateFaces": f"A user that lost its last face is CREATED again and found by no search. {_REPEATED}.",
     "ErasePerson": "Either UserId (the user and all its faces) or ExternalImageId (all faces of it, and each user that "
     "has no other face). Returns the ids of what was removed.",
@@ -65,8 +77,7 @@ NOTES: Final[Mapping[str, str]] = {
 }
 
 NOT_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
-    "Only faces are read from photos so far.": (
-        "DetectLabels",
+    "Only faces and labels are read from photos so far.": (
         "DetectModerationLabels",
         "DetectProtectiveEquipment",
         "DetectText",

@@ -9,9 +9,8 @@ import random
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 
-from openrek.runtime.parts.adapters import Adapters, OperationFunction, needs
+from openrek.runtime.parts.adapters import NETWORKS, Adapters, OperationFunction, needs
 
-READER = "reader"
 SNAPSHOTS = "snapshot_restore_py"
 """Part of Lambda's runtime; there is none where a function runs elsewhere."""
 
@@ -21,9 +20,9 @@ def start(operation: OperationFunction, adapters: Adapters) -> None:
 
     Raises SettingsError. An error of the models is raised to the first caller that needs them.
     """
-    loading = _loading(adapters) if READER in needs(operation) else None
+    loading = _loading(adapters) if NETWORKS.intersection(needs(operation)) else None
     for name in needs(operation):
-        if name != READER and adapters.knows(name):
+        if name not in NETWORKS and adapters.knows(name):
             adapters.part(name)
     seed_copies()
     if loading and find_spec(SNAPSHOTS):

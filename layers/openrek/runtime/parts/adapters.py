@@ -17,16 +17,20 @@ from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
+    from openrek.runtime.parts.pictures import DecodedPictures
     from openrek.store.blobs.port import Blobs
     from openrek.store.items.port import Items
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
     from openrek.vision.faces.reader import FaceReader
+    from openrek.vision.labels.reader import LabelReader
 
 OperationFunction: TypeAlias = Callable[..., dict[str, Any]]
 """`operation(request, *, port, ...)`: an API operation and what it needs."""
 
 CALLER = "caller"
+NETWORKS = frozenset({"reader", "pictures"})
+"""The ports behind which networks run."""
 
 
 class PlatformParts(Protocol):
@@ -59,6 +63,7 @@ class Adapters:
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
         self.reader: Lazy[FaceReader] = Lazy(self._reader)
+        self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
         self._parts: dict[str, Callable[[], Any]] = {
@@ -69,6 +74,7 @@ class Adapters:
             "erasure": Lazy(self._erasure),
             "search": self.search,
             "reader": self.reader,
+            "pictures": Lazy(self._pictures),
             "buckets": self.platform.buckets,
             "tokens": Lazy(self._tokens),
         }
@@ -113,12 +119,14 @@ class Adapters:
         """
         from openrek.vision.models import zoo
 
-        reader, manifest = self.reader(), zoo.manifest()
+        manifest = zoo.manifest()
+        default = manifest.rows(manifest.default_packs())
         if not present:
             zoo.check_present(self._settings.weights)
-        for name, row in manifest.rows(manifest.default_packs()).items():
-            if not present or (self._settings.weights / row.file).is_file():
-                reader.session(name)
+        for pack, reader in (("faces", self.reader), ("labels", self.label_reader)):
+            for name, row in manifest.rows([pack]).items():
+                if (self._settings.weights / row.file).is_file() if present else name in default:
+                    reader().session(name)
 
     def close(self) -> None:
         self.platform.close()
@@ -165,6 +173,16 @@ class Adapters:
         from openrek.vision.faces.reader import FaceReader
 
         return FaceReader(self._settings.weights, self._settings.threads)
+
+    def _label_reader(self) -> "LabelReader":
+        from openrek.vision.labels.reader import LabelReader
+
+        return LabelReader(self._settings.weights, self._settings.threads)
+
+    def _pictures(self) -> "DecodedPictures":
+        from openrek.runtime.parts.pictures import DecodedPictures
+
+        return DecodedPictures(self.reader, self.label_reader)
 
 
 def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:

@@ -9,6 +9,7 @@ from openrek.operations.delete_faces import delete_faces
 from openrek.operations.delete_user import delete_user
 from openrek.operations.describe_collection import describe_collection
 from openrek.operations.detect_faces import detect_faces
+from openrek.operations.detect_labels import detect_labels
 from openrek.operations.disassociate_faces import disassociate_faces
 from openrek.operations.erase_person import erase_person
 from openrek.operations.index_faces import index_faces
@@ -38,6 +39,7 @@ OFFERED: dict[str, OperationFunction] = {
         delete_user,
         describe_collection,
         detect_faces,
+        detect_labels,
         disassociate_faces,
         erase_person,
         index_faces,

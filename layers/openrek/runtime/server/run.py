@@ -11,7 +11,7 @@ import apsw
 from openrek.domain.errors import StoreUnavailable
 from openrek.domain.ports import Keys, KeyStore
 from openrek.runtime.keys.cached_keys import authenticator
-from openrek.runtime.parts.adapters import Adapters, bind, needs
+from openrek.runtime.parts.adapters import NETWORKS, Adapters, bind, needs
 from openrek.runtime.parts.offered import OFFERED
 from openrek.runtime.server.app import LocalApp, threads_of
 from openrek.runtime.server.health import examine
@@ -56,7 +56,7 @@ def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) 
     """Return the application over the real operations."""
     return LocalApp(
         {name: bind(operation, adapters) for name, operation in OFFERED.items()},
-        [name for name, operation in OFFERED.items() if "reader" in needs(operation)],
+        [name for name, operation in OFFERED.items() if NETWORKS.intersection(needs(operation))],
         examine=lambda: examine(adapters),
         workers=settings.workers,
         queue=settings.queue,

@@ -110,7 +110,9 @@ def _covered(shape: tuple[int, int], boxes: list[BoundingBox]) -> Mask:
     height, width = shape
     mask = np.zeros(shape, bool)
     for box in boxes:
-        left, top = (min(max(int(at), 0), side - 1) for at, side in ((box.left * width, width), (box.top * height, height)))
+        left, top = (
+            min(max(int(at), 0), side - 1) for at, side in ((box.left * width, width), (box.top * height, height))
+        )
         right = max(left + 1, math.ceil((box.left + box.width) * width))
         bottom = max(top + 1, math.ceil((box.top + box.height) * height))
         mask[top:bottom, left:right] = True

@@ -32,41 +32,49 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """A picture as a whole: probabilities float32 [1000] of ImageNet's classes, and the feature [1280] of unit length."""
+    """A picture as a whole: probabilities of ImageNet's classes, float32 [1000]; the feature [1280], of unit length."""
 
     probabilities: Floats
     feature: Floats
 
 
 def candidates(session: InferenceSession, image: Image.Image, part: Part, least_score: float) -> Candidates:
-    """Return the places in a part of the RGB picture where any score is `least_score` or more; overlaps are not dropped.
+    """Return the places in a part of the picture, RGB, where any score is `least_score` or more.
 
-    Boxes are ratios of the part. The part is squeezed into a square, as the network was trained.
+    Overlaps are not dropped. Boxes are ratios of the part. The part is squeezed into a square, as the network was trained.
     """
-    square = image.resize((OBJECT_SIDE_PX, OBJECT_SIDE_PX), Image.Resampling.BILINEAR, part, reducing_gap=2.0)
+    square = _resized(image, OBJECT_SIDE_PX, part)
     feed = {"image": _tensor(square)[None], "scale_factor": np.ones((1, 2), np.float32)}
     scores, boxes = session.run(["concat_4.tmp_0", "tmp_17"], feed)
     likely = scores[0].max(axis=0) >= least_score
     return Candidates(scores[0].T[likely], boxes[0][likely] / OBJECT_SIDE_PX)
 
 
-def impressions(session: InferenceSession, image: Image.Image, parts: list[Part]) -> list[Impression]:
-    """Return the impression of each part of the RGB picture: its middle, as far as a square of 224 px goes."""
-    if not parts:
+def impressions(session: InferenceSession, squares: list[Image.Image]) -> list[Impression]:
+    """Return the impression of each picture, RGB and of 224 x 224 px (`middle`, `squeezed`)."""
+    if not squares:
         return []
-    tensors = np.stack([_tensor(_middle(image, part)) for part in parts])
+    tensors = np.stack([_tensor(square) for square in squares])
     probabilities, features = session.run(["softmax_1.tmp_0", "flatten_1.tmp_0"], {"x": tensors})
     units = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
     return [Impression(*each) for each in zip(probabilities, units, strict=True)]
 
 
-def _middle(image: Image.Image, part: Part) -> Image.Image:
+def middle(image: Image.Image, part: Part) -> Image.Image:
     """Return the square in the middle of a part, 224 px of the 256 that its shorter side would have."""
     left, top, right, bottom = part
     side = min(right - left, bottom - top) * PICTURE_SIDE_PX / _SHORTER_SIDE_PX
     x, y = (left + right - side) / 2, (top + bottom - side) / 2
-    size = (PICTURE_SIDE_PX, PICTURE_SIDE_PX)
-    return image.resize(size, Image.Resampling.BILINEAR, (x, y, x + side, y + side), reducing_gap=2.0)
+    return _resized(image, PICTURE_SIDE_PX, (x, y, x + side, y + side))
+
+
+def squeezed(image: Image.Image) -> Image.Image:
+    """Return the whole picture as a square."""
+    return _resized(image, PICTURE_SIDE_PX, (0, 0, *image.size))
+
+
+def _resized(image: Image.Image, side_px: int, part: Part) -> Image.Image:
+    return image.resize((side_px, side_px), Image.Resampling.BILINEAR, part, reducing_gap=2.0)
 
 
 def _tensor(image: Image.Image) -> Floats:

@@ -1,7 +1,7 @@
 """Objects with boxes: the detector's candidates become sightings with calibrated confidences.
 
-The detector's score alone says too little: of two boxes with the same score, the smaller one and the one that is not the
-only one of its kind are right more often. So the probability that a box is right is a logistic function of three
+The detector's score alone says too little: of two boxes with the same score, the smaller one and the one that is not
+the only one of its kind are right more often. So the probability that a box is right is a logistic function of three
 numbers, whose weights were fitted on photos of COCO (docs/ACCURACY.md, "Labels").
 """
 
@@ -18,14 +18,16 @@ from openrek.domain.faces import BoundingBox, float32
 from openrek.vision.images.arrays import Floats
 from openrek.vision.labels.networks import Candidates, candidates
 
-CLASSES: Final = tuple(
-    "person|bicycle|car|motorcycle|airplane|bus|train|truck|boat|traffic light|fire hydrant|stop sign|parking meter|"
-    "bench|bird|cat|dog|horse|sheep|cow|elephant|bear|zebra|giraffe|backpack|umbrella|handbag|tie|suitcase|frisbee|skis|"
-    "snowboard|sports ball|kite|baseball bat|baseball glove|skateboard|surfboard|tennis racket|bottle|wine glass|cup|"
-    "fork|knife|spoon|bowl|banana|apple|sandwich|orange|broccoli|carrot|hot dog|pizza|donut|cake|chair|couch|"
-    "potted plant|bed|dining table|toilet|tv|laptop|mouse|remote|keyboard|cell phone|microwave|oven|toaster|sink|"
-    "refrigerator|book|clock|vase|scissors|teddy bear|hair drier|toothbrush".split("|")
-)
+_CLASSES: Final = """
+person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, stop sign,
+parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, backpack, umbrella, handbag,
+tie, suitcase, frisbee, skis, snowboard, sports ball, kite, baseball bat, baseball glove, skateboard, surfboard,
+tennis racket, bottle, wine glass, cup, fork, knife, spoon, bowl, banana, apple, sandwich, orange, broccoli, carrot,
+hot dog, pizza, donut, cake, chair, couch, potted plant, bed, dining table, toilet, tv, laptop, mouse, remote,
+keyboard, cell phone, microwave, oven, toaster, sink, refrigerator, book, clock, vase, scissors, teddy bear,
+hair drier, toothbrush
+"""
+CLASSES: Final = tuple(name.strip() for name in _CLASSES.split(","))
 """COCO's 80 classes in the order of the network."""
 
 LEAST_SCORE: Final = 0.08
@@ -54,10 +56,15 @@ class Sighting:
 
 
 def sightings(session: InferenceSession, image: Image.Image, *, tiles: bool) -> list[Sighting]:
-    """Return the objects of an RGB picture, of each class the surest first; with `tiles`, look closer for small ones."""
+    """Return the objects of an RGB picture, of each class the surest first.
+
+    With `tiles`, look closer for small ones.
+    """
     found = _all_candidates(session, image, tiles=tiles)
     return [
-        sighting for index, name in enumerate(CLASSES) for sighting in _of_class(name, found.scores[:, index], found.boxes)
+        sighting
+        for index, name in enumerate(CLASSES)
+        for sighting in _of_class(name, found.scores[:, index], found.boxes)
     ]
 
 
