@@ -69,20 +69,20 @@ def features_of(pictures: Path, weights: Path) -> Iterator[tuple[str, NDArray[np
 def learn(rows: Rows, settings: Mapping[str, Any]) -> bytes:
     """Return the bytes of the part. Raises ValueError for a label that no row shows."""
     folds = int(settings["settings"]["folds"])
-    penalty, rarer = float(settings["settings"]["penalty"]), float(settings["settings"]["rarer"])
+    penalty = float(settings["settings"]["penalty"])
     kinds = {
-        "categories": (_by_folder(rows, settings["categories"]), rarer),
-        "captions": (_by_caption(rows, settings["captions"]), 0.0),
+        "categories": _by_folder(rows, settings["categories"]),
+        "captions": _by_caption(rows, settings["captions"]),
     }
     names: list[str] = []
     weights, biases = [], []
-    for kind, (targets, offset) in kinds.items():
+    for kind, targets in kinds.items():
         fitted, constants = ridge.fit(rows.features, targets, penalty)
         slope, by_rate, constant = _logistic(rows.features, targets, penalty, folds)
         for column in range(targets.shape[1]):
             weights.append(slope * fitted[column])
             rate = by_rate * _rate(targets[:, column])
-            biases.append(slope * constants[column] + rate + constant - offset)
+            biases.append(slope * constants[column] + rate + constant - float(settings["rarer"][kind]))
         names += list(settings[kind])
     about = Provenance(**settings["about"])
     return encode(about, tuple(names), {"weights": np.stack(weights), "biases": np.array(biases)})

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from openrek.vision.labels.networks import OBJECTS
-from openrek.vision.labels.objects import CLASSES, MOST_OVERLAP, Sighting, confidence, kept_boxes, overlaps, sightings
+from openrek.vision.labels.objects import (
+    CLASSES,
+    MOST_OVERLAP,
+    Sighting,
+    confidences_of,
+    kept_boxes,
+    overlaps,
+    sightings,
+)
 from openrek.vision.labels.reader import LabelReader
 
 PLACES, SIDES = st.integers(0, 90), st.integers(1, 50)
@@ -50,14 +58,23 @@ def test_overlap_is_intersection_over_union() -> None:
     assert overlaps(box, others) == pytest.approx([1 / 3, 1, 0])
 
 
-@given(st.floats(0.125, 0.9375, width=32), st.floats(0.125, 0.9375, width=32))
-def test_a_better_score_is_surer(first: float, second: float) -> None:
-    boxes = np.array([[0.1, 0.1, 0.4, 0.4]] * 2, np.float32)
-    sure = confidence(np.array([first, second], np.float32), boxes, np.full(2, 0.3, np.float32))
+@given(st.lists(st.floats(0.125, 0.9375, width=32), min_size=2, max_size=6), st.booleans())
+def test_a_better_score_is_surer(scores: list[float], tiles: bool) -> None:
+    best_first = np.sort(np.array(scores, np.float32))[::-1]
+    boxes = np.array([[0.1, 0.1, 0.4, 0.4]] * len(scores), np.float32)
 
-    assert (sure >= 0).all()
-    assert (sure <= 1).all()
-    assert (sure[0] <= sure[1]) == (first <= second)
+    sure = confidences_of(best_first, boxes, tiles=tiles)
+
+    assert ((sure >= 0) & (sure <= 1)).all()
+    assert (np.diff(sure) <= 0).all()
+
+
+def test_a_second_thing_makes_the_first_surer() -> None:
+    scores, boxes = np.array([0.5, 0.4], np.float32), np.array([[0, 0, 0.3, 0.3], [0.5, 0.5, 0.8, 0.8]], np.float32)
+
+    alone, together = (confidences_of(scores[:n], boxes[:n], tiles=False)[0] for n in (1, 2))
+
+    assert alone < together
 
 
 def test_the_cat_is_found_where_it_is(label_reader: LabelReader, photos: dict[str, bytes]) -> None:
@@ -72,18 +89,19 @@ def test_the_cat_is_found_where_it_is(label_reader: LabelReader, photos: dict[st
     assert set(CLASSES) >= {"cat"}
 
 
-def test_tiles_find_a_cat_that_is_too_small_for_one_look(label_reader: LabelReader, photos: dict[str, bytes]) -> None:
-    """A cat 1/16 of the width of a picture."""
-    cat = Image.open(io.BytesIO(photos["chelsea.png"])).convert("RGB").resize((120, 80))
-    picture = Image.new("RGB", (1920, 1440), (120, 130, 110))
-    picture.paste(cat, (400, 300))
+def test_tiles_find_a_person_that_is_too_small_for_one_look(
+    label_reader: LabelReader, photos: dict[str, bytes]
+) -> None:
+    """A person a tenth of the width of a picture."""
+    small = Image.open(io.BytesIO(photos["astronaut.png"])).convert("RGB").resize((200, 200))
+    picture = Image.open(io.BytesIO(photos["coffee.png"])).convert("RGB").resize((2000, 1333))
+    picture.paste(small, (300, 300))
 
-    def cats(*, tiles: bool) -> list[Sighting]:
+    def persons(*, tiles: bool) -> list[Sighting]:
         seen = sightings(label_reader.session(OBJECTS), picture, tiles=tiles)
-        return [each for each in seen if each.coco_class == "cat"]
+        return [each for each in seen if each.coco_class == "person" and each.confidence >= 50]
 
-    once, closer = cats(tiles=False), cats(tiles=True)
-    assert closer
-    assert not once or closer[0].confidence > once[0].confidence
-    middle = closer[0].box.left + closer[0].box.width / 2, closer[0].box.top + closer[0].box.height / 2
-    assert middle == pytest.approx((460 / 1920, 340 / 1440), abs=0.03)
+    assert not persons(tiles=False)
+    (person,) = persons(tiles=True)
+    middle = person.box.left + person.box.width / 2, person.box.top + person.box.height / 2
+    assert middle == pytest.approx((400 / 2000, 400 / 1333), abs=0.03)

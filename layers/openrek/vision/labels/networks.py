@@ -41,7 +41,7 @@ class Impression:
 def candidates(session: InferenceSession, image: Image.Image, part: Part, least_score: float) -> Candidates:
     """Return the places in a part of the picture, RGB, where any score is `least_score` or more.
 
-    Overlaps are not dropped. Boxes are ratios of the part. The part is squeezed into a square, as the network was trained.
+    Overlaps are not dropped. Boxes are ratios of the part, which is squeezed into a square, as in training.
     """
     square = _resized(image, OBJECT_SIDE_PX, part)
     feed = {"image": _tensor(square)[None], "scale_factor": np.ones((1, 2), np.float32)}

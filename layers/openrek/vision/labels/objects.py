@@ -1,8 +1,9 @@
 """Objects with boxes: the detector's candidates become sightings with calibrated confidences.
 
-The detector's score alone says too little: of two boxes with the same score, the smaller one and the one that is not
-the only one of its kind are right more often. So the probability that a box is right is a logistic function of three
-numbers, whose weights were fitted on photos of COCO (docs/ACCURACY.md, "Labels").
+The detector's score alone says too little. Of two boxes with the same score the smaller one is right more often; and
+whether a class is in the picture at all is surer where several boxes say so. So confidences are logistic functions,
+whose weights were fitted on photos of COCO (docs/ACCURACY.md, "Labels"): one for the best box of a class, of whether
+there is such a thing in the picture, and one for every other box, of whether it is another thing in its right place.
 """
 
 from collections.abc import Sequence
@@ -42,8 +43,13 @@ TILES_FROM_PX: Final = 1000
 _EDGE: Final = 0.01
 _FLOOR: Final = 0.02
 _LEAST_AREA: Final = 1e-4
-_WEIGHTS: Final = (1.535, -0.198, 0.849, 1.047)
-"""Of the score's logit, the logarithm of the box's share of the picture, the logit of the best other score, and 1."""
+_PRESENT: Final = (1.535, -0.198, 0.849, 1.047)
+"""Weights of the best box: of its score's logit, of the logarithm of its share of the picture, of the logit of the next
+best score, and 1."""
+_ANOTHER: Final = (2.35, -0.13)
+_ANOTHER_ALWAYS: Final = {False: -0.4, True: -0.77}
+"""Weights of every other box: of its score's logit and of the logarithm of its share; and of 1, without and with tiles,
+which see one thing in two pieces now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def sightings(session: InferenceSession, image: Image.Image, *, tiles: bool) -> 
     return [
         sighting
         for index, name in enumerate(CLASSES)
-        for sighting in _of_class(name, found.scores[:, index], found.boxes)
+        for sighting in _of_class(name, found.scores[:, index], found.boxes, tiles=tiles)
     ]
 
 
@@ -87,15 +93,13 @@ def _placed(found: Candidates, left: float, top: float) -> Candidates:
     return Candidates(found.scores[whole], boxes[whole] * np.float32(TILE) + corner)
 
 
-def _of_class(name: str, scores: Floats, boxes: Floats) -> list[Sighting]:
+def _of_class(name: str, scores: Floats, boxes: Floats, *, tiles: bool) -> list[Sighting]:
     likely = np.flatnonzero(scores >= LEAST_SCORE)
     kept = kept_boxes(scores[likely], boxes[likely])[:MOST_SIGHTINGS]
     scores, boxes = scores[likely][kept], boxes[likely][kept]
     if not len(scores):
         return []
-    others = np.full(len(scores), scores[0])
-    others[0] = scores[1] if len(scores) > 1 else 0
-    confidences = confidence(scores, boxes, others)
+    confidences = confidences_of(scores, boxes, tiles=tiles)
     found = [Sighting(name, _box(box), float32(100 * sure)) for box, sure in zip(boxes, confidences, strict=True)]
     return sorted(found, key=lambda sighting: -sighting.confidence)
 
@@ -120,16 +124,19 @@ def overlaps(box: Floats, boxes: Floats) -> Floats:
     return union
 
 
-def confidence(scores: Floats, boxes: Floats, others: Floats) -> Floats:
-    """Return the probability that each box is right, 0..1; `others`: the best score of another box of its class."""
-    areas = np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), _LEAST_AREA)
-    by_score, by_area, by_others, always = _WEIGHTS
-    evidence = by_score * _logit(scores) + by_area * np.log(areas) + by_others * _logit(others) + always
-    probability: Floats = 1 / (1 + np.exp(-evidence))
+def confidences_of(scores: Floats, boxes: Floats, *, tiles: bool) -> Floats:
+    """Return how sure each box of one class is, 0..1; the best score comes first, and no other box is surer."""
+    logits = _logit(scores)
+    areas = np.log(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), _LEAST_AREA))
+    next_best = logits[1] if len(logits) > 1 else _logit(np.float32(0))
+    by_score, by_area, by_next, always = _PRESENT
+    evidence = _ANOTHER[0] * logits + _ANOTHER[1] * areas + _ANOTHER_ALWAYS[tiles]
+    evidence[0] = by_score * logits[0] + by_area * areas[0] + by_next * next_best + always
+    probability: Floats = 1 / (1 + np.exp(-np.minimum(evidence, evidence[0])))
     return probability
 
 
-def _logit(scores: Floats) -> Floats:
+def _logit(scores: Floats | np.float32) -> Floats:
     bounded = np.clip(scores, _FLOOR, 1 - _FLOOR)
     logit: Floats = np.log(bounded / (1 - bounded))
     return logit
