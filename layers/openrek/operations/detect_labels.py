@@ -8,7 +8,7 @@ from openrek.domain.errors import InvalidParameter
 from openrek.domain.labels import Label, completed
 from openrek.domain.ports import Buckets, LabelPhoto, OpenPicture, Pictures
 from openrek.operations.translation.face_labels import with_faces
-from openrek.operations.translation.images import image_bytes, require_one_source
+from openrek.operations.translation.images import image_bytes
 from openrek.operations.translation.label_shapes import filtered, label_shape, properties_shape
 from openrek.operations.translation.shapes import Request, Response
 
@@ -25,7 +25,6 @@ def detect_labels(request: Request, *, buckets: Buckets, pictures: Pictures) -> 
     """Return what a picture shows, the surest first, and its quality and colours where they are asked for."""
     features = request.get("Features") or [LABELS]
     _require_features(request, features)
-    require_one_source(request["Image"])
     picture = pictures.open(image_bytes(request["Image"], buckets))
     photo = picture.labels()
     settings = request.get("Settings", {})

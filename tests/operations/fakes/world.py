@@ -11,6 +11,7 @@ from openrek.runtime.parts.offered import OFFERED
 from tests.operations.fakes.collections import DictCollections, DictTags, PlainTokens
 from tests.operations.fakes.faces import ListedFaces
 from tests.operations.fakes.photos import DictBuckets, NamingReader
+from tests.operations.fakes.pictures import NamingPictures
 from tests.operations.fakes.users import ListedErasure, ListedUsers
 from tests.support.extended import SERVICE
 
@@ -25,6 +26,7 @@ class World:
         self.erasure = ListedErasure(self.faces)
         self.tags = DictTags(self.collections)
         self.reader = NamingReader()
+        self.pictures = NamingPictures(self.reader)
         self.buckets = DictBuckets()
         self.tokens = PlainTokens()
         self.caller = Caller(region="eu-west-1", account="123456789012")
