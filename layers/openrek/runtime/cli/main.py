@@ -14,6 +14,7 @@ from openrek.runtime.cli import extension_commands, search_commands, users_comma
 from openrek.runtime.cli.client_options import asking, endpoint_option
 from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
+from openrek.runtime.cli.labels.commands import labels
 from openrek.runtime.cli.maintenance_commands import COMMANDS
 from openrek.runtime.cli.umask import private_files
 from openrek.runtime.cli.weights_command import weights
@@ -135,6 +136,7 @@ for command in (
     *users_commands.COMMANDS,
     *extension_commands.COMMANDS,
     keys_command,
+    labels,
     weights,
 ):
     main.add_command(command)

@@ -27,6 +27,10 @@ The first were fitted on photos of COCO, for labels that its classes decide; the
 of whose objects are none of ImageNet's, for the rest (docs/ACCURACY.md, "Labels").
 """
 _LEAST_CHANCE: Final = 1e-3
+LEAST_WHOLE: Final = 0.3
+LEAST_SHARE: Final = 0.6
+"""Of a crop: what its class needs of the probabilities, and what a label below it needs of that."""
+COLOR: Final = "color"
 _UNIFORM_PCT: Final = 75.0
 """Share of the pixels from which on a picture as a whole has a colour."""
 _COLOR_NAMES: Final = {"grey": "Gray", "maroon": "Maroon", "teal": "Teal"}
@@ -86,10 +90,6 @@ def from_crop(crop: Impression, sighting: Sighting) -> list[Label]:
     return labels
 
 
-LEAST_WHOLE: Final = 0.3
-LEAST_SHARE: Final = 0.6
-
-
 def from_colors(colors: Iterable[DominantColor]) -> list[Label]:
     """Return the label of a picture that is nearly all of one colour; as sure as its share of the pixels."""
     shares: dict[str, float] = {}
@@ -97,8 +97,12 @@ def from_colors(colors: Iterable[DominantColor]) -> list[Label]:
         plain = color.css_name if color.css_name in _COLOR_NAMES else color.simplified
         name = _COLOR_NAMES.get(plain, plain.capitalize())
         shares[name] = shares.get(name, 0.0) + color.pixel_pct
-    entries = table().entries
-    return [_label(name, share) for name, share in shares.items() if name in entries and share >= _UNIFORM_PCT]
+    known = table().evidence
+    return [
+        _label(name, share)
+        for name, share in shares.items()
+        if share >= _UNIFORM_PCT and name in known and COLOR in known[name].other
+    ]
 
 
 def picture_confidences(probabilities: Floats) -> Floats:
