@@ -6,7 +6,7 @@ raise the domain's refusals; only here and in `reply` do these become HTTP.
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from openrek.domain.caller import Caller
@@ -40,7 +40,8 @@ class Door:
     """The entry to the operations. `operations` maps API names (`SearchFacesByImage`) to their functions.
 
     `authenticate` returns the caller or raises a Refusal; the default believes the credential scope. `elsewhere`
-    returns True for an operation that another door offers.
+    returns True for an operation that another door offers. `touch_no_collection` names operations for which a caller
+    needs no permission for a collection.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Door:
         *,
         authenticate: Authenticate = caller_by_scope,
         elsewhere: Callable[[str], bool] = lambda _: False,
+        touch_no_collection: Collection[str] = (),
     ) -> None:
         self._operations = operations
         self.model = service_model()
         self._authenticate = authenticate
         self._elsewhere = elsewhere
+        self._touch_no_collection = frozenset(touch_no_collection)
 
     def respond(self, request: HttpRequest) -> HttpReply:
         """Carry out the request and return the reply, also to a request that fails. Never raises."""
@@ -91,7 +94,7 @@ class Door:
         _require_content_type(request)
         sent = parse_object(request.body)
         arguments, unknown = validated(self.model, operation, sent)
-        require_permission(self.model, operation, arguments, caller)
+        require_permission(self.model, operation, arguments, caller, self._touch_no_collection)
         response = self._operations[operation](arguments, caller)
         return reply.accept(response, request_id, reason=_ignored(unknown))
 

@@ -6,8 +6,8 @@ from typing import Any
 from botocore.model import Shape
 
 from openrek.domain.caller import Caller
+from openrek.operations.registry import OPERATIONS
 from openrek.runtime.parts.adapters import needs
-from openrek.runtime.parts.offered import OFFERED
 from tests.operations.fakes.collections import DictCollections, DictTags, PlainTokens
 from tests.operations.fakes.faces import ListedFaces
 from tests.operations.fakes.photos import DictBuckets, NamingReader
@@ -32,7 +32,7 @@ class World:
         self.caller = Caller(region="eu-west-1", account="123456789012")
 
     def do(self, name: str, **request: Any) -> dict[str, Any]:
-        operation = OFFERED[name]
+        operation = OPERATIONS[name].function()
         response = operation(request, **{need: getattr(self, need) for need in needs(operation)})
         assert_fits(SERVICE.operation_model(name).output_shape, response, name)
         return response

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,7 +18,6 @@ from botocore.session import get_session
 
 from openrek.domain.errors import ImageTooLarge, InternalServerError, Refusal, Throttling
 from openrek.runtime.functions.gateway_event import Event, Handler, head_of, response_of
-from openrek.runtime.parts.adapters import OperationFunction
 from openrek.runtime.parts.lambda_calls import lambda_client
 from openrek.runtime.settings import OPERATION, functions_of
 from openrek.wire.door import Door
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def route(
-    operations: Mapping[str, OperationFunction],
+    operations: Iterable[str],
     functions: str | None = None,
     client: Any = None,
     clock: Callable[[], float] = time.time,
@@ -51,7 +50,7 @@ def route(
     """
     pattern = functions or functions_of(os.environ)
     targets = {name: pattern.replace(OPERATION, name) for name in operations}
-    door = Door(operations)
+    door = Door(dict.fromkeys(targets, _elsewhere))
     call = Call(client or lambda_client(get_session(), read_timeout_s=READ_TIMEOUT_S))
 
     def handler(event: Event, context: object) -> dict[str, Any]:
@@ -65,6 +64,10 @@ def route(
             return response_of(refuse(refusal))
 
     return handler
+
+
+def _elsewhere(*_: object) -> dict[str, Any]:
+    raise InternalServerError(reason="The router carries out nothing itself.")
 
 
 class Call:

@@ -5,9 +5,9 @@ lists faces never loads numpy or onnxruntime, which is why the imports of this m
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from openrek.domain.caller import Caller
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
@@ -17,20 +17,16 @@ from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
-    from openrek.runtime.parts.pictures import DecodedPictures
+    from openrek.operations.registry import OperationFunction
     from openrek.store.blobs.port import Blobs
     from openrek.store.items.port import Items
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
+    from openrek.runtime.parts.pictures import DecodedPictures
     from openrek.vision.faces.reader import FaceReader
     from openrek.vision.labels.reader import LabelReader
 
-OperationFunction: TypeAlias = Callable[..., dict[str, Any]]
-"""`operation(request, *, port, ...)`: an API operation and what it needs."""
-
 CALLER = "caller"
-NETWORKS = frozenset({"reader", "pictures"})
-"""The ports behind which networks run."""
 
 
 class PlatformParts(Protocol):
@@ -44,6 +40,14 @@ class PlatformParts(Protocol):
     def buckets(self) -> Callable[[], Buckets]: ...
     def authenticate(self) -> Authenticate: ...
     def close(self) -> None: ...
+
+
+class ModelReader(Protocol):
+    """A reader of photos over the models of a pack."""
+
+    def session(self, name: str) -> object:
+        """Open the session of the model `name`, at its first use. Raises WeightsError."""
+        ...
 
 
 class Adapters:
@@ -66,15 +70,20 @@ class Adapters:
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
+        self.readers: Mapping[str, Callable[[], ModelReader]] = {
+            "faces": self.reader,
+            "labels": self.label_reader,
+        }
+        """Pack of models -> the reader that opens them."""
+        self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
         self._parts: dict[str, Callable[[], Any]] = {
+            **self.inferring,
             "collections": self.collections,
             "faces": Lazy(self._faces),
             "users": Lazy(self._users),
             "tags": Lazy(self._tags),
             "erasure": Lazy(self._erasure),
             "search": self.search,
-            "reader": self.reader,
-            "pictures": Lazy(self._pictures),
             "buckets": self.platform.buckets,
             "tokens": Lazy(self._tokens),
         }
@@ -86,6 +95,10 @@ class Adapters:
     def knows(self, name: str) -> bool:
         """Return True if there is a port of this name."""
         return name in self._parts
+
+    def infers(self, name: str) -> bool:
+        """Return True if models run behind the port of this name."""
+        return name in self.inferring
 
     def upkeep(self) -> "Upkeep":
         from openrek.store.upkeep.upkeep import Upkeep
@@ -113,20 +126,21 @@ class Adapters:
             afterwards.callback(self.embedded().blobs().clear_aside, STALE_AFTER_S)
             self.upkeep().sweep()
 
-    def load_models(self, *, present: bool = False) -> None:
-        """Open every model of the default packs now rather than at its first use; with `present`, those whose files are
-        there: a function carries only its own. Raises WeightsError.
+    def load_models(self, packs: Iterable[str], *, present: bool = False) -> None:
+        """Open every model of the packs now rather than at its first use; with `present`, those whose files are there.
+
+        A function carries only what it uses of a pack. Raises WeightsError.
         """
         from openrek.vision.models import zoo
 
         manifest = zoo.manifest()
-        default = manifest.rows(manifest.default_packs())
-        if not present:
-            zoo.check_present(self._settings.weights)
-        for pack, reader in (("faces", self.reader), ("labels", self.label_reader)):
+        for pack in packs:
+            reader: ModelReader = self.readers[pack]()
+            if not present:
+                zoo.check_present(self._settings.weights, [pack])
             for name, row in manifest.rows([pack]).items():
-                if (self._settings.weights / row.file).is_file() if present else name in default:
-                    reader().session(name)
+                if not present or (self._settings.weights / row.file).is_file():
+                    reader.session(name)
 
     def close(self) -> None:
         self.platform.close()
@@ -196,13 +210,13 @@ def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:
     return AwsParts(settings.aws)
 
 
-def needs(operation: OperationFunction) -> tuple[str, ...]:
+def needs(operation: "OperationFunction") -> tuple[str, ...]:
     """Return the names of the operation's keyword-only parameters."""
     parameters = inspect.signature(operation).parameters.values()
     return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def bind(operation: OperationFunction, adapters: Adapters, **instead: Callable[[], object]) -> BoundOperation:
+def bind(operation: "OperationFunction", adapters: Adapters, **instead: Callable[[], object]) -> BoundOperation:
     """Return the operation with its needs filled in at each call; parts are made when they are first needed.
 
     `instead` replaces the adapters' own parts by the results of these functions. `caller` is the one need that differs

@@ -10,9 +10,9 @@ import apsw
 
 from openrek.domain.errors import StoreUnavailable
 from openrek.domain.ports import Keys, KeyStore
+from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION
 from openrek.runtime.keys.cached_keys import authenticator
-from openrek.runtime.parts.adapters import NETWORKS, Adapters, bind, needs
-from openrek.runtime.parts.offered import OFFERED
+from openrek.runtime.parts.adapters import Adapters, bind
 from openrek.runtime.server.app import LocalApp, threads_of
 from openrek.runtime.server.health import examine
 from openrek.runtime.server.open_files import room_for_connections
@@ -20,6 +20,9 @@ from openrek.runtime.server.socket_server import LocalServer, listener, url_of
 from openrek.runtime.server.sweeper import Sweeper
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.store.upkeep.upkeep import DAMAGED
+
+OPEN_AT_START = ("faces",)
+"""The packs of models that are open before the first request is taken."""
 
 OWN_THREADS = 2
 """The event loop's and the sweeper's."""
@@ -43,7 +46,7 @@ def serve(
         stack.callback(adapters.close)
         adapters.collections()
         adapters.blobs()  # now: later it might make anew a folder that was taken away
-        adapters.load_models()
+        adapters.load_models(OPEN_AT_START)
         app = local_app(adapters, settings, keys)
         stack.callback(app.close)
         sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, StoreUnavailable, *DAMAGED))
@@ -55,11 +58,12 @@ def serve(
 def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) -> LocalApp:
     """Return the application over the real operations."""
     return LocalApp(
-        {name: bind(operation, adapters) for name, operation in OFFERED.items()},
-        [name for name, operation in OFFERED.items() if NETWORKS.intersection(needs(operation))],
+        {name: bind(row.function(), adapters) for name, row in OPERATIONS.items()},
+        [name for name, row in OPERATIONS.items() if row.infers],
         examine=lambda: examine(adapters),
         workers=settings.workers,
         queue=settings.queue,
+        touch_no_collection=TOUCH_NO_COLLECTION,
         signatures=None if keys is None else authenticator(keys),
     )
 
