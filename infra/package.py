@@ -52,7 +52,7 @@ _WEIGHTS: Final = """
 from openrek.runtime.settings import Settings
 from openrek.vision.models import build_weights
 folder = Settings.of(os.environ).weights
-build_weights.build(folder, print)
+build_weights.build(folder, print, ["faces", "labels"])
 answer.write(str(folder))
 """
 

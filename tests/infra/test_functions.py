@@ -8,6 +8,7 @@ from packaging.requirements import Requirement
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS
 from infra.package import LAYERS, MANIFEST, ROOT, THIRD_PARTY
 from infra.wheels import requirements_of
+from openrek.operations import registry
 
 EVERY = (*OPERATIONS, ROUTER, UPKEEP)
 MOST_LAYERS = 5
@@ -27,12 +28,15 @@ def test_no_function_has_more_layers_than_lambda_allows() -> None:
     assert max(len(function.all_layers) for function in EVERY) <= MOST_LAYERS
 
 
-def test_each_model_of_the_default_packs_is_carried_by_a_function_and_nothing_else_is() -> None:
+def test_each_model_that_operations_use_is_carried_by_a_function_and_nothing_else_is() -> None:
     manifest = tomllib.loads(MANIFEST.read_text("utf-8"))
     used = {function.weights for function in EVERY} - {None}
     assert used == set(WEIGHTS)
     assert {name for names in WEIGHTS.values() for name in names} == {
-        name for pack in manifest["packs"].values() if pack.get("default") for name in pack["weights"]
+        name
+        for row in registry.OPERATIONS.values()
+        for pack in row.packs
+        for name in manifest["packs"][pack]["weights"]
     }
 
 

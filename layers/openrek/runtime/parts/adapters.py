@@ -18,11 +18,11 @@ from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
     from openrek.operations.registry import OperationFunction
+    from openrek.runtime.parts.pictures import DecodedPictures
     from openrek.store.blobs.port import Blobs
     from openrek.store.items.port import Items
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
-    from openrek.runtime.parts.pictures import DecodedPictures
     from openrek.vision.faces.reader import FaceReader
     from openrek.vision.labels.reader import LabelReader
 
