@@ -21,7 +21,7 @@ settings.load_profile("patient")
 def weights_folder() -> Path:
     """Where the model files are; built on first use, like `openrek weights` does."""
     folder = Path(sys.prefix) / "share/openrek/weights"
-    build_weights.build(folder, print, ["faces", "labels"])
+    build_weights.build(folder, print)
     return folder
 
 

@@ -31,10 +31,6 @@ from openrek.store.search.search import StoredSearch
 from tests.store.memory_blobs import MemoryBlobs
 
 
-def no_pause(seconds: float) -> None:
-    """Tests that run one client at a time need not wait for the others."""
-
-
 def open_items(folder: Path) -> SqliteItems:
     return SqliteItems(folder / "items.sqlite3")
 

@@ -24,6 +24,7 @@ from openrek.runtime.settings import SettingsError
 from openrek.wire.door import Door
 from openrek.wire.http import HttpRequest
 from openrek.wire.sigv4 import SigV4
+from tests.support.clocks import FakeClock
 from tests.support.gateway_events import event_1, event_2
 from tests.support.signing import KeysInMemory, clock, new_key, signed
 
@@ -67,7 +68,7 @@ def refused(code: str) -> ClientError:
 
 
 def routed(client: Lambda, sent: Event) -> dict[str, Any]:
-    return route(OPERATIONS, FUNCTIONS, client, clock=lambda: NOW_S)(sent, None)
+    return route(OPERATIONS, FUNCTIONS, client, clock=FakeClock(NOW_S))(sent, None)
 
 
 def code(answer: dict[str, Any]) -> tuple[int, str]:
@@ -143,7 +144,7 @@ def test_what_nobody_can_have_signed_now_is_refused_as_its_function_would(header
     sent = event("RekognitionService.ListCollections")
     together = {**sent["headers"], **headers}
     sent = {**sent, "headers": {name: value for name, value in together.items() if value is not None}}
-    door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory(), clock=lambda: NOW_S))
+    door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory(), clock=FakeClock(NOW_S)))
     theirs = response_of(door.respond(request_of(sent)))
     client = Lambda()
     ours = routed(client, sent)
@@ -180,15 +181,14 @@ def test_what_goes_wrong_is_told_in_the_words_of_aws_and_not_tried_again(
 
 def test_a_connection_that_may_be_dead_is_not_used() -> None:
     """There is no second attempt to find out."""
-    now_s = [1000.0]
-    client = Lambda()
-    call = Call(client, clock=lambda: now_s[0])
+    client, clock = Lambda(), FakeClock(1000.0)
+    call = Call(client, clock=clock)
     call("f", {})
     closed = client.closed
-    now_s[0] += IDLE_S
+    clock.at_s += IDLE_S
     call("f", {})
     assert client.closed == closed
-    now_s[0] += IDLE_S + 0.1
+    clock.at_s += IDLE_S + 0.1
     call("f", {})
     assert client.closed == closed + 1
 

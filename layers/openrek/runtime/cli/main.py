@@ -49,6 +49,9 @@ def main() -> None:
 def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
     """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA.
 
+    The models of the pack `faces` must be there (`openrek weights`); other packs that the server uses are built while
+    it serves, and what needs one is refused until it is there.
+
     Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
     connect too; this server speaks plain HTTP, so put a TLS proxy that keeps the Host header
     in front of it.
@@ -61,6 +64,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # read when numpy is imported; searches share their rows themselves
+    from openrek.runtime.cli.build_line import BuildLine
     from openrek.runtime.keys.file_keys import DEFAULT_NAME, FileKeys
     from openrek.runtime.server import run
     from openrek.runtime.settings import Settings, SettingsError
@@ -72,7 +76,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
         settings = replace(Settings.of(os.environ), data=data)
         issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
         with private_files():
-            run.serve(settings, host, port, _announce, keys=issued)
+            run.serve(settings, host, port, _announce, display=BuildLine(sys.stderr), keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
         raise Failure(error) from None
 

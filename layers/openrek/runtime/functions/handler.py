@@ -37,7 +37,7 @@ def serve(operation: OperationFunction, settings: Settings | None = None) -> Han
     adapters = Adapters(settings, on_scan=notes.scan)
     ports = needs(operation)
     on_reply = _begin(row, ports, adapters, settings)
-    bound = noted(bind(operation, adapters, **_ahead(row, ports, adapters)), notes, row.listed)
+    bound = noted(bind(operation, adapters, row.packs, **_ahead(row, ports, adapters)), notes, row.listed)
     door = Door(
         {row.name: bound},
         authenticate=adapters.authenticate(),

@@ -10,9 +10,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openrek.domain.caller import Caller
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
+from openrek.runtime.parts.packs import Packs
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Authenticate, BoundOperation
 
@@ -54,7 +56,12 @@ class Adapters:
     """The parts of one process. A part that cannot be made raises SettingsError, WeightsError or UnusableStore."""
 
     def __init__(
-        self, settings: Settings, *, on_scan: Callable[[int], None] | None = None, read_only: bool = False
+        self,
+        settings: Settings,
+        *,
+        on_scan: Callable[[int], None] | None = None,
+        read_only: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Make nothing yet. `on_scan` is called with the number of rows that each search read.
 
@@ -62,10 +69,12 @@ class Adapters:
         """
         self._settings = settings
         self._on_scan = on_scan
+        self._clock = clock
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
         self.items = self.platform.items
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
+        self.packs = Packs(settings.weights, carried=settings.aws is not None)
         self.reader: Lazy[FaceReader] = Lazy(self._reader)
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
@@ -103,7 +112,7 @@ class Adapters:
     def upkeep(self) -> "Upkeep":
         from openrek.store.upkeep.upkeep import Upkeep
 
-        return Upkeep(self.items(), self.blobs())
+        return Upkeep(self.items(), self.blobs(), clock=self._clock)
 
     def embedded(self) -> LocalParts:
         """Return the parts of the data folder. Raises SettingsError where the store is in AWS."""
@@ -122,7 +131,7 @@ class Adapters:
         with ExitStack() as afterwards:  # in reverse order
             if self.search.made:
                 afterwards.callback(self.search().tidy)
-            afterwards.callback(vacuum_if_due, self.embedded().items())
+            afterwards.callback(vacuum_if_due, self.embedded().items(), clock=self._clock)
             afterwards.callback(self.embedded().blobs().clear_aside, STALE_AFTER_S)
             self.upkeep().sweep()
 
@@ -148,27 +157,27 @@ class Adapters:
     def _collections(self) -> Collections:
         from openrek.store.collections.collections import StoredCollections
 
-        return StoredCollections(self.items())
+        return StoredCollections(self.items(), clock=self._clock)
 
     def _faces(self) -> Faces:
         from openrek.store.faces.faces import StoredFaces
 
-        return StoredFaces(self.items())
+        return StoredFaces(self.items(), clock=self._clock)
 
     def _users(self) -> Users:
         from openrek.store.users.users import StoredUsers
 
-        return StoredUsers(self.items())
+        return StoredUsers(self.items(), clock=self._clock)
 
     def _tags(self) -> Tags:
         from openrek.store.collections.tags import StoredTags
 
-        return StoredTags(self.items())
+        return StoredTags(self.items(), clock=self._clock)
 
     def _erasure(self) -> Erasure:
         from openrek.store.erasure.erasure import StoredErasure
 
-        return StoredErasure(self.items())
+        return StoredErasure(self.items(), clock=self._clock)
 
     def _search(self) -> "StoredSearch":
         from openrek.store.search.cache import MAX_BYTES
@@ -181,7 +190,7 @@ class Adapters:
     def _tokens(self) -> PageTokens:
         from openrek.store.collections.page_tokens import SealedPageTokens
 
-        return SealedPageTokens(self.items())
+        return SealedPageTokens(self.items(), clock=self._clock)
 
     def _reader(self) -> "FaceReader":
         from openrek.vision.faces.reader import FaceReader
@@ -216,12 +225,16 @@ def needs(operation: "OperationFunction") -> tuple[str, ...]:
     return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def bind(operation: "OperationFunction", adapters: Adapters, **instead: Callable[[], object]) -> BoundOperation:
+def bind(
+    operation: "OperationFunction", adapters: Adapters, packs: Iterable[str] = (), **instead: Callable[[], object]
+) -> BoundOperation:
     """Return the operation with its needs filled in at each call; parts are made when they are first needed.
 
-    `instead` replaces the adapters' own parts by the results of these functions. `caller` is the one need that differs
-    from request to request. Raises LookupError for a need that no part fills.
+    A call raises Throttling before anything else while one of the model packs `packs` is not ready. `instead` replaces
+    the adapters' own parts by the results of these functions. `caller` is the one need that differs from request to
+    request. Raises LookupError for a need that no part fills.
     """
+    models = tuple(packs)
     names = needs(operation)
     ports = tuple(name for name in names if name != CALLER)
     for name in ports:
@@ -229,6 +242,7 @@ def bind(operation: "OperationFunction", adapters: Adapters, **instead: Callable
             raise LookupError(f"{operation.__name__} needs {name}, which no adapter serves")
 
     def bound(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        adapters.packs.require(models)
         parts = {name: instead[name]() if name in instead else adapters.part(name) for name in ports}
         if CALLER in names:
             parts[CALLER] = caller
