@@ -99,7 +99,7 @@ def test_tiles_find_a_person_that_is_too_small_for_one_look(
 
     def persons(*, tiles: bool) -> list[Sighting]:
         seen = sightings(label_reader.session(OBJECTS), picture, tiles=tiles)
-        return [each for each in seen if each.coco_class == "person" and each.confidence >= 50]
+        return [each for each in seen if each.coco_class == "person" and each.confidence >= 25]
 
     assert not persons(tiles=False)
     (person,) = persons(tiles=True)

@@ -1,5 +1,6 @@
 """From what the networks and rules say to labels with calibrated confidences, 0..100."""
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,11 +21,12 @@ HEADS: Final = Path(__file__).with_name("heads.learnt")
 LEAST_PCT: Final = 1.0
 """A label that is less sure than this is not told, whatever is asked for."""
 MOST_PCT: Final = 99.9
-_OBJECT_NAMES: Final = (0.94, -0.43, 2.85)
 _OTHER_NAMES: Final = (1.26, 0.22, -0.71)
+_OBJECT_NAMES: Final = (1.26, 0.22, -2.2)
 """Weights of: the logit of the summed probability of a label's ImageNet classes, the logarithm of their number, and 1.
-The first were fitted on photos of COCO, for labels that its classes decide; the others on pictures of Caltech-101, half
-of whose objects are none of ImageNet's, for the rest (docs/ACCURACY.md, "Labels").
+The first were fitted on pictures of Caltech-101, half of whose objects are none of ImageNet's. Labels that COCO's
+classes decide need more: on photos of COCO, where the detector saw no such thing, even a sum of .6 was right in one of
+five (docs/ACCURACY.md, "Labels").
 """
 _LEAST_CHANCE: Final = 1e-3
 LEAST_WHOLE: Final = 0.3
@@ -47,12 +49,17 @@ def from_objects(seen: Sequence[Sighting]) -> list[Label]:
         if name is not None:
             boxes.setdefault(name, []).append(Instance(sighting.box, sighting.confidence))
     found = {
-        name: max(best[each] for each in evidence.objects if each in best)
+        name: _any([best[each] for each in evidence.objects if each in best])
         for name, evidence in known.evidence.items()
         if any(each in best for each in evidence.objects)
     }
     labels = [_label(name, confidence, tuple(boxes.get(name, ()))) for name, confidence in found.items()]
     return labels + [_label(name, confidence) for name, confidence in concluded(seen).items()]
+
+
+def _any(confidences: Sequence[float]) -> float:
+    """Return how sure it is that any of several things is there, as if each were seen by itself; 0..100."""
+    return 100 * (1 - math.prod(1 - confidence / 100 for confidence in confidences))
 
 
 def from_impressions(seen: Sequence[Impression]) -> list[Label]:
