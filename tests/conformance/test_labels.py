@@ -1,12 +1,14 @@
 """DetectLabels through stock boto3, on real photographs."""
 
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ParamValidationError
 from PIL import Image
 
+from openrek.domain.faces import float32
 from tests.conformance.conftest import refusal
 from tests.support.photos import PORTRAIT_BOXES
 
@@ -70,6 +72,23 @@ def test_labels_come_the_surest_first_then_by_name(answers: dict[str, Any]) -> N
         order = [(-label["Confidence"], label["Name"]) for label in response["Labels"]]
         assert order == sorted(order)
         assert response["LabelModelVersion"] == "3.0"
+
+
+def numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from numbers(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from numbers(part)
+
+
+def test_every_number_is_a_float32(answers: dict[str, Any]) -> None:
+    for response in answers.values():
+        sent = list(numbers({name: response[name] for name in ("Labels", "ImageProperties")}))
+        assert sent == [float32(number) for number in sent]
 
 
 def test_a_portrait_is_one_person_with_a_face(answers: dict[str, Any], photos: dict[str, bytes]) -> None:
