@@ -16,6 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -86,14 +87,15 @@ def annotated(folder: Path) -> list[Annotated]:
     return [found[name] for name in sorted(found)]
 
 
-def decided(*, ancestors: bool) -> set[str]:
+@cache
+def decided(*, ancestors: bool) -> frozenset[str]:
     """Return the names that COCO's classes decide."""
     known = table()
     boxes = {*known.label_of_boxes.values(), "Skiing", "Snowboarding"}
-    return {name for name, each in known.evidence.items() if each.objects} if ancestors else boxes
+    return frozenset(name for name, each in known.evidence.items() if each.objects) if ancestors else frozenset(boxes)
 
 
-def truth(photo: Annotated, names: set[str]) -> set[str]:
+def truth(photo: Annotated, names: frozenset[str]) -> set[str]:
     shown = {of for of, _, _ in photo.objects}
     return {name for name in names if shown & set(table().evidence[name].objects)}
 

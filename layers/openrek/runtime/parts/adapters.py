@@ -79,10 +79,7 @@ class Adapters:
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
-        self.readers: Mapping[str, Callable[[], ModelReader]] = {
-            "faces": self.reader,
-            "labels": self.label_reader,
-        }
+        self.readers: Mapping[str, Callable[[], ModelReader]] = {"faces": self.reader, "labels": self.label_reader}
         """Pack of models -> the reader that opens them."""
         self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
         self._parts: dict[str, Callable[[], Any]] = {
