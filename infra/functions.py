@@ -93,6 +93,7 @@ OPERATIONS: Final = (
     _light("DeleteUser", _REMOVES),
     _light("DescribeCollection", _LOOKS),
     _seeing("DetectFaces", (Grant.READ_KEYS,), "detector"),
+    _seeing("DetectLabels", (Grant.READ_KEYS,), "labels"),
     _light("DisassociateFaces", _REGROUPS),
     _light("ErasePerson", _REMOVES),
     _seeing("IndexFaces", _WRITES),

@@ -27,6 +27,7 @@ LIGHT = (512, 27, {"code", "aws"})
 NUMBERS = (3008, 27, {"code", "aws", "numeric"})
 FACES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces"})
 DETECTOR = (3008, 27, {"code", "aws", "numeric", "vision", "weights-detector"})
+LABELS = (3008, 27, {"code", "aws", "numeric", "vision", "weights-labels"})
 
 OPERATIONS = {
     "AssociateFaces": (*LIGHT, REGROUP),
@@ -38,6 +39,7 @@ OPERATIONS = {
     "DeleteUser": (*LIGHT, REMOVE),
     "DescribeCollection": (*LIGHT, LOOK),
     "DetectFaces": (*DETECTOR, KEY | SEE),
+    "DetectLabels": (*LABELS, KEY | SEE),
     "DisassociateFaces": (*LIGHT, REGROUP),
     "ErasePerson": (*LIGHT, REMOVE),
     "IndexFaces": (*FACES, WRITE | SEE),

@@ -7,7 +7,17 @@ from uuid import UUID
 
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.collections import Collection, CollectionEntry
-from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, FaceMatch, FaceVector, Picture
+from openrek.domain.faces import (
+    BoundingBox,
+    DetectedFace,
+    Embedding,
+    Face,
+    FaceDeletion,
+    FaceMatch,
+    FaceVector,
+    Picture,
+)
+from openrek.domain.labels import DominantColor, Label, PictureProperties, Vocabulary
 from openrek.domain.models import FaceModel
 from openrek.domain.users import Association, Erased, RequestToken, User, UserMatch
 
@@ -56,6 +66,47 @@ class Reader(Protocol):
 
         Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
         """
+        ...
+
+
+class LabelPhoto(Protocol):
+    """A decoded photo, to be asked for labels; networks run when something asks for what they say."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Every label that can be said."""
+        ...
+
+    def labels(self) -> Sequence[Label]:
+        """Return what each kind of evidence says: names may come several times, without their ancestors."""
+        ...
+
+    def properties(self, most_colors: int) -> PictureProperties:
+        """Measure quality and colours of the photo, of its foreground and of its background."""
+        ...
+
+    def colors(self, box: BoundingBox, most_colors: int) -> tuple[DominantColor, ...]:
+        """Return the dominant colours within a box, the largest share first."""
+        ...
+
+
+class OpenPicture(Protocol):
+    """A photo that was decoded once, for every reader that looks at it."""
+
+    def faces(self) -> Photo:
+        """Detect the faces."""
+        ...
+
+    def labels(self) -> LabelPhoto:
+        """Return the photo to be asked for labels. Raises ImageTooLarge."""
+        ...
+
+
+class Pictures(Protocol):
+    """The readers of photos, where an operation needs several of them."""
+
+    def open(self, image: bytes) -> OpenPicture:
+        """Decode an image. Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small)."""
         ...
 
 

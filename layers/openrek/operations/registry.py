@@ -108,6 +108,21 @@ _ROWS: Final = (
         "Pose and Quality.",
     ),
     Operation(
+        "DetectLabels",
+        packs=("faces", "labels"),
+        touches_collection=False,
+        listed="Labels",
+        logged_as="labels",
+        note="1,008 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, "
+        "dishes, plants or professions, and of persons none that says age, sex or mood "
+        "([how well](ACCURACY.md#labels)). Our choices: names in filters are exact; a label passes that any inclusion "
+        "filter names, by itself or by its category, and that no exclusion filter names; MaxLabels counts what is "
+        "left; an instance is told from 50 on, or from MinConfidence on where that is less. A person whose face alone "
+        "is seen has a box that is estimated from it. Foreground is what lies within the boxes of objects, Background "
+        "the rest; either is left out where it has no pixels. Colours below 5 % of the pixels are left out. Photos of "
+        "1,000 px and more are searched for small objects too.",
+    ),
+    Operation(
         "DisassociateFaces",
         note=f"A user that lost its last face is CREATED again and found by no search. {_REPEATED}.",
     ),
@@ -186,8 +201,8 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 NOT_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
-    "Only faces are read from photos so far.": _names(
-        "DetectLabels DetectModerationLabels DetectProtectiveEquipment DetectText GetCelebrityInfo RecognizeCelebrities"
+    "Only faces and labels are read from photos so far.": _names(
+        "DetectModerationLabels DetectProtectiveEquipment DetectText GetCelebrityInfo RecognizeCelebrities"
     ),
     "Bulk analysis is not offered.": _names("GetMediaAnalysisJob ListMediaAnalysisJobs StartMediaAnalysisJob"),
     "Face liveness is not offered.": _names("CreateFaceLivenessSession GetFaceLivenessSessionResults"),

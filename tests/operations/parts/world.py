@@ -22,6 +22,7 @@ from openrek.store.items.sqlite import SqliteItems
 from openrek.store.search.search import StoredSearch
 from openrek.store.users.users import StoredUsers
 from tests.operations.parts.photos import DictBuckets, NamingReader
+from tests.operations.parts.pictures import NamingPictures
 from tests.support.clocks import FakeClock
 from tests.support.extended import SERVICE
 
@@ -70,6 +71,7 @@ class World:
         self.tokens = SealedPageTokens(self.items, clock=clock)
         self.models = FaceModels((SFACE,))
         self.reader = NamingReader()
+        self.pictures = NamingPictures(self.reader)
         self.buckets = DictBuckets()
         self.caller = Caller(region="eu-west-1", account="123456789012")
 

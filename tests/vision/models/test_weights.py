@@ -162,7 +162,7 @@ def test_a_build_that_gives_other_bytes_keeps_nothing(tmp_path: Path, monkeypatc
     monkeypatch.setattr(zoo, "manifest", lambda: changed)
 
     with pytest.raises(WeightsError) as error:
-        build_weights.build(tmp_path, lambda _: None)
+        build_weights.build(tmp_path, lambda _: None, ["faces"])
 
     assert str(error.value) == (f"The build of {wrong.file} did not give the sha256 of the manifest; nothing was kept.")
     assert {path.name for path in tmp_path.iterdir()} == {".building", ".downloads"}

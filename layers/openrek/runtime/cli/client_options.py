@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,8 @@ from openrek.runtime.cli.terminal_text import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 endpoint_option = click.option(
     "--endpoint-url", help="Server to call. [default: $AWS_ENDPOINT_URL_REKOGNITION, or http://127.0.0.1:8080]"
@@ -39,12 +41,12 @@ def writable(_context: click.Context, _parameter: click.Parameter, path: Path | 
     return path
 
 
-picture_option = click.option(
-    "--picture",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=writable,
-    help="Write the photo with its faces and their best match.",
-)
+def writable_picture(told: str) -> Callable[[Command], Command]:
+    """Return the option `--picture`, a picture that can be written, with this help."""
+    return click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), callback=writable, help=told)
+
+
+picture_option = writable_picture("Write the photo with its faces and their best match.")
 
 
 @contextmanager

@@ -21,11 +21,13 @@ from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
     from openrek.operations.registry import OperationFunction
+    from openrek.runtime.parts.pictures import DecodedPictures
     from openrek.store.blobs.port import Blobs
     from openrek.store.items.port import Items
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
     from openrek.vision.faces.reader import FaceReader
+    from openrek.vision.labels.reader import LabelReader
 
 CALLER = "caller"
 
@@ -77,22 +79,17 @@ class Adapters:
         self.authenticate = self.platform.authenticate
         self.packs = Packs(settings.weights, carried=settings.aws is not None)
         self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(settings.weights, settings.threads))
+        self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
-        self.readers: Mapping[str, Callable[[], ModelReader]] = {"faces": self.reader}
+        self.readers: Mapping[str, Callable[[], ModelReader]] = {"faces": self.reader, "labels": self.label_reader}
         """Pack of models -> the reader that opens them."""
-        self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader}
+        self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
         self._parts: dict[str, Callable[[], Any]] = {
             **self.inferring,
-            "collections": self.collections,
-            "faces": Lazy(self._faces),
-            "users": Lazy(self._users),
-            "tags": Lazy(self._tags),
-            "erasure": Lazy(self._erasure),
-            "search": self.search,
+            **self._stored(),
             "models": lambda: self.models,
             "buckets": self.platform.buckets,
-            "tokens": Lazy(self._tokens),
         }
 
     def part(self, name: str) -> object:
@@ -152,6 +149,18 @@ class Adapters:
     def close(self) -> None:
         self.platform.close()
 
+    def _stored(self) -> dict[str, Callable[[], Any]]:
+        """Return the parts of the store by the names of their ports."""
+        return {
+            "collections": self.collections,
+            "faces": Lazy(self._faces),
+            "users": Lazy(self._users),
+            "tags": Lazy(self._tags),
+            "erasure": Lazy(self._erasure),
+            "search": self.search,
+            "tokens": Lazy(self._tokens),
+        }
+
     def _collections(self) -> Collections:
         from openrek.store.collections.collections import StoredCollections
 
@@ -193,6 +202,16 @@ class Adapters:
         from openrek.store.collections.page_tokens import SealedPageTokens
 
         return SealedPageTokens(self.items(), clock=self._clock)
+
+    def _label_reader(self) -> "LabelReader":
+        from openrek.vision.labels.reader import LabelReader
+
+        return LabelReader(self._settings.weights, self._settings.threads)
+
+    def _pictures(self) -> "DecodedPictures":
+        from openrek.runtime.parts.pictures import DecodedPictures
+
+        return DecodedPictures(self.reader, self.label_reader)
 
 
 def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:

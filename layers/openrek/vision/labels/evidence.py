@@ -1,0 +1,139 @@
+"""From what the networks and rules say to labels with calibrated confidences, 0..100."""
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from openrek.domain.faces import float32
+from openrek.domain.labels import DominantColor, Instance, Label
+from openrek.vision.images.arrays import Floats
+from openrek.vision.labels.networks import Impression
+from openrek.vision.labels.objects import Sighting
+from openrek.vision.labels.rules import concluded
+from openrek.vision.labels.vocabulary import Table, table
+from openrek.vision.models.learnt_parts import LearntPart, decode
+
+HEADS: Final = Path(__file__).with_name("heads.learnt")
+LEAST_PCT: Final = 1.0
+"""A label that is less sure than this is not told, whatever is asked for."""
+MOST_PCT: Final = 99.9
+_OTHER_NAMES: Final = (1.26, 0.22, -0.71)
+_OBJECT_NAMES: Final = (1.26, 0.22, -2.2)
+"""Weights of: the logit of the summed probability of a label's ImageNet classes, the logarithm of their number, and 1.
+The first were fitted on pictures of Caltech-101, half of whose objects are none of ImageNet's. Labels that COCO's
+classes decide need more: on photos of COCO, where the detector saw no such thing, even a sum of .6 was right in one of
+five (docs/ACCURACY.md, "Labels").
+"""
+_LEAST_CHANCE: Final = 1e-3
+LEAST_WHOLE: Final = 0.3
+LEAST_SHARE: Final = 0.6
+"""Of a crop: what its class needs of the probabilities, and what a label below it needs of that."""
+COLOR: Final = "color"
+_UNIFORM_PCT: Final = 75.0
+"""Share of the pixels from which on a picture as a whole has a colour."""
+_COLOR_NAMES: Final = {"grey": "Gray", "maroon": "Maroon", "teal": "Teal"}
+
+
+def from_objects(seen: Sequence[Sighting]) -> list[Label]:
+    """Return the labels that the objects answer, with instances where they carry boxes, and those that follow."""
+    known = table()
+    best: dict[str, float] = {}
+    boxes: dict[str, list[Instance]] = {}
+    for sighting in seen:
+        best[sighting.coco_class] = max(best.get(sighting.coco_class, 0.0), sighting.confidence)
+        name = known.label_of_boxes.get(sighting.coco_class)
+        if name is not None:
+            boxes.setdefault(name, []).append(Instance(sighting.box, sighting.confidence))
+    found = {
+        name: _any([best[each] for each in evidence.objects if each in best])
+        for name, evidence in known.evidence.items()
+        if any(each in best for each in evidence.objects)
+    }
+    labels = [_label(name, confidence, tuple(boxes.get(name, ()))) for name, confidence in found.items()]
+    return labels + [_label(name, confidence) for name, confidence in concluded(seen).items()]
+
+
+def _any(confidences: Sequence[float]) -> float:
+    """Return how sure it is that any of several things is there, as if each were seen by itself; 0..100."""
+    return 100 * (1 - math.prod(1 - confidence / 100 for confidence in confidences))
+
+
+def from_impressions(seen: Sequence[Impression]) -> list[Label]:
+    """Return the labels that ImageNet's classes and the heads answer, from several views of one picture."""
+    probabilities = np.mean([each.probabilities for each in seen], axis=0)
+    feature = np.mean([each.feature for each in seen], axis=0)
+    known = table()
+    pictured = 100 * picture_confidences(probabilities)
+    heads = _heads()
+    logits = heads.arrays["weights"] @ feature + heads.arrays["biases"]
+    told = 100 / (1 + np.exp(-logits))
+    found = [*zip(known.pictured, pictured, strict=True), *zip(heads.names, told, strict=True)]
+    return [_label(name, float(confidence)) for name, confidence in found if confidence >= LEAST_PCT]
+
+
+def from_crop(crop: Impression, sighting: Sighting) -> list[Label]:
+    """Return the labels below that of an object's class that its crop answers, with the object as their instance.
+
+    A breed, say, of a dog: as sure as the dog, times the breed's share of what ImageNet's classes of dogs have.
+    """
+    known = table()
+    name = known.label_of_boxes[sighting.coco_class]
+    if name not in known.pictured:
+        return []
+    sums = crop.probabilities @ known.membership
+    whole = float(sums[known.pictured.index(name)])
+    if whole <= LEAST_WHOLE:
+        return []
+    labels = []
+    for place in known.below.get(name, ()):
+        share = min(1.0, float(sums[place]) / whole)
+        if share >= LEAST_SHARE:
+            confidence = float32(sighting.confidence * share)
+            labels.append(_label(known.pictured[place], confidence, (Instance(sighting.box, confidence),)))
+    return labels
+
+
+def from_colors(colors: Iterable[DominantColor]) -> list[Label]:
+    """Return the label of a picture that is nearly all of one colour; as sure as its share of the pixels."""
+    shares: dict[str, float] = {}
+    for color in colors:
+        plain = color.css_name if color.css_name in _COLOR_NAMES else color.simplified
+        name = _COLOR_NAMES.get(plain, plain.capitalize())
+        shares[name] = shares.get(name, 0.0) + color.pixel_pct
+    known = table().evidence
+    return [
+        _label(name, share)
+        for name, share in shares.items()
+        if share >= _UNIFORM_PCT and name in known and COLOR in known[name].other
+    ]
+
+
+def picture_confidences(probabilities: Floats) -> Floats:
+    """Return how sure each of the labels `pictured` is, 0..1, from the probabilities [1000] of ImageNet's classes."""
+    known = table()
+    sums = np.clip(probabilities @ known.membership, _LEAST_CHANCE, 1 - _LEAST_CHANCE)
+    by_chance, by_number, always = _weights()
+    evidence = by_chance * np.log(sums / (1 - sums)) + by_number * np.log(known.membership.sum(axis=0)) + always
+    confidences: Floats = 1 / (1 + np.exp(-evidence))
+    return np.where(sums <= _LEAST_CHANCE, 0, confidences)
+
+
+@cache
+def _weights() -> Floats:
+    """Return the weights [3, labels] of each label of `pictured`."""
+    known: Table = table()
+    rows = [_OBJECT_NAMES if known.evidence[name].objects else _OTHER_NAMES for name in known.pictured]
+    return np.array(rows, np.float32).T
+
+
+@cache
+def _heads() -> LearntPart:
+    return decode(HEADS.read_bytes())
+
+
+def _label(name: str, confidence: float, instances: tuple[Instance, ...] = ()) -> Label:
+    return Label(table().entries[name], float32(min(confidence, MOST_PCT)), instances)
