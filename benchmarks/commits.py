@@ -27,7 +27,7 @@ from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.entries import entries
 from openrek.store.log.head import require_head
 
-FACE = DetectedFace(BoundingBox(0.25, 0.25, 0.5, 0.5), 99.0, (), Pose(0, 0, 0), Quality(50, 50), 90.0, 90.0)
+FACE = DetectedFace(BoundingBox(0.25, 0.25, 0.5, 0.5), 99.0, (), Pose(0, 0, 0), Quality(50, 50, 50), 90.0, 90.0)
 
 
 def measure(folder: Path, writers: int, seconds: float) -> None:

@@ -28,7 +28,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from openrek.vision.faces import detect, second_look
+from openrek.vision.faces import detect, second_look, sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.decode import decode
 from openrek.vision.models import build_weights
@@ -118,7 +118,7 @@ def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Cal
     photo = reader.read_upright(upright)
     tensors = [*detect.tensors(upright.image)[:2]]
     crop = np.zeros((1, 3, 112, 112), np.float32)
-    yunet, sface = reader.session("yunet"), reader.session("sface")
+    yunet, embedder = reader.session("yunet"), reader.session("sface")
     found = detect.detect(yunet, upright.image)
     look = np.zeros((1, 3, second_look.LOOK_PX, second_look.LOOK_PX), np.float32)
     tensors += [look for face in zip(found.heights, found.scores, strict=True) if not second_look.is_close(*face)]
@@ -132,12 +132,12 @@ def parts(reader: FaceReader, plain: PlainOpenCv, image: bytes) -> dict[str, Cal
         for tensor in tensors:
             yunet.run(None, {"input": tensor})
         for _ in photo.faces:
-            sface.run(None, {"data": crop})
+            embedder.run(None, {"data": crop})
 
     return {
         "decode": lambda: decode(image),
         "detect": lambda: reader.read_upright(upright),
-        "embed": lambda: [photo.embed(face) for face in photo.faces],
+        "embed": lambda: [photo.raw(face) for face in photo.faces],
         "call": detect_and_embed,
         "bare": bare,
         "opencv": lambda: plain(bgr, size),
@@ -177,7 +177,7 @@ def child(engine: str, path: str) -> None:
     image = Path(path).read_bytes()
     imported = resident_peak_mb()
     if engine == "openrek":
-        clients(FaceReader(WEIGHTS), image, 1, 3)
+        clients(FaceReader(WEIGHTS, sface.packs()), image, 1, 3)
     else:
         upright = decode(image)
         bgr = np.ascontiguousarray(np.asarray(upright.image)[:, :, ::-1])
@@ -211,7 +211,7 @@ def report(rounds: int) -> None:
     build_weights.build(WEIGHTS, print)
     images = pictures()
     print(f"\nOpenCV {cv2.__version__}, CPU time of one thread in ms, least of {rounds} rounds")
-    reader, plain = FaceReader(WEIGHTS), PlainOpenCv(1)
+    reader, plain = FaceReader(WEIGHTS, sface.packs()), PlainOpenCv(1)
     header(
         "picture", "OpenCV / openrek", "call / bare inferences", "call", "OpenCV", "bare", "decode", "detect", "embed"
     )
@@ -223,14 +223,14 @@ def report(rounds: int) -> None:
             ("call", "opencv", "bare", "decode", "detect", "embed")))  # fmt: skip
     print("\n" + "\n".join(verdicts))
 
-    reader, plain = FaceReader(WEIGHTS, threads=2), PlainOpenCv(2)
+    reader, plain = FaceReader(WEIGHTS, sface.packs(), threads=2), PlainOpenCv(2)
     header("picture, two threads, wall time", "OpenCV / openrek", "call", "OpenCV", "whole call with decoding")
     for name, image in images.items():
         works = parts(reader, plain, image)
         ms = least({part: works[part] for part in ("decode", "call", "opencv")}, rounds, wall_ms)
         row(name, ms["opencv"] / ms["call"], ms["call"], ms["opencv"], ms["decode"] + ms["call"])
 
-    reader = FaceReader(WEIGHTS)
+    reader = FaceReader(WEIGHTS, sface.packs())
     header("clients (threads)", "images/s, 910x1137 portrait, decoding included")
     for count in (1, 2, 4, 8):
         row(count, max(clients(reader, images["910x1137 portrait"], count, 24) for _ in range(2)))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from PIL import Image
 
-from openrek.vision.faces import detect
+from openrek.vision.faces import detect, sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.arrays import Floats
 from openrek.vision.images.resample import reduced_tensor
@@ -148,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=int, default=40)
     count = parser.parse_args().pictures
-    session = FaceReader(Path(sys.prefix) / "share/openrek/weights").session("yunet")
+    session = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs()).session("yunet")
     rng = np.random.default_rng(SEED)
     found: dict[str, dict[str, list[Seen | None]]] = {spoilt: {way: [] for way in WAYS} for spoilt in SPOILT}
     for scene, faces in scenes(count, session, rng):

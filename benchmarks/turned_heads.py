@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from openrek.domain.faces import Embedding, cosine
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.decode import Upright
 from tests.support import photos as photo_packages
@@ -33,11 +34,11 @@ THRESHOLD_PCT = 80.0
 def embedded(reader: FaceReader, picture: Image.Image) -> "Embedding | None":
     """Return the embedding of the largest face."""
     photo = reader.read_upright(Upright(picture, *picture.size))
-    return photo.embed(photo.faces[0]) if photo.faces else None
+    return photo.embed(photo.faces[0]).embedding if photo.faces else None
 
 
 def main() -> None:
-    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights")
+    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs())
     photos = photo_packages.load()
     upright, turned = [], []
     own = 0

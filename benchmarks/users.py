@@ -35,6 +35,7 @@ from openrek.domain.faces import largest
 from openrek.domain.models import SFACE
 from openrek.store.log.quantisation import dequantise, quantise
 from openrek.store.users.user_vectors import user_vector
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import build_weights
 
@@ -83,7 +84,7 @@ WAYS: dict[str, Callable[[Sequence[Portrait]], Any]] = {
 def read(folder: Path, spoil: Callable[[bytes], bytes]) -> Read:
     """Return the largest face of each photo; a photo without one, or that cannot be read, is skipped."""
     build_weights.build(WEIGHTS, print)
-    reader = FaceReader(WEIGHTS)
+    reader = FaceReader(WEIGHTS, sface.packs())
     people: dict[str, list[Portrait]] = {}
     without_face = 0
     for home in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -122,7 +123,7 @@ def portray(reader: FaceReader, image: bytes) -> Portrait | None:
     if not photo.faces:
         return None
     face = largest(photo.faces)
-    embedding = photo.embed(face)
+    embedding = photo.embed(face).embedding
     weight = max(face.quality.sharpness, 1.0) * face.confidence
     return Portrait(np.array(embedding, np.float64), quantise(embedding), weight)
 

@@ -37,6 +37,7 @@ EVERYWHERE = f"""
   1024 characters).
 - As on AWS, `null` is the same as absent, a fraction given for an integer is cut off, and a member that the model does
   not know is ignored; the header `x-openrek-reason` then names it.
+- A search by a photo of a young child says so in `x-openrek-reason`: the matches are less sure.
 - Every refusal carries one plain sentence in `x-openrek-reason` and an `x-amzn-RequestId`, as every answer to an
   operation has. Not so what never becomes a request: bytes that are not HTTP/1.1 (400), and connections beyond the
   limit (503).

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from openrek.store.search import build_row_scan
 from openrek.store.search.row_scan import fastest_scan, numpy_scan
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import build_weights
 from tests.support import photos as photo_packages
@@ -35,7 +36,7 @@ def row_scan() -> None:
 
 @pytest.fixture(scope="session")
 def reader(weights_folder: Path) -> FaceReader:
-    return FaceReader(weights_folder)
+    return FaceReader(weights_folder, sface.packs())
 
 
 @pytest.fixture(scope="session")

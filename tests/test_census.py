@@ -31,6 +31,7 @@ TESTS = (
     "tests/operations/translation/test_coverage.py",
     "tests/operations/test_detect_custom_labels.py",
     "tests/conformance/test_detect_custom_labels.py",
+    "tests/conformance/test_bad_image_members.py",
     "tests/runtime/functions/test_invocation_notes.py",
     "tests/runtime/server/test_operation_lanes.py",
     "tests/wire/test_permission.py",
@@ -90,6 +91,7 @@ def checklist() -> list[str]:
     return [re.match(r"`([^`]+)`", step)[1] for step in steps]  # type: ignore[index]
 
 
+@pytest.mark.timeout(900)
 def test_a_throw_away_operation_costs_no_more_files_than_the_checklist_has(tmp_path: Path) -> None:
     """Check it in a copy of the repository; the files that count are those that differ."""
     listed = {path.replace("<name>", stub_operation.MODULE) for path in checklist()}

@@ -13,10 +13,10 @@ def test_the_life_of_a_collection(rekognition: "RekognitionClient") -> None:
     made = rekognition.create_collection(CollectionId="Staff_1.a-b", Tags={"team": "doors"})
     assert made["StatusCode"] == 200
     assert made["CollectionArn"] == "aws:rekognition:eu-west-1:000000000000:collection/Staff_1.a-b"
-    assert made["FaceModelVersion"] == "7.0"
+    assert made["FaceModelVersion"] == "7.1"
 
     found = rekognition.describe_collection(CollectionId="Staff_1.a-b")
-    assert (found["FaceCount"], found["UserCount"], found["FaceModelVersion"]) == (0, 0, "7.0")
+    assert (found["FaceCount"], found["UserCount"], found["FaceModelVersion"]) == (0, 0, "7.1")
     assert found["CollectionARN"] == "arn:aws:rekognition:eu-west-1:000000000000:collection/Staff_1.a-b"
     assert abs(found["CreationTimestamp"].timestamp() - time.time()) < 60
 

@@ -70,7 +70,7 @@ def test_every_face_of_a_group_picture_finds_its_person(
     response = stock.search_all_faces_by_image(
         CollectionId=collection, Image={"Bytes": picture}, Include=["FACES", "USERS"]
     )
-    assert response["FaceModelVersion"] == "7.0"
+    assert response["FaceModelVersion"] == "7.1"
     assert response["UnsearchedFaces"] == []
     for face, (name, place) in zip(response["SearchedFaces"], places.items(), strict=True):
         assert face.keys() == {"FaceDetail", "FaceMatches", "UserMatches"}
@@ -178,7 +178,7 @@ def test_what_is_erased_leaves_no_vector_in_any_file(
 
 def stored(reader: FaceReader, image: bytes) -> tuple[bytes, float]:
     photo = reader.read(image)
-    return quantise(photo.embed(largest(photo.faces)))
+    return quantise(photo.embed(largest(photo.faces)).embedding)
 
 
 def lies_in(folder: Path, part: bytes) -> bool:

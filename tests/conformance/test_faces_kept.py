@@ -90,9 +90,9 @@ def test_what_was_indexed_is_what_is_listed(
     )
     indexed = [record["Face"] for record in response["FaceRecords"]]
     listed = rekognition.list_faces(CollectionId=collection)
-    expected = sorted(({**face, "IndexFacesModelVersion": "7.0"} for face in indexed), key=lambda face: face["FaceId"])
+    expected = sorted(({**face, "IndexFacesModelVersion": "7.1"} for face in indexed), key=lambda face: face["FaceId"])
     assert listed["Faces"] == expected
-    assert listed["FaceModelVersion"] == "7.0"
+    assert listed["FaceModelVersion"] == "7.1"
     some = rekognition.list_faces(CollectionId=collection, FaceIds=[expected[2]["FaceId"], expected[0]["FaceId"]])
     assert some["Faces"] == [expected[0], expected[2]]
 

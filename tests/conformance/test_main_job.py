@@ -161,8 +161,8 @@ def test_search_by_face_leaves_the_face_itself_out(
     assert [match["Face"]["FaceId"] for match in response["FaceMatches"]] == [ids["obama2.jpg"], ids["biden.jpg"]]
     assert response["FaceMatches"][0]["Similarity"] > 95
     assert response["FaceMatches"][1]["Similarity"] < 50
-    assert response["FaceModelVersion"] == "7.0"
-    assert response["FaceMatches"][0]["Face"]["IndexFacesModelVersion"] == "7.0"
+    assert response["FaceModelVersion"] == "7.1"
+    assert response["FaceMatches"][0]["Face"]["IndexFacesModelVersion"] == "7.1"
 
 
 def test_compare_faces_splits_the_target_at_the_threshold(

@@ -36,7 +36,7 @@ def test_a_user_of_several_photos_is_found_in_one_never_seen(
     assert list(found_users(response)) == ["barack"]
     assert found_users(response)["barack"] > 95
     assert response["UserMatches"][0]["User"] == {"UserId": "barack", "UserStatus": "ACTIVE"}
-    assert response["FaceModelVersion"] == "7.0"
+    assert response["FaceModelVersion"] == "7.1"
     assert response["UnsearchedFaces"] == []
     assert response["SearchedFace"]["FaceDetail"]["BoundingBox"].keys() == {"Left", "Top", "Width", "Height"}
     everyone = found_users(by_image(rekognition, photos["obama2.jpg"], UserMatchThreshold=0))

@@ -192,7 +192,7 @@ def test_faces_are_listed_by_user_and_by_id(
     assert named(UserId="barack", FaceIds=[faces["obama.jpg"], faces["biden.jpg"]]) == [faces["obama.jpg"]]
     assert named(UserId="nobody") == []
     shown = rekognition.list_faces(CollectionId=collection, UserId="barack")["Faces"][0]
-    assert (shown["UserId"], shown["IndexFacesModelVersion"]) == ("barack", "7.0")
+    assert (shown["UserId"], shown["IndexFacesModelVersion"]) == ("barack", "7.1")
     match = rekognition.search_faces(CollectionId=collection, FaceId=faces["32bit.png"])["FaceMatches"][0]["Face"]
     assert match["UserId"] == "barack"
 

@@ -233,8 +233,9 @@ def run(home: Path, function: Function, code: str, *, brought: bool = True, **en
 FIND_FACES = """
 import sys
 from pathlib import Path
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
-photo = FaceReader(Path(sys.argv[1])).read(Path(sys.argv[2]).read_bytes())
+photo = FaceReader(Path(sys.argv[1]), sface.packs()).read(Path(sys.argv[2]).read_bytes())
 print(len(photo.faces))
 """
 
@@ -246,7 +247,7 @@ def test_faces_are_found_with_the_packaged_runtime_and_models(
     (tmp_path / "photo.jpg").write_bytes(photos["obama.jpg"])
     for name, code in (
         ("DetectFaces", FIND_FACES),
-        ("IndexFaces", FIND_FACES + "print(len(photo.embed(photo.faces[0])))"),
+        ("IndexFaces", FIND_FACES + "print(len(photo.embed(photo.faces[0]).embedding))"),
     ):
         weights = homes["host"] / "layers" / weights_layer(str(row(name).weights)) / "weights"
         arguments = f"import sys; sys.argv = ['', {str(weights)!r}, {str(tmp_path / 'photo.jpg')!r}]\n"

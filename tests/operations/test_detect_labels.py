@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import InvalidImageFormat, InvalidParameter
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def labels(world: World, words: str, **request: Any) -> dict[str, dict[str, Any]]:

@@ -22,13 +22,15 @@ from openrek.domain.faces import (
     Quality,
     float32,
 )
-from openrek.domain.models import SFACE
+from openrek.domain.models import SFACE, FaceModels
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.items.port import Items
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.head import require_head
 from openrek.store.search.search import StoredSearch
 from tests.store.memory_blobs import MemoryBlobs
+
+MODELS = FaceModels((SFACE,))
 
 
 def open_items(folder: Path) -> SqliteItems:
@@ -43,7 +45,7 @@ def slot(number: int) -> DetectedFace:
     """The face at place `number` (0..99) of a picture; faces of two places never overlap."""
     row, column = divmod(number, 10)
     box = BoundingBox(float32(column / 10), float32(row / 10), float32(0.09), float32(0.09))
-    return DetectedFace(box, float32(99.0 - number / 100), (), Pose(0, 0, 0), Quality(50, 50), 90.0, 90.0)
+    return DetectedFace(box, float32(99.0 - number / 100), (), Pose(0, 0, 0), Quality(50, 50, 50), 90.0, 90.0)
 
 
 def slots(count: int) -> list[DetectedFace]:

@@ -17,14 +17,15 @@ VERSION_ARN: Final = "arn:aws:rekognition:us-east-1:123456789012:project/p/versi
 
 OPERATION = '''"""DetectCustomLabels."""
 
+from openrek.domain.models import FaceModels
 from openrek.domain.ports import Buckets, Reader
 from openrek.operations.translation.images import image_bytes
 from openrek.operations.translation.shapes import Request, Response
 
 
-def detect_custom_labels(request: Request, *, buckets: Buckets, reader: Reader) -> Response:
+def detect_custom_labels(request: Request, *, buckets: Buckets, models: FaceModels, reader: Reader) -> Response:
     """Return one label for each face."""
-    photo = reader.read(image_bytes(request["Image"], buckets))
+    photo = reader.read(image_bytes(request["Image"], buckets), models.newest)
     return {"CustomLabels": [{"Name": "Face", "Confidence": face.confidence} for face in photo.faces]}
 '''
 ROW = """_ROWS: Final = (
@@ -44,11 +45,11 @@ handler = serve(detect_custom_labels)
 """
 OPERATION_TEST = f'''"""DetectCustomLabels, with plain ports."""
 
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
-def test_each_face_has_a_label() -> None:
-    found = World().do("{NAME}", ProjectVersionArn="{VERSION_ARN}", Image={{"Bytes": b"anna ben"}})
+def test_each_face_has_a_label(tmp_path) -> None:
+    found = World(tmp_path).do("{NAME}", ProjectVersionArn="{VERSION_ARN}", Image={{"Bytes": b"anna ben"}})
     assert [label["Name"] for label in found["CustomLabels"]] == ["Face", "Face"]
 '''
 CONVERSATION = f'''"""DetectCustomLabels over HTTP, and with its event through its handler."""

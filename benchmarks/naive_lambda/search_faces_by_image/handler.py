@@ -25,6 +25,7 @@ from boto3.dynamodb.conditions import Key
 from pydantic import Base64Bytes, Field
 
 from openrek.domain.faces import largest
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 
 logger = Logger(service="naive")
@@ -32,7 +33,7 @@ metrics = Metrics(namespace="naive", service="naive")
 app = APIGatewayRestResolver()
 table = boto3.resource("dynamodb").Table(os.environ["OPENREK_TABLE"])
 s3 = boto3.client("s3")
-reader = FaceReader(Path(os.environ["OPENREK_WEIGHTS"]), threads=2)
+reader = FaceReader(Path(os.environ["OPENREK_WEIGHTS"]), sface.packs(), threads=2)
 reader.session("yunet")
 reader.session("sface")
 
@@ -64,7 +65,7 @@ def search_faces_by_image() -> Response[str]:
     head = table.get_item(Key=key, ConsistentRead=True)["Item"]
     photo = reader.read(_content(request.image))
     probe = largest(photo.faces)
-    query = np.frombuffer(photo.embed(probe), np.float32).astype(np.float64)
+    query = np.frombuffer(photo.embed(probe).embedding, np.float32).astype(np.float64)
     items = _faces(UUID(bytes=bytes(head["uid"])))
     metrics.add_metric("Faces", MetricUnit.Count, len(items))
     vectors = np.array([np.frombuffer(bytes(item["vector"]), np.int8) for item in items], np.float64)

@@ -21,13 +21,15 @@ OTHER_ARN = re.compile(
 class Collection:
     """A collection as it was when it was read.
 
-    `uid` is new at each creation, so that a re-created collection is never taken for the old one. `seq` counts the
-    changes made until then: a later search must see at least these.
+    `uid` is new at each creation, so that a re-created collection is never taken for the old one. Its vectors are of
+    the face model `model_version` and have so many `dimensions`. `seq` counts the changes made until then: a later
+    search must see at least these.
     """
 
     collection_id: str
     uid: UUID
     model_version: str
+    dimensions: int
     created_s: float
     face_count: int
     user_count: int

@@ -68,10 +68,14 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The quality of a face's picture, 0..100 each; openrek.vision.faces.quality measures it."""
+    """The quality of a face's picture, 0..100 each; openrek.vision.faces.quality measures it.
+
+    `coarse_sharpness` sees no single pixels; it is for the quality filter only, Rekognition has no such member.
+    """
 
     brightness: float
     sharpness: float
+    coarse_sharpness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,19 @@ class DetectedFace:
     quality: Quality
     width_px: float
     height_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceVector:
+    """What a face model makes of a face: its embedding, and what the network's vector says besides.
+
+    `length` is that of the vector as the network made it: the less a photo shows of a face, the shorter.
+    `child_cosine`, -1..1, is the vector's cosine with the mean of small children; None if the face model knows none.
+    """
+
+    embedding: Embedding
+    length: float
+    child_cosine: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,16 @@ from uuid import UUID
 
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.collections import Collection, CollectionEntry
-from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Face, FaceDeletion, FaceMatch, Picture
+from openrek.domain.faces import (
+    BoundingBox,
+    DetectedFace,
+    Embedding,
+    Face,
+    FaceDeletion,
+    FaceMatch,
+    FaceVector,
+    Picture,
+)
 from openrek.domain.labels import DominantColor, Label, PictureProperties, Vocabulary
 from openrek.domain.models import FaceModel
 from openrek.domain.users import Association, Erased, RequestToken, User, UserMatch
@@ -39,19 +48,21 @@ class Photo(Protocol):
         """The faces found, at most 100, largest box first."""
         ...
 
-    def embed(self, face: DetectedFace) -> Embedding:
-        """Return the embedding of one of `faces`."""
+    def embed(self, face: DetectedFace) -> FaceVector:
+        """Return the vector of one of `faces`, by the model that the photo was read for; each face is embedded once."""
+        ...
+
+    def clearness(self, face: DetectedFace) -> float:
+        """Return how clearly the face model sees one of `faces`: the length of its vector before that is made a unit
+        one, in lengths of a clear photo's. Costs an embedding; the same face is embedded once."""
         ...
 
 
 class Reader(Protocol):
     """The face pipeline: decode, detect, and embed on demand."""
 
-    @property
-    def model(self) -> FaceModel: ...
-
-    def read(self, image: bytes) -> Photo:
-        """Decode an image and detect its faces.
+    def read(self, image: bytes, model: FaceModel) -> Photo:
+        """Decode an image and detect its faces, by the detector that goes with `model`.
 
         Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
         """

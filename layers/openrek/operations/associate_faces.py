@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from openrek.domain.models import FaceModel, face_model
+from openrek.domain.models import FaceModel, FaceModels
 from openrek.domain.ports import Collections, Users
 from openrek.domain.users import FaceNotChanged
 from openrek.operations.translation.idempotency import request_token
@@ -10,10 +10,10 @@ from openrek.operations.translation.matching import ASSOCIATION_THRESHOLD_PCT
 from openrek.operations.translation.shapes import Request, Response
 
 
-def associate_faces(request: Request, *, collections: Collections, users: Users) -> Response:
+def associate_faces(request: Request, *, collections: Collections, models: FaceModels, users: Users) -> Response:
     """Associate faces with a user. The response lists each face that joined, and each skipped one with the reason."""
     collection = collections.require(request["CollectionId"])
-    model = face_model(collection.model_version)
+    model = models.of(collection.model_version)
     done = users.associate(
         collection,
         request["UserId"],

@@ -3,6 +3,7 @@
 import hashlib
 
 from openrek.domain.faces import Picture
+from openrek.domain.models import FaceModels
 from openrek.domain.ports import Buckets, Collections, Faces, Reader
 from openrek.operations.translation.matching import MOST_FACES_IN_PHOTO
 from openrek.operations.translation.photos import opened_photo
@@ -10,12 +11,13 @@ from openrek.operations.translation.shapes import Request, Response, detected_fa
 
 
 def index_faces(
-    request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, faces: Faces
+    request: Request, *, collections: Collections, models: FaceModels, buckets: Buckets, reader: Reader, faces: Faces
 ) -> Response:
     """Add the faces of a photo. A photo without faces is no error; a repeated one returns the same FaceIds."""
     opened = opened_photo(
         request,
         collections=collections,
+        models=models,
         buckets=buckets,
         reader=reader,
         default_filter="AUTO",
@@ -23,7 +25,7 @@ def index_faces(
     )
     collection, kept = opened.collection, opened.kept
     picture = Picture(hashlib.sha256(opened.image).digest(), request.get("ExternalImageId"))
-    indexed = faces.index(collection, picture, kept, opened.photo.embed) if kept else ()
+    indexed = faces.index(collection, picture, kept, lambda face: opened.photo.embed(face).embedding) if kept else ()
     return {
         "FaceRecords": [
             {"Face": indexed_face_shape(face), "FaceDetail": detected_face_shape(found)}

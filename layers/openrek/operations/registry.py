@@ -71,6 +71,7 @@ _USERS = (
 _REPEATED = (
     "The same ClientRequestToken and input get the first result again for 24 hours; tokens are a collection's own"
 )
+_LOW_QUALITY = "Without a filter, x-openrek-reason tells which faces LOW would have dropped"
 _TAGS = "Collections only. The ARN is taken with or without its leading `arn:`"
 
 _ROWS: Final = (
@@ -86,7 +87,7 @@ _ROWS: Final = (
         touches_collection=False,
         listed="FaceMatches",
         note=f"SimilarityThreshold {DEFAULT_THRESHOLD_PCT:g} and QualityFilter NONE unless given. A face that "
-        "the quality filter drops is in neither list.",
+        f"the quality filter drops is in neither list. {_LOW_QUALITY}.",
     ),
     Operation("CreateCollection", note="CollectionArn comes without its leading `arn:`, as Rekognition sends it."),
     Operation("CreateUser", note=f"{_REPEATED}."),
@@ -158,7 +159,8 @@ _ROWS: Final = (
         listed="SearchedFaces",
         note="Like SearchFacesByImage and SearchUsersByImage for each face of the photo at once; "
         f"Include is FACES, USERS or both. Thresholds {DEFAULT_THRESHOLD_PCT:g}, MaxFaces and MaxUsers "
-        f"{MOST_MATCHES_PER_FACE} a face and QualityFilter NONE unless given. A photo without a face is no error.",
+        f"{MOST_MATCHES_PER_FACE} a face and QualityFilter NONE unless given. {_LOW_QUALITY}. A photo without a face "
+        "is no error.",
     ),
     Operation(
         "SearchFaces",
@@ -169,7 +171,8 @@ _ROWS: Final = (
         "SearchFacesByImage",
         packs=("faces",),
         listed="FaceMatches",
-        note=f"{_SEARCH}. QualityFilter NONE unless given; the largest of the faces that it keeps is searched.",
+        note=f"{_SEARCH}. QualityFilter NONE unless given; the largest of the faces that it keeps is "
+        f"searched. {_LOW_QUALITY}.",
     ),
     Operation(
         "SearchUsers",
@@ -181,7 +184,7 @@ _ROWS: Final = (
         packs=("faces",),
         listed="UserMatches",
         note=f"{_USERS}. QualityFilter NONE unless given; the largest of the faces that it keeps "
-        "is searched. Every FaceDetail holds the default attributes.",
+        f"is searched. {_LOW_QUALITY}. Every FaceDetail holds the default attributes.",
     ),
     Operation("TagResource", note=f"{_TAGS}."),
     Operation("UntagResource", note=f"{_TAGS}. Keys that are not there are passed over."),

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Embedding, FaceMatch
-from openrek.domain.models import FaceModel
+from openrek.domain.models import FaceModel, FaceModels
 from openrek.domain.ports import Buckets, Collections, Reader, Search
+from openrek.domain.remarks import remarked
 from openrek.domain.users import UserMatch
 from openrek.operations.translation.matching import (
     DEFAULT_THRESHOLD_PCT,
     MOST_MATCHES_PER_FACE,
 )
 from openrek.operations.translation.photos import opened_photo
+from openrek.operations.translation.remarks import search_remarks
 from openrek.operations.translation.shapes import (
     Request,
     Response,
@@ -23,25 +25,27 @@ from openrek.operations.translation.shapes import (
 
 
 def search_all_faces_by_image(
-    request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
+    request: Request, *, collections: Collections, models: FaceModels, buckets: Buckets, reader: Reader, search: Search
 ) -> Response:
     """Return the most similar faces, users, or both, of each face that the quality filter keeps, largest first."""
-    opened = opened_photo(request, collections=collections, buckets=buckets, reader=reader)
-    collection, photo, kept, dropped = opened.collection, opened.photo, opened.kept, opened.dropped
+    opened = opened_photo(request, collections=collections, models=models, buckets=buckets, reader=reader)
+    collection, model, photo = opened.collection, opened.model, opened.photo
+    kept, dropped = opened.kept, opened.dropped
     searched: list[Response] = [{"FaceDetail": detected_face_shape(face)} for face in kept]
-    probes = [photo.embed(face) for face in kept]
+    probes = [photo.embed(face).embedding for face in kept]
     included = request.get("Include", ["FACES"])
     if probes and "FACES" in included:
-        for shape, faces in zip(searched, _faces(request, collection, probes, search, reader.model), strict=True):
-            shape["FaceMatches"] = face_match_shapes(faces, reader.model)
+        for shape, faces in zip(searched, _faces(request, collection, probes, search, model), strict=True):
+            shape["FaceMatches"] = face_match_shapes(faces, model)
     if probes and "USERS" in included:
-        for shape, users in zip(searched, _users(request, collection, probes, search, reader.model), strict=True):
-            shape["UserMatches"] = user_match_shapes(users, reader.model)
-    return {
+        for shape, users in zip(searched, _users(request, collection, probes, search, model), strict=True):
+            shape["UserMatches"] = user_match_shapes(users, model)
+    response = {
         "SearchedFaces": searched,
         "UnsearchedFaces": unsearched_face_shapes(dropped),
         "FaceModelVersion": collection.model_version,
     }
+    return remarked(response, search_remarks(photo, kept, opened.level, model))
 
 
 def _faces(

@@ -1,11 +1,15 @@
 """SearchUsersByImage."""
 
+from openrek.domain.models import FaceModels
 from openrek.domain.ports import Buckets, Collections, Reader, Search
+from openrek.domain.quality import EXCEEDS_MAX_FACES
+from openrek.domain.remarks import remarked
 from openrek.operations.translation.matching import (
     DEFAULT_THRESHOLD_PCT,
     MOST_USERS,
 )
 from openrek.operations.translation.photos import opened_photo
+from openrek.operations.translation.remarks import search_remarks
 from openrek.operations.translation.shapes import (
     Request,
     Response,
@@ -18,28 +22,31 @@ FACE_NOT_LARGEST = "FACE_NOT_LARGEST"
 
 
 def search_users_by_image(
-    request: Request, *, collections: Collections, buckets: Buckets, reader: Reader, search: Search
+    request: Request, *, collections: Collections, models: FaceModels, buckets: Buckets, reader: Reader, search: Search
 ) -> Response:
     """Return the users most similar to the largest face that the quality filter keeps.
 
     A photo without such a face is no error.
     """
-    opened = opened_photo(request, collections=collections, buckets=buckets, reader=reader)
-    collection, photo, kept, dropped = opened.collection, opened.photo, opened.kept, opened.dropped
-    unsearched = [(face, (FACE_NOT_LARGEST,)) for face in kept[1:]]
+    opened = opened_photo(request, collections=collections, models=models, buckets=buckets, reader=reader, most_faces=1)
+    collection, model, photo = opened.collection, opened.model, opened.photo
+    kept, dropped = opened.kept, opened.dropped
+    unsearched = [
+        (face, (FACE_NOT_LARGEST,) if reasons == (EXCEEDS_MAX_FACES,) else reasons) for face, reasons in dropped
+    ]
     response: Response = {
         "UserMatches": [],
         "FaceModelVersion": collection.model_version,
-        "UnsearchedFaces": unsearched_face_shapes([*unsearched, *dropped]),
+        "UnsearchedFaces": unsearched_face_shapes(unsearched),
     }
     if kept:
         threshold_pct = request.get("UserMatchThreshold", DEFAULT_THRESHOLD_PCT)
         (found,) = search.nearest_users(
             collection,
-            [photo.embed(kept[0])],
+            [photo.embed(kept[0]).embedding],
             limit=request.get("MaxUsers", MOST_USERS),
-            lowest_cosine=reader.model.lowest_cosine(threshold_pct),
+            lowest_cosine=model.lowest_cosine(threshold_pct),
         )
-        response["UserMatches"] = user_match_shapes(found, reader.model)
+        response["UserMatches"] = user_match_shapes(found, model)
         response["SearchedFace"] = {"FaceDetail": detected_face_shape(kept[0])}
-    return response
+    return remarked(response, search_remarks(photo, kept, opened.level, model))

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from openrek.domain.caller import Caller
 from openrek.domain.errors import InternalServerError, Refusal, UnknownOperation
+from openrek.domain.remarks import Remarked
 from openrek.wire import reply
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.limits import body_too_large, max_body_bytes
@@ -96,7 +97,7 @@ class Door:
         arguments, unknown = validated(self.model, operation, sent)
         require_permission(self.model, operation, arguments, caller, self._touch_no_collection)
         response = self._operations[operation](arguments, caller)
-        return reply.accept(response, request_id, reason=_ignored(unknown))
+        return reply.accept(response, request_id, reason=_reason(response, unknown))
 
     def _require_size(self, request: HttpRequest) -> None:
         name = _named(request)
@@ -124,9 +125,11 @@ def _require_content_type(request: HttpRequest) -> None:
         raise UnknownOperation(reason=f"The Content-Type must be {CONTENT_TYPES[0]}.")
 
 
-def _ignored(unknown: list[str]) -> str | None:
-    """Return the reason that names ignored members.
+def _reason(response: dict[str, Any], unknown: list[str]) -> str | None:
+    """Return the remarks of a response and the sentence that names ignored members.
 
     AWS ignores members that the model does not know, too, but does not say so.
     """
-    return f"Ignored, not in the service model: {', '.join(unknown)}." if unknown else None
+    remarks = response.remarks if isinstance(response, Remarked) else ()
+    ignored = [f"Ignored, not in the service model: {', '.join(unknown)}."] if unknown else []
+    return " ".join([*remarks, *ignored]) or None

@@ -25,7 +25,7 @@ from openrek.store.transfer.archive import Archive
 from openrek.store.transfer.archive_file import load, save
 from openrek.store.transfer.export import export
 from openrek.store.upkeep.upkeep import Upkeep
-from tests.store.synthetic import Embedder, new_collection, picture, slots
+from tests.store.synthetic import MODELS, Embedder, new_collection, picture, slots
 
 Run = Callable[..., Result]
 
@@ -214,7 +214,7 @@ def test_an_import_that_is_killed_goes_on_where_it_was(run: Run, tmp_path: Path)
 
     assert before >= 1800
     assert f"{3000 - before} faces imported, {before} existed already." in result.output
-    assert (export(items, "people").vectors == load(file).vectors).all()
+    assert (export(items, "people").vectors == load(file, MODELS).vectors).all()
     items.close()
 
 

@@ -58,7 +58,7 @@ def test_every_event_is_answered_by_its_handler(
         "status": 200,
         "StatusCode": 200,
         "CollectionArn": "aws:rekognition:eu-west-1:000000000000:collection/people",
-        "FaceModelVersion": "7.0",
+        "FaceModelVersion": "7.1",
     }
     assert handle("list_collections")["CollectionIds"] == ["people"]
     indexed = handle("index_faces")["FaceRecords"]

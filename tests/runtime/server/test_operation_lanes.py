@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from openrek.domain.faces import DetectedFace
+from openrek.domain.models import FaceModel
 from openrek.operations.registry import OPERATIONS
 from openrek.runtime.parts.adapters import Adapters
+from openrek.runtime.parts.face_packs import OFFER
 from openrek.runtime.server.run import local_app
 from openrek.runtime.settings import Settings
 from openrek.vision.faces.reader import FaceReader
@@ -28,7 +30,7 @@ class SlowReader:
         self.running = 0
         self._lock = threading.Lock()
 
-    def read(self, image: bytes) -> "SlowReader":
+    def read(self, image: bytes, model: FaceModel) -> "SlowReader":
         with self._lock:
             self.running += 1
         assert self.go.wait(30)
@@ -37,15 +39,6 @@ class SlowReader:
     @property
     def faces(self) -> Sequence[DetectedFace]:
         return ()
-
-
-class SlowAdapters(Adapters):
-    def __init__(self, settings: Settings, reader: SlowReader) -> None:
-        super().__init__(settings)
-        self._slow = reader
-
-    def _reader(self) -> FaceReader:
-        return cast("FaceReader", self._slow)
 
 
 def call(server: tuple[str, int], operation: str, request: Any) -> tuple[str, str]:
@@ -62,7 +55,7 @@ def test_what_reads_photos_waits_for_an_inference_and_nothing_else_does(tmp_path
     full = ("ThrottlingException", "4 requests for inference are already running or waiting.")
     reads_photos = {name for name in OPERATIONS if "Image" in MODEL.shapes[MODEL.operations[name]].members.values()}
     reader = SlowReader()
-    adapters = SlowAdapters(settings, reader)
+    adapters = Adapters(settings, faces=replace(OFFER, reader=lambda _, __: cast("FaceReader", reader)))
 
     with (
         app_server(local_app(adapters, settings)) as server,

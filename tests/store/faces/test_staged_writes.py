@@ -12,6 +12,7 @@ import pytest
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InvalidParameter, ResourceNotFound, Throttling
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceNotDeleted, Picture
+from openrek.domain.models import SFACE
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.items.port import Items
 from openrek.store.transfer.export import export
@@ -352,7 +353,7 @@ def test_a_repeated_deletion_deletes_what_an_import_brought_back(items: Items, c
     with pytest.raises(Killed):
         faces_over(FaultyItems(items, at(6, Fault.KILLED_BEFORE)), per_commit=SMALL).delete(collection, faces)
     assert len(listed(items, collection)) == 7
-    import_archive(items, archive, collection.collection_id)
+    import_archive(items, archive, collection.collection_id, SFACE)
     users = StoredUsers(items, clock=FakeClock())
     users.create(collection, "ann", None)
     users.associate(collection, "ann", faces[:1], lowest_cosine=-1.0, idempotency_token=None)

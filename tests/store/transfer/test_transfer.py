@@ -11,7 +11,7 @@ import pytest
 
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceNotFound
-from openrek.domain.models import FACE_MODELS, SFACE
+from openrek.domain.models import SFACE
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.faces.faces import StoredFaces
@@ -23,7 +23,7 @@ from openrek.store.transfer.archive_file import load, save
 from openrek.store.transfer.export import NotExported, export
 from openrek.store.transfer.import_faces import Imported, import_archive
 from tests.store.faults import Fault, FaultyItems, Killed, at
-from tests.store.synthetic import new_collection, picture, unit
+from tests.store.synthetic import MODELS, new_collection, picture, unit
 from tests.store.transfer.exports import at_row, changed, index, same
 from tests.support.clocks import FakeClock
 
@@ -36,10 +36,10 @@ def test_a_round_trip_is_exact(items: Items, other: Items, people: Collection, t
     path = tmp_path / "out.npz"
     exported = export(items, "people")
     save(exported, path)
-    loaded = load(path)
+    loaded = load(path, MODELS)
     assert same(loaded, exported)
 
-    assert import_archive(other, loaded, "people") == Imported(added=90, present=0, made=True)
+    assert import_archive(other, loaded, "people", SFACE) == Imported(added=90, present=0, made=True)
 
     assert same(export(other, "people"), exported)
     assert sound(other, tmp_path)
@@ -85,7 +85,7 @@ def test_the_file_is_plain_numpy(items: Items, people: Collection, tmp_path: Pat
 
 def test_pictures_are_known_again_after_an_import(items: Items, other: Items, people: Collection) -> None:
     known = index(items, people, 5, 8)
-    import_archive(other, export(items, "people"), "copy")
+    import_archive(other, export(items, "people"), "copy", SFACE)
     made = StoredCollections(other).require("copy")
 
     assert index(other, made, 5, 8) == known
@@ -96,7 +96,7 @@ def test_an_empty_collection(items: Items, other: Items, tmp_path: Path) -> None
     new_collection(items)
     save(export(items, "people"), tmp_path / "out.npz")
 
-    assert import_archive(other, load(tmp_path / "out.npz"), "people") == Imported(0, 0, made=True)
+    assert import_archive(other, load(tmp_path / "out.npz", MODELS), "people", SFACE) == Imported(0, 0, made=True)
     assert same(export(other, "people"), export(items, "people"))
 
 
@@ -108,7 +108,7 @@ def test_many_pictures_in_one_commit_and_many_faces_of_one_picture(items: Items,
     exported = export(items, "people")
     steps: list[int] = []
 
-    assert import_archive(other, exported, "people", on_progress=steps.append).added == 220
+    assert import_archive(other, exported, "people", SFACE, on_progress=steps.append).added == 220
 
     assert same(export(other, "people"), exported)
     assert sound(other, tmp_path)
@@ -165,14 +165,14 @@ def test_an_import_interrupted_anywhere_goes_on(
         name = f"copy{step}"
         faulty = FaultyItems(other, at(step, fault))
         with contextlib.suppress(Killed):
-            import_archive(faulty, exported, name, clock=FakeClock())
-        again = import_archive(other, exported, name)
+            import_archive(faulty, exported, name, SFACE, clock=FakeClock())
+        again = import_archive(other, exported, name, SFACE)
         assert again.added + again.present == 90
         assert same(replace(export(other, name), collection_id=exported.collection_id), exported)
         assert sound(other, tmp_path, name)
         if faulty.steps <= step:
             break
-    assert import_archive(other, exported, name) == Imported(added=0, present=90, made=False)
+    assert import_archive(other, exported, name, SFACE) == Imported(added=0, present=90, made=False)
 
 
 def test_a_deleted_face_comes_back(items: Items, people: Collection, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_deleted_face_comes_back(items: Items, people: Collection, tmp_path: P
     ids = [face.face_id for face in StoredFaces(items).page(people, None, 30).rows]
     StoredFaces(items).delete(people, ids)
 
-    assert import_archive(items, exported, "people") == Imported(added=30, present=60, made=False)
+    assert import_archive(items, exported, "people", SFACE) == Imported(added=30, present=60, made=False)
 
     assert same(export(items, "people"), exported)
     assert sound(items, tmp_path)
@@ -200,14 +200,12 @@ def test_another_face_of_that_id_is_refused_before_anything_is_written(
     before = heads_and_logs(items)
 
     with pytest.raises(BadArchive, match=f"another face with the id {exported.face_ids[-1].decode()}"):
-        import_archive(items, changed(exported, name, at_row(-1, value)), "people")
+        import_archive(items, changed(exported, name, at_row(-1, value)), "people", SFACE)
 
     assert heads_and_logs(items) == before
 
 
-def test_what_does_not_suit_the_collection_writes_nothing(
-    items: Items, other: Items, people: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_suit_the_collection_writes_nothing(items: Items, other: Items, people: Collection) -> None:
     exported = export(items, "people")
     wrong = {
         "more than the 10 faces": (exported, 10),
@@ -215,10 +213,9 @@ def test_what_does_not_suit_the_collection_writes_nothing(
     }
     for expected, (archive, max_faces) in wrong.items():
         with pytest.raises(BadArchive, match=expected):
-            import_archive(other, archive, "people", max_faces=max_faces)
+            import_archive(other, archive, "people", SFACE, max_faces=max_faces)
     assert heads_and_logs(other) == []
     newer = replace(SFACE, version="8.0")
-    monkeypatch.setitem(FACE_MODELS, "8.0", newer)
     StoredCollections(other).create("people", newer, {})
     with pytest.raises(BadArchive, match=r"uses face model 8\.0, the file 7\.0"):
-        import_archive(other, exported, "people")
+        import_archive(other, exported, "people", SFACE)

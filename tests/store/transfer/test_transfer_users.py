@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from openrek.domain.models import SFACE
 from openrek.domain.users import User
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.collections.tags import StoredTags
@@ -21,7 +22,7 @@ from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import People, likeness, sound
-from tests.store.synthetic import new_collection
+from tests.store.synthetic import MODELS, new_collection
 from tests.store.tables import open_fast
 from tests.support.clocks import FakeClock
 
@@ -50,7 +51,7 @@ def fresh(folder: Path) -> People:
 
 
 def imported(people: People, archive: Archive) -> People:
-    import_archive(people.items, archive, "people", clock=FakeClock())
+    import_archive(people.items, archive, "people", SFACE, clock=FakeClock())
     return People(people.items, people.blobs, StoredCollections(people.items).require("people"))
 
 
@@ -61,13 +62,13 @@ def test_a_round_trip_keeps_users_and_their_faces(full: People, tmp_path: Path) 
     save(exported, tmp_path / "out.npz")
     other = fresh(tmp_path / "2")
 
-    copy = imported(other, load(tmp_path / "out.npz"))
+    copy = imported(other, load(tmp_path / "out.npz", MODELS))
 
     assert state(copy) == state(full)
     assert all((getattr(export(copy.items, "people"), name) == getattr(exported, name)).all() for name in NAMES)
     sound(copy)
     seq = copy.head.seq
-    assert import_archive(copy.items, exported, "people") == Imported(added=0, present=12, made=False)
+    assert import_archive(copy.items, exported, "people", SFACE) == Imported(added=0, present=12, made=False)
     assert copy.head.seq == seq
     other.items.close()
 
@@ -82,7 +83,7 @@ def test_an_import_interrupted_anywhere_goes_on(full: People, tmp_path: Path, fa
         other = fresh(tmp_path / str(step))
         faulty = FaultyItems(other.items, at(step, fault))
         with contextlib.suppress(Killed):
-            import_archive(faulty, exported, "people", clock=FakeClock())
+            import_archive(faulty, exported, "people", SFACE, clock=FakeClock())
         copy = imported(other, exported)
         assert state(copy) == state(full)
         sound(copy)
@@ -100,7 +101,7 @@ def test_users_that_are_there_get_the_faces_that_they_lack(full: People) -> None
     full.faces.delete(full.collection, [ada[0].face_id])
     full.users.delete(full.collection, "bob", None)
 
-    assert import_archive(full.items, exported, "people") == Imported(added=1, present=11, made=False)
+    assert import_archive(full.items, exported, "people", SFACE) == Imported(added=1, present=11, made=False)
 
     assert state(full) == before
     sound(full)
@@ -131,7 +132,7 @@ def test_what_does_not_suit_the_collection_writes_nothing(full: People, name: st
     before = full.head.seq
 
     with pytest.raises(BadArchive, match=expected):
-        import_archive(full.items, exported, "people")
+        import_archive(full.items, exported, "people", SFACE)
 
     assert full.head.seq == before
 
@@ -140,7 +141,7 @@ def test_a_collection_takes_no_more_users_than_it_may_hold(full: People, tmp_pat
     other = fresh(tmp_path / "2")
 
     with pytest.raises(BadArchive, match="more than the 2 users"):
-        import_archive(other.items, export(full.items, "people"), "people", max_users=2)
+        import_archive(other.items, export(full.items, "people"), "people", SFACE, max_users=2)
 
     assert [entry.collection_id for entry in StoredCollections(other.items).page(None, 9).rows] == ["other"]
     other.items.close()
@@ -152,7 +153,7 @@ def test_a_user_has_at_most_100_faces_in_a_file_too(full: People) -> None:
     crowded = replace(exported, user_ids=np.full(len(exported), b"ada"))
 
     with pytest.raises(BadArchive, match="more than 100 faces"):
-        check(crowded)
+        check(crowded, MODELS)
 
 
 def test_an_export_is_one_moment_of_users_that_change(full: People) -> None:
@@ -170,7 +171,7 @@ def test_an_export_is_one_moment_of_users_that_change(full: People) -> None:
 
     found = export(FaultyItems(full.items, before=others), "people", clock=FakeClock())
 
-    check(found)
+    check(found, MODELS)
     users = {user for user in found.users.tolist() if user.startswith(b"u")}
     assert users == {owner for owner in found.user_ids.tolist() if owner.startswith(b"u")}
     assert len(users) == 2

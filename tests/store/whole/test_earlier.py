@@ -12,6 +12,7 @@ import boto3
 import pytest
 
 from openrek.domain.collections import Collection
+from openrek.domain.models import SFACE
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.blobs.port import Blobs
 from openrek.store.collections.collections import StoredCollections
@@ -31,7 +32,7 @@ from tests.store.earlier.answers import answers, ids_of, probe_of
 from tests.store.earlier.make import PENDING_FACES
 from tests.store.invariants import check_collection
 from tests.store.people import likeness, request_token
-from tests.store.synthetic import Embedder, open_items, picture, slots
+from tests.store.synthetic import MODELS, Embedder, open_items, picture, slots
 from tests.support.aws import REGION, LocalAws
 from tests.support.clocks import FakeClock
 
@@ -179,7 +180,7 @@ def test_a_request_token_is_known_again(earlier: Earlier) -> None:
 
 
 def test_an_export_of_now_is_that_of_then(earlier: Earlier) -> None:
-    then, now = load(earlier.folder / "people.npz"), export(earlier.items, "people")
+    then, now = load(earlier.folder / "people.npz", MODELS), export(earlier.items, "people")
 
     for name in ("face_ids", "vectors", "scales", "boxes", "confidences", "users", "user_ids", "image_sha256"):
         assert (getattr(now, name) == getattr(then, name)).all(), name
@@ -191,7 +192,7 @@ def test_an_export_of_then_is_imported(kept: Path, tmp_path: Path) -> None:
     items: SqliteItems = open_items(tmp_path)
     blobs = FolderBlobs(tmp_path / "blobs")
 
-    import_archive(items, load(kept / "people.npz"), "people", clock=FakeClock())
+    import_archive(items, load(kept / "people.npz", MODELS), "people", SFACE, clock=FakeClock())
 
     now = answers(items, blobs, told["probes"])["collections"]["people"]
     then = told["collections"]["people"]

@@ -9,10 +9,12 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from openrek.vision.faces.embed import embed
+from openrek.vision.faces import sface
+from openrek.vision.faces.embed import raw_vector, unit
 from openrek.vision.faces.reader import FaceReader
 from tests.support.originals import originals
 
+PACK = sface.NETWORKS
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text("utf-8"))
 
 
@@ -29,7 +31,7 @@ def astronaut(photos: dict[str, bytes]) -> np.ndarray:
 def test_golden_vectors(reader: FaceReader, photos: dict[str, bytes], name: str) -> None:
     crop = pattern() if name == "pattern" else astronaut(photos)
 
-    vector = embed(reader.session("sface"), crop)
+    vector = unit(raw_vector(reader.session("sface"), crop, PACK))
 
     assert vector.typecode == "f"
     assert np.linalg.norm(np.array(vector)) == pytest.approx(1, abs=1e-6)
@@ -37,7 +39,7 @@ def test_golden_vectors(reader: FaceReader, photos: dict[str, bytes], name: str)
 
 
 def test_swapped_channels_give_another_vector(reader: FaceReader, photos: dict[str, bytes]) -> None:
-    vector = embed(reader.session("sface"), astronaut(photos)[:, :, ::-1])
+    vector = unit(raw_vector(reader.session("sface"), astronaut(photos)[:, :, ::-1], PACK))
 
     assert float(np.array(vector) @ np.array(GOLDEN["sface"]["astronaut"])) < 0.98
 

@@ -10,6 +10,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from openrek.domain.errors import InvalidImageFormat
 from openrek.domain.faces import BoundingBox, cosine, float32
 from openrek.domain.quality import quality_reasons
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from tests.support import variants
 from tests.support.photos import PORTRAIT_BOXES
@@ -22,7 +23,7 @@ def similarity(reader: FaceReader, first: bytes, second: bytes) -> float:
     vectors = []
     for image in (first, second):
         photo = reader.read(image)
-        vectors.append(photo.embed(photo.faces[0]))
+        vectors.append(photo.embed(photo.faces[0]).embedding)
     return reader.model.similarity_pct(cosine(*vectors))
 
 
@@ -79,7 +80,7 @@ def test_every_orientation_gives_the_same_face(
 
     (face,), (expected,) = photo.faces, plain.faces
     assert face.box.iou(expected.box) > 0.97
-    assert cosine(photo.embed(face), plain.embed(expected)) > 0.97
+    assert cosine(photo.embed(face).embedding, plain.embed(expected).embedding) > 0.97
 
 
 @pytest.mark.parametrize("name", FRONTAL)
@@ -210,7 +211,8 @@ def test_faces_of_a_collage_are_in_their_places_largest_first(reader: FaceReader
     assert areas == sorted(areas, reverse=True)
     for face, name in zip(photo.faces, expected, strict=True):
         alone = reader.read(photos[name])
-        assert reader.model.similarity_pct(cosine(photo.embed(face), alone.embed(alone.faces[0]))) > 95
+        likeness = cosine(photo.embed(face).embedding, alone.embed(alone.faces[0]).embedding)
+        assert reader.model.similarity_pct(likeness) > 95
 
 
 def test_at_most_a_hundred_faces_the_largest(reader: FaceReader, photos: dict[str, bytes]) -> None:
@@ -264,12 +266,12 @@ def test_no_image_is_refused(reader: FaceReader) -> None:
 
 
 def test_many_threads_get_what_one_gets(weights_folder: Path, photos: dict[str, bytes]) -> None:
-    fresh = FaceReader(weights_folder)
+    fresh = FaceReader(weights_folder, sface.packs())
     names = ["astronaut.png", "obama.jpg", "biden.jpg"] * 4
 
     def vector(name: str) -> list[float]:
         photo = fresh.read(photos[name])
-        return photo.embed(photo.faces[0]).tolist()
+        return photo.embed(photo.faces[0]).embedding.tolist()
 
     with ThreadPoolExecutor(4) as pool:
         together = dict(zip(names, pool.map(vector, names), strict=True))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import archives, build_weights, pip_download, zoo
 from openrek.vision.models.zoo import Weights, WeightsError
@@ -103,7 +104,7 @@ def test_a_wrong_file_is_never_loaded(copied: Path, damage: str) -> None:
     path.write_bytes({"changed": bytes(graph), "cut": bytes(graph[:-1]), "empty": b""}[damage])
 
     with pytest.raises(WeightsError) as error:
-        FaceReader(copied).session("yunet")
+        FaceReader(copied, sface.packs()).session("yunet")
 
     assert str(error.value) == (
         f"The model file {path} does not have the sha256 that the manifest gives; "

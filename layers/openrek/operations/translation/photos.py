@@ -4,23 +4,27 @@ from dataclasses import dataclass
 
 from openrek.domain.collections import Collection
 from openrek.domain.faces import DetectedFace
+from openrek.domain.models import FaceModel, FaceModels
 from openrek.domain.ports import Buckets, Collections, Photo, Reader
 from openrek.domain.quality import select
 from openrek.operations.translation.images import image_bytes
-from openrek.operations.translation.matching import MOST_FACES_IN_PHOTO, require_pinned_model
+from openrek.operations.translation.matching import MOST_FACES_IN_PHOTO
 from openrek.operations.translation.shapes import Request
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedPhoto:
-    """A decoded photo, the collection it is for, and its faces, largest first.
+    """A decoded photo, the collection it is for with its face model, and its faces, largest first.
 
-    `kept` passed the quality filter, at most as many as asked for; `dropped` are the others, each with the reasons.
+    `level` is the quality filter; `kept` passed it, at most as many as asked for; `dropped` are the others, each with
+    the reasons.
     """
 
     collection: Collection
+    model: FaceModel
     image: bytes
     photo: Photo
+    level: str
     kept: tuple[DetectedFace, ...]
     dropped: tuple[tuple[DetectedFace, tuple[str, ...]], ...]
 
@@ -29,19 +33,21 @@ def opened_photo(
     request: Request,
     *,
     collections: Collections,
+    models: FaceModels,
     buckets: Buckets,
     reader: Reader,
     default_filter: str = "NONE",
     most_faces: int = MOST_FACES_IN_PHOTO,
 ) -> OpenedPhoto:
-    """Return the photo of `request`, read once.
+    """Return the photo of `request`, read once, by the face model of its collection.
 
     Cheap refusals come before the models run: the collection, its face model, the image's source. Raises the Refusal of
     the first that fails, and those of the reader.
     """
     collection = collections.require(request["CollectionId"])
-    require_pinned_model(collection, reader.model)
+    model = models.of(collection.model_version)
     image = image_bytes(request["Image"], buckets)
-    photo = reader.read(image)
-    kept, dropped = select(photo.faces, request.get("QualityFilter", default_filter), most_faces)
-    return OpenedPhoto(collection, image, photo, kept, dropped)
+    photo = reader.read(image, model)
+    level = request.get("QualityFilter", default_filter)
+    kept, dropped = select(photo.faces, level, most_faces, photo.clearness)
+    return OpenedPhoto(collection, model, image, photo, level, kept, dropped)

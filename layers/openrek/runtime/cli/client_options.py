@@ -25,7 +25,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the se
 photo_argument = click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def _writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+def writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
     """Check that a picture can be written, before any call is made. Raises BadParameter."""
     if path is None:
         return None
@@ -43,7 +43,7 @@ def _writable(_context: click.Context, _parameter: click.Parameter, path: Path |
 
 def writable_picture(told: str) -> Callable[[Command], Command]:
     """Return the option `--picture`, a picture that can be written, with this help."""
-    return click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), callback=_writable, help=told)
+    return click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), callback=writable, help=told)
 
 
 picture_option = writable_picture("Write the photo with its faces and their best match.")

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from openrek.runtime.cli import extension_commands, search_commands, users_commands
 from openrek.runtime.cli.client_options import asking, endpoint_option
+from openrek.runtime.cli.evaluate.command import evaluate
 from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.labels.commands import labels
@@ -142,6 +143,7 @@ for command in (
     keys_command,
     labels,
     weights,
+    evaluate,
 ):
     main.add_command(command)
 

@@ -18,7 +18,9 @@ from openrek.store.items.findings import Findings
 from openrek.store.items.port import DamagedItem, Items
 from openrek.store.items.sqlite_opening import DamagedDatabase
 from openrek.store.items.sqlite_wal import log_of
+from openrek.store.transfer.archive import Archive, BadArchive
 from openrek.store.transfer.archive_file import load, save
+from openrek.store.transfer.conversion import converted
 from openrek.store.transfer.export import export
 from openrek.store.transfer.import_faces import import_archive
 
@@ -134,20 +136,42 @@ def export_collection(adapters: Adapters, collection_id: str, path: Path, consol
     console.print(line(f"{len(archive)} faces of {collection_id} are in {path}."), soft_wrap=True)
 
 
-def import_collection(adapters: Adapters, path: Path, collection_id: str, console: Console) -> None:
-    """Add the file's faces to the collection, with a progress bar.
+def import_collection(
+    adapters: Adapters, path: Path, collection_id: str, console: Console, *, face_model: str | None = None
+) -> None:
+    """Add the file's faces to the collection, converted to the version `face_model`, with a progress bar.
 
     Raises BadArchive with nothing written, any Refusal, or OSError.
     """
     with console.status(line(f"Reading {path}")):
-        archive = load(path)
+        archive = load(path, adapters.models)
+        if face_model is not None:
+            archive = _of_model(adapters, archive, face_model)
     with _bar("Importing", len(archive), console) as (progress, task):
         outcome = import_archive(
-            adapters.items(), archive, collection_id, on_progress=lambda done: progress.update(task, completed=done)
+            adapters.items(),
+            archive,
+            collection_id,
+            adapters.models.of(archive.model_version),
+            on_progress=lambda done: progress.update(task, completed=done),
         )
     if outcome.made:
         console.print(line(f"Created the collection {collection_id}."))
     console.print(f"{outcome.added} faces imported, {outcome.present} existed already.")
+
+
+def _of_model(adapters: Adapters, archive: Archive, version: str) -> Archive:
+    """Return the archive converted to a version. Raises BadArchive if it cannot be."""
+    old, new = adapters.models.of(archive.model_version), adapters.models.get(version)
+    if new is None:
+        offered = ", ".join(model.version for model in adapters.models.offered)
+        raise BadArchive(f"There is no face model {version}; there are {offered}.")
+    if old == new:
+        return archive
+    convert = adapters.conversion(old, new)
+    if convert is None:
+        raise BadArchive(f"Faces of model {old.version} do not become those of {new.version} without their photos.")
+    return converted(archive, new, convert)
 
 
 @contextmanager

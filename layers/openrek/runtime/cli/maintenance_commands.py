@@ -80,16 +80,19 @@ def export(file: Path, collection: str, data: Path) -> None:
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @collection_option
+@click.option("--face-model", metavar="VERSION", help="Convert the faces to this face model: 7.1 those of 7.0.")
 @data_option
-def import_(file: Path, collection: str, data: Path) -> None:
+def import_(file: Path, collection: str, face_model: str | None, data: Path) -> None:
     """Add the faces of an exported FILE to a collection, with the FaceIds that they had.
 
-    The collection is created when it is missing. An interrupted import continues when it is started again.
+    The collection is created when it is missing, with the face model of the faces. An interrupted import continues
+    when it is started again. With --face-model the faces become those of a newer model, as if their photos were
+    indexed anew: ids, users and tags stay, and so does FILE.
     """
     from openrek.runtime.cli import maintenance
 
     with _store(data, create=True) as adapters:
-        maintenance.import_collection(adapters, file, collection, Console())
+        maintenance.import_collection(adapters, file, collection, Console(), face_model=face_model)
 
 
 COMMANDS = (verify, purge, export, import_)
@@ -118,6 +121,7 @@ def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iter
     from openrek.store.transfer.archive import BadArchive
     from openrek.store.transfer.export import NotExported
     from openrek.store.upkeep.upkeep import DAMAGED
+    from openrek.vision.models.zoo import WeightsError
 
     if not (create or (data / DATABASE).is_file() or holds_blobs(data)):
         raise Failure(f"There is no store in the folder {data}.")
@@ -134,7 +138,9 @@ def _store(data: Path, *, create: bool = False, read_only: bool = False) -> Iter
         raise Failure(message) from None
     except (Contended, ConditionFailed, OutcomeUnknown) as error:
         raise Failure(f"The store is too busy ({error}); try again.") from None
-    except (SettingsError, UnusableStore, BadArchive, NotExported, BadFaces, WritersBusy, OSError) as error:
+    except (SettingsError, WeightsError, UnusableStore, BadArchive) as error:
+        raise Failure(error) from None
+    except (NotExported, BadFaces, WritersBusy, OSError) as error:
         raise Failure(error) from None
     except apsw.Error as error:
         raise Failure(f"The database in {data} cannot be used: {error}.") from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from openrek.domain.caller import Caller
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
+from openrek.runtime.parts.face_packs import OFFER, FaceOffer
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
 from openrek.runtime.parts.packs import Packs
@@ -62,12 +63,14 @@ class Adapters:
         on_scan: Callable[[int], None] | None = None,
         read_only: bool = False,
         clock: Clock = SYSTEM_CLOCK,
+        faces: FaceOffer = OFFER,
     ) -> None:
         """Make nothing yet. `on_scan` is called with the number of rows that each search read.
 
-        `read_only`: see LocalParts.
+        `read_only`: see LocalParts. `faces`: the face models that are offered.
         """
         self._settings = settings
+        self.models, self.conversion = faces.models, faces.conversion
         self._on_scan = on_scan
         self._clock = clock
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
@@ -75,7 +78,7 @@ class Adapters:
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
         self.packs = Packs(settings.weights, carried=settings.aws is not None)
-        self.reader: Lazy[FaceReader] = Lazy(self._reader)
+        self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(settings.weights, settings.threads))
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
@@ -90,6 +93,7 @@ class Adapters:
             "tags": Lazy(self._tags),
             "erasure": Lazy(self._erasure),
             "search": self.search,
+            "models": lambda: self.models,
             "buckets": self.platform.buckets,
             "tokens": Lazy(self._tokens),
         }
@@ -181,18 +185,17 @@ class Adapters:
         from openrek.store.search.search import StoredSearch
 
         return StoredSearch(
-            self.items(), self.blobs(), on_scan=self._on_scan, max_bytes=self._settings.search_bytes or MAX_BYTES
+            self.items(),
+            self.blobs(),
+            on_scan=self._on_scan,
+            max_bytes=self._settings.search_bytes or MAX_BYTES,
+            clock=self._clock,
         )
 
     def _tokens(self) -> PageTokens:
         from openrek.store.collections.page_tokens import SealedPageTokens
 
         return SealedPageTokens(self.items(), clock=self._clock)
-
-    def _reader(self) -> "FaceReader":
-        from openrek.vision.faces.reader import FaceReader
-
-        return FaceReader(self._settings.weights, self._settings.threads)
 
     def _label_reader(self) -> "LabelReader":
         from openrek.vision.labels.reader import LabelReader

@@ -25,7 +25,16 @@ class StoredCollections:
 
     def create(self, collection_id: str, model: FaceModel, tags: Mapping[str, str]) -> Collection:
         created_ms = int(self._clock.now_s() * 1000)
-        head = Head(collection_id, uuid4(), seq=0, faces=0, users=0, model=model.version, created_ms=created_ms)
+        head = Head(
+            collection_id,
+            uuid4(),
+            seq=0,
+            faces=0,
+            users=0,
+            model=model.version,
+            created_ms=created_ms,
+            dimensions=model.dimensions,
+        )
         writes: list[Write] = [
             Put(head.key, head.attributes(), expect=ABSENT),
             Put(directory_key(collection_id), head.lines[directory_key(collection_id)]),

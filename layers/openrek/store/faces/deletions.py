@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.faces import FaceDeletion, FaceNotDeleted
 from openrek.store.faces.duplicates import removals
@@ -50,7 +50,7 @@ class Deletions:
         commits: Commits,
         *,
         faces_per_commit: int = FACES_PER_COMMIT,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock,
     ) -> None:
         self._items = items
         self._faces_per_commit = min(faces_per_commit, FACES_PER_COMMIT)

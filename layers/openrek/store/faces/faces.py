@@ -10,7 +10,6 @@ from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Refusal, ServiceQuotaExceeded, Throttling
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, Picture
-from openrek.domain.models import face_model
 from openrek.domain.ports import Page
 from openrek.store.faces.deletions import Deletions
 from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record
@@ -73,7 +72,7 @@ class StoredFaces:
         embed: Callable[[DetectedFace], Embedding],
     ) -> Sequence[Face]:
         key = duplicate_key(collection.uid, picture)
-        draft = Draft(picture, found, embed, face_model(collection.model_version).dimensions)
+        draft = Draft(picture, found, embed, collection.dimensions)
         for _ in range(STAGING_ATTEMPTS):
             draft.embed_missing(duplicate_record(key, self._items.get(key)))  # the slow part, while no lock is held
             with suppress(StagedWriteLost):

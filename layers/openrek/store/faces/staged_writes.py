@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.faces import DetectedFace
 from openrek.store.faces.duplicates import DuplicateRecord
@@ -79,7 +79,7 @@ def staged_write_of(item: Item) -> StagedWrite:
 class StagedWrites:
     """The staged writes of a store."""
 
-    def __init__(self, items: Items, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, items: Items, *, clock: Clock) -> None:
         self._items = items
         self._clock = clock
 

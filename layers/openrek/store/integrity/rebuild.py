@@ -17,7 +17,6 @@ import numpy as np
 
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import Refusal, collection_not_found
-from openrek.domain.models import face_model
 from openrek.store.blobs.port import Blobs
 from openrek.store.integrity.item_scan import face_pages, user_pages
 from openrek.store.integrity.repair import mend
@@ -125,7 +124,7 @@ def _unmoved(work: Callable[[], None]) -> bool:
 
 def _faces(items: Items, head: Head) -> Iterator[Table]:
     """Yield the visible faces in ascending order of ids."""
-    for page in face_pages(items, head.uid, face_model(head.model).dimensions):
+    for page in face_pages(items, head.uid, head.dimensions):
         if page.bad:
             raise BadFaces(f"The segments cannot be rebuilt: {page.bad[0]}.")
         yield page.table
@@ -135,7 +134,7 @@ def _users(items: Items, head: Head) -> tuple[int, list[Table]]:
     """Return the number of users, and the rows of those with faces in ascending order of ids."""
     count = 0
     tables: list[Table] = []
-    for page in user_pages(items, head.uid, face_model(head.model).dimensions):
+    for page in user_pages(items, head.uid, head.dimensions):
         if page.bad:
             raise BadFaces(f"The segments cannot be rebuilt: {page.bad[0]}.")
         count += len(page.users)

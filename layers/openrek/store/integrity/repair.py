@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record, picture_of
 from openrek.store.items.batches import batches
 from openrek.store.items.port import Check, Item, Items, Key, Put, Write
@@ -23,7 +23,7 @@ from openrek.store.log.visibility import visible
 KEYS_PER_READ: Final = 90
 
 
-def mend(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None:
+def mend(items: Items, head: Head, *, clock: Clock) -> None:
     """Repair the records and lines.
 
     Can be killed at any step and repeated. Raises Moved if the collection changed since `head`.

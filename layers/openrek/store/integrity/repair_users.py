@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
-from openrek.domain.models import face_model
+from openrek.domain.clock import Clock
 from openrek.store.integrity.item_scan import fault_of_face, user_pages
 from openrek.store.items.batches import batches
 from openrek.store.items.port import Check, Item, Items, Put, Write
@@ -24,7 +23,7 @@ from openrek.store.users.memberships import Memberships, StoredUser, hand_over, 
 PER_TRANSACTION: Final = 90
 
 
-def mend_users(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None:
+def mend_users(items: Items, head: Head, *, clock: Clock) -> None:
     """Repair the users and owners; bad items are skipped. Can be killed at any step and repeated.
 
     Raises Moved if the collection changed since `head`.
@@ -35,7 +34,7 @@ def mend_users(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None
             if send(items, [Check(head.key, head.unmoved), *batch], clock=clock) is not Sent.WRITTEN:
                 raise Moved
 
-    for page in user_pages(items, head.uid, face_model(head.model).dimensions):
+    for page in user_pages(items, head.uid, head.dimensions):
         corrected = [(user, _corrected(items, head, user)) for user in page.users]
         write([Put(after.key, after.attributes(), forget=True) for before, after in corrected if after != before])
     for rows in item_pages(items, owned(head.uid, "face")):
@@ -44,7 +43,7 @@ def mend_users(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None
             write(hand_over(_unlisted(items, head, batch), None))
 
 
-def release_claims(items: Items, head: Head, *, clock: Clock = SYSTEM_CLOCK) -> None:
+def release_claims(items: Items, head: Head, *, clock: Clock) -> None:
     """Remove from faces the names of users that they do not belong to: clients that died leave claims.
 
     For a collection that is whole. Raises what a commit raises.
@@ -61,7 +60,7 @@ def _corrected(items: Items, head: Head, user: StoredUser) -> StoredUser:
     for batch in batches(user.members, PER_TRANSACTION):
         keys = [face_key(head.uid, member) for member in batch]
         faces += visible(items, items.read(keys))
-    dimensions = face_model(head.model).dimensions
+    dimensions = head.dimensions
     return user.with_members(
         face
         for face in faces

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.domain.models import face_model
 from openrek.store.blobs.port import BlobMissing, Blobs
 from openrek.store.items.findings import Findings
 from openrek.store.items.port import Items
@@ -52,7 +51,7 @@ class CollectionRows:
 
 def read_rows(items: Items, blobs: Blobs, head: Head, findings: Findings) -> CollectionRows:
     """Read everything that the head names. Missing or wrong parts are reported to `findings`, and left out."""
-    dimensions = face_model(head.model).dimensions
+    dimensions = head.dimensions
     manifest = _manifest(blobs, head, findings)
     if manifest is None:
         return CollectionRows(None, dimensions, (), complete=False)

@@ -14,7 +14,6 @@ import numpy as np
 
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import collection_not_found
-from openrek.domain.models import face_model
 from openrek.store.blobs.port import Blobs
 from openrek.store.faces.staged_writes import plans_of
 from openrek.store.integrity.duplicate_checks import DuplicateCheck
@@ -117,7 +116,7 @@ class _Check:
         self._blobs = blobs
         self._head = head
         self._findings = Findings()
-        self._items: Items = SoundItems(items, self._findings.add_once, face_model(head.model).dimensions)
+        self._items: Items = SoundItems(items, self._findings.add_once, head.dimensions)
         self._suspects = Suspects()
         self._users = 0
         self._notes: list[str] = []
@@ -175,7 +174,7 @@ class _Check:
 
     def _check_faces(self, contents: CollectionRows, pictures: DuplicateCheck, members: UserCheck) -> int:
         """Compare the face items with segments and log; return the number of visible faces."""
-        dimensions = face_model(self._head.model).dimensions
+        dimensions = self._head.dimensions
         seen = [np.zeros(len(part.table), np.bool_) for part in contents.of(FACES)]
         count = 0
         for rows in item_pages(self._items, owned(self._head.uid, "face")):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, Refusal, StoreUnavailable, Throttling
 from openrek.store.items.port import ABSENT, Item, Items, Key, Put, Write, item_size_bytes
@@ -56,7 +56,7 @@ class Moved(Exception):
 
 
 class Commits:
-    def __init__(self, items: Items, *, lost: type[Refusal] = Throttling, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, items: Items, *, lost: type[Refusal] = Throttling, clock: Clock) -> None:
         """Raise `lost` in callers that lose too many races."""
         self._items = items
         self._lost = lost

@@ -10,6 +10,9 @@ from openrek.domain.errors import collection_not_found
 from openrek.store.items.port import Attributes, Item, Items, Key
 from openrek.store.log.keys import directory_key, head_key, uid_key
 
+DIMENSIONS: Final = 128
+"""Of the vectors of a collection whose head does not say: every model had so many when heads did not say it."""
+
 FOLD_ENTRIES: Final = 1000
 FOLD_BYTES: Final = 1 << 20
 """A log that is as long as this is folded into segments."""
@@ -21,7 +24,7 @@ class Head:
 
     `manifest` names the blob that lists the segments (empty before the first), `version` counts the manifests, `nonce`
     tells whose swap made it the current one. Its segments hold the changes up to `compacted_through`; the entries after
-    that take `log_bytes`.
+    that take `log_bytes`. Vectors are those of the face model `model` and have so many `dimensions`.
     """
 
     collection_id: str
@@ -36,6 +39,7 @@ class Head:
     nonce: bytes = b""
     compacted_through: int = 0
     log_bytes: int = 0
+    dimensions: int = DIMENSIONS
 
     @property
     def key(self) -> Key:
@@ -75,7 +79,9 @@ class Head:
         )
 
     def attributes(self) -> Attributes:
+        said = {} if self.dimensions == DIMENSIONS else {"dimensions": self.dimensions}
         return {
+            **said,
             "uid": self.uid.bytes,
             "seq": self.seq,
             "faces": self.faces,
@@ -91,7 +97,14 @@ class Head:
 
     def collection(self) -> Collection:
         return Collection(
-            self.collection_id, self.uid, self.model, self.created_ms / 1000.0, self.faces, self.users, self.seq
+            self.collection_id,
+            self.uid,
+            self.model,
+            self.dimensions,
+            self.created_ms / 1000.0,
+            self.faces,
+            self.users,
+            self.seq,
         )
 
 

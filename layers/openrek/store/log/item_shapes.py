@@ -3,15 +3,17 @@
 Further rules for faces, users, plans and request tokens are where those are checked.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from openrek.domain.models import FACE_MODELS
 from openrek.store.items.port import Attributes, Item
 from openrek.store.log.keys import DIRECTORY, UIDS
 from openrek.store.log.rows import GEOMETRY, SCALE
 
 ID_BYTES: Final = 16
+MODEL_VERSION: Final = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+MOST_DIMENSIONS: Final = 4096
 Rule = Callable[[Any], bool]
 
 
@@ -91,7 +93,8 @@ HEAD: Final[Mapping[str, Rule]] = {
     "seq": _is_count,
     "faces": _is_count,
     "users": _is_count,
-    "model": lambda value: isinstance(value, str) and value in FACE_MODELS,
+    "model": lambda value: isinstance(value, str) and MODEL_VERSION.fullmatch(value) is not None,
+    "dimensions": _maybe(lambda value: type(value) is int and 0 < value <= MOST_DIMENSIONS),
     "created_ms": _is_count,
     "manifest": _maybe(_is_text),
     "version": _maybe(_is_count),

@@ -16,7 +16,6 @@ from typing import Final
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError, Refusal, ResourceNotFound
-from openrek.domain.models import face_model
 from openrek.store.blobs.port import BlobMissing, Blobs
 from openrek.store.disk.throttled_log import ThrottledLog
 from openrek.store.items.port import Items
@@ -45,7 +44,7 @@ class OpenCollection:
         self.reopening = threading.Lock()
         self.counted_bytes = 0
         self.version = 0
-        self._dimensions = face_model(collection.model_version).dimensions
+        self._dimensions = collection.dimensions
         self._memory = Memory(self._dimensions)
         self.latest = self._memory.snapshot()
 
@@ -109,7 +108,7 @@ class CollectionCache:
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
         self._open_bytes = 0
         self._opening = threading.Lock()
-        self._log_error = ThrottledLog()
+        self._log_error = ThrottledLog(clock)
 
     def current(self, collection: Collection) -> Snapshot:
         """Return the collection with every change that was acknowledged before `collection` was read.

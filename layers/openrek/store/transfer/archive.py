@@ -14,7 +14,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.domain.models import FACE_MODELS
+from openrek.domain.models import FaceModels
 from openrek.domain.users import MOST_FACES_OF_USER
 
 FORMAT: Final = 2
@@ -77,21 +77,21 @@ class Archive:
 NAMES: Final = tuple(field.name for field in fields(Archive))
 
 
-def check(archive: Archive) -> None:
-    """Check every value, beyond types and shapes. Raises BadArchive."""
-    _check_names(archive)
+def check(archive: Archive, models: FaceModels) -> None:
+    """Check every value, beyond types and shapes; `models` are those that may be imported. Raises BadArchive."""
+    _check_names(archive, models)
     _check_ids(archive)
     _check_users(archive)
     _check_tags(archive)
     _check_numbers(archive)
 
 
-def _check_names(archive: Archive) -> None:
+def _check_names(archive: Archive, models: FaceModels) -> None:
     if archive.format_version.item() != FORMAT:
         raise BadArchive(f"The file has format {archive.format_version.item()}; this openrek reads {FORMAT}.")
     if not _matches(COLLECTION_ID, archive.collection_id.item()):
         raise BadArchive("The file's collection id is not one.")
-    model = FACE_MODELS.get(archive.face_model_version.item().decode("ascii", "replace"))
+    model = models.get(archive.face_model_version.item().decode("ascii", "replace"))
     if model is None:
         raise BadArchive(f"The file's face model {archive.face_model_version.item()!r} is not one of this openrek.")
     if archive.vectors.shape[1] != model.dimensions:

@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.domain.models import FACE_MODELS
+from openrek.domain.models import FaceModels
+from openrek.store.log.item_shapes import MOST_DIMENSIONS
 from openrek.store.transfer.archive import (
     MAX_FACES,
     MAX_TAGS,
@@ -66,8 +67,8 @@ def save(archive: Archive, path: Path) -> None:
         raise
 
 
-def load(path: Path, *, max_faces: int = MAX_FACES) -> Archive:
-    """Return the export in a file, every value checked. Raises BadArchive, or OSError."""
+def load(path: Path, models: FaceModels, *, max_faces: int = MAX_FACES) -> Archive:
+    """Return the export in a file, every value checked, of one of `models`. Raises BadArchive, or OSError."""
     with path.open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as file:
@@ -75,7 +76,7 @@ def load(path: Path, *, max_faces: int = MAX_FACES) -> Archive:
                 found = Archive(**_arrays(file, max_faces, most_bytes))
         except UNREADABLE as error:
             raise BadArchive(f"The file is not a whole .npz file: {error}.") from None
-    check(found)
+    check(found, models)
     return found
 
 
@@ -145,7 +146,7 @@ def _check_claim(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], rows: 
     kind, size, expected = kinds[name]
     right_type = dtype.str == kind if len(kind) > 1 else dtype.kind == kind and dtype.isnative
     most = {"users": MAX_USERS, "tag_keys": MAX_TAGS, "tag_values": MAX_TAGS}
-    largest = most.get(name) or max(model.dimensions for model in FACE_MODELS.values())
+    largest = most.get(name, MOST_DIMENSIONS)
     right_shape = len(shape) == len(expected) and all(
         length == wanted or (wanted is None and 0 <= length <= largest)
         for length, wanted in zip(shape, expected, strict=True)

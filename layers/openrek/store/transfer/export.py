@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import collection_not_found
-from openrek.domain.models import face_model
 from openrek.store.collections.tags import tags_in
 from openrek.store.integrity.item_scan import FacePage, face_page, face_pages, touched, user_pages
 from openrek.store.items.batches import batches
@@ -92,7 +91,7 @@ def export(
 
 
 def _scan(items: Items, head: Head, on_progress: Callable[[int], object]) -> ScannedCollection:
-    dimensions = face_model(head.model).dimensions
+    dimensions = head.dimensions
     found = ScannedCollection(dimensions)
     count = 0
     for page in face_pages(items, head.uid, dimensions):

@@ -16,7 +16,7 @@ from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceAlreadyExists, ResourceNotFound, ServiceQuotaExceeded
 from openrek.domain.faces import BoundingBox, Face, Picture
-from openrek.domain.models import face_model
+from openrek.domain.models import FaceModel
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.faces.duplicates import duplicate_record
 from openrek.store.faces.faces import MAX_FACES
@@ -61,6 +61,7 @@ def import_archive(
     items: Items,
     archive: Archive,
     collection_id: str,
+    model: FaceModel,
     *,
     max_faces: int = MAX_FACES,
     max_users: int = MAX_USERS,
@@ -69,8 +70,8 @@ def import_archive(
 ) -> Imported:
     """Add the archive's faces and users to the collection, which is made with the archive's tags when it is missing.
 
-    `on_progress` is called with how many faces are there so far. Raises BadArchive with nothing written when
-    the archive does not suit the collection; any Refusal that a commit may end in.
+    `model` is the archive's face model. `on_progress` is called with how many faces are there so far. Raises BadArchive
+    with nothing written when the archive does not suit the collection; any Refusal that a commit may end in.
     """
     order = _by_picture(archive)
     collections = StoredCollections(items, clock=clock)
@@ -86,7 +87,7 @@ def import_archive(
     compare_users(items, archive, collection, max_users)
     made = collection is None
     if collection is None:
-        collection = _make(collections, collection_id, archive)
+        collection = _make(collections, collection_id, archive, model)
     commits = Commits(items, clock=clock)
     added = done = 0
     for chunk in _chunks(archive, order):
@@ -117,9 +118,9 @@ def _existing(collections: StoredCollections, collection_id: str) -> Collection 
         return None
 
 
-def _make(collections: StoredCollections, collection_id: str, archive: Archive) -> Collection:
+def _make(collections: StoredCollections, collection_id: str, archive: Archive, model: FaceModel) -> Collection:
     try:
-        return collections.create(collection_id, face_model(archive.model_version), archive.tags)
+        return collections.create(collection_id, model, archive.tags)
     except ResourceAlreadyExists:
         raise BadArchive(f"The collection {collection_id} was made by somebody else just now; try again.") from None
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.users import MOST_FACES_OF_USER
 from openrek.store.items.batches import batches
@@ -40,7 +40,7 @@ def import_users(
     archive: Archive,
     collection: Collection,
     *,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock,
 ) -> None:
     """Create the users that are missing, and give each its faces.
 

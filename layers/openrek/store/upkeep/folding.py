@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from openrek.domain.models import face_model
 from openrek.store.items.port import Attributes, Items
 from openrek.store.log.entries import RowChanges, entries
 from openrek.store.log.head import Head
@@ -88,7 +87,7 @@ def fold(items: Items, head: Head, *, after: int) -> FoldedLog:
             through = entry.seq
         if len(faces.named) + len(users.named) >= ROWS_PER_STEP:
             break
-    dimensions = face_model(head.model).dimensions
+    dimensions = head.dimensions
     return FoldedLog(through, {FACES: faces.folded(dimensions), USERS: users.folded(dimensions)})
 
 

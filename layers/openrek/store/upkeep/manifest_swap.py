@@ -4,7 +4,7 @@ import secrets
 from dataclasses import replace
 from typing import Final
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.store.items.port import Items, Put
 from openrek.store.items.retries import Sent, jittered_s, send
 from openrek.store.log.head import Head, head_now
@@ -19,7 +19,7 @@ def swap_manifest(
     name: str,
     successor: Manifest,
     *,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock,
 ) -> bool:
     """Point the head from the manifest of `head` to `successor`, stored as blob `name`.
 

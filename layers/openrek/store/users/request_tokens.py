@@ -4,7 +4,7 @@ import struct
 from typing import Any, Final
 from uuid import UUID
 
-from openrek.domain.clock import SYSTEM_CLOCK, Clock
+from openrek.domain.clock import Clock
 from openrek.domain.errors import token_in_use
 from openrek.domain.users import Association, FaceNotChanged, RequestToken, User
 from openrek.store.items.port import Item, Key, Put, Write
@@ -17,7 +17,7 @@ COSINE: Final = struct.Struct("<d")
 class RequestTokens:
     """The stored results of calls with a request token."""
 
-    def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
 
     def key(self, uid: UUID, token: RequestToken) -> Key:

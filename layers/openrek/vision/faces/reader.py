@@ -1,20 +1,24 @@
 """The face pipeline behind the ports Reader and Photo: decode, detect, look closer, align, measure; embed on demand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 from onnxruntime import InferenceSession
+from PIL import Image
 
-from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, float32
-from openrek.domain.models import SFACE, FaceModel
-from openrek.vision.faces.align import aligned
-from openrek.vision.faces.detect import detect
-from openrek.vision.faces.embed import embed
+from openrek.domain.faces import BoundingBox, DetectedFace, FaceVector, Landmark, float32
+from openrek.domain.models import FaceModel
+from openrek.vision.faces.align import aligned, shown
+from openrek.vision.faces.detect import Detections
+from openrek.vision.faces.embed import face_vector, raw_vector
+from openrek.vision.faces.packs import FacePack
 from openrek.vision.faces.pose import pose
 from openrek.vision.faces.quality import quality
-from openrek.vision.faces.second_look import closer_points, is_close
+from openrek.vision.faces.second_look import closer_face, is_close, quarters_to_upright
+from openrek.vision.faces.turned import detect_every_way, is_upside_down, turned_over
 from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.decode import Upright, decode
 from openrek.vision.models import zoo
@@ -26,48 +30,62 @@ _LANDMARKS = {"eyeLeft": 0, "eyeRight": 1, "mouthLeft": 3, "mouthRight": 4, "nos
 
 
 class FaceReader:
-    """The Reader port over the model files in `weights_folder`; safe for many threads. Sessions open on first use."""
+    """The Reader port over the model files in `weights_folder`; safe for many threads. Sessions open on first use, and
+    packs that name the same file share its session."""
 
-    def __init__(self, weights_folder: Path, threads: int = 1) -> None:
-        """Make a reader without open sessions; `threads` work on one inference."""
+    def __init__(
+        self,
+        weights_folder: Path,
+        packs: Sequence[FacePack],
+        threads: int = 1,
+        *,
+        load: Callable[[Path, str], bytes] = zoo.load,
+    ) -> None:
+        """Make a reader without open sessions for the face models of `packs`, each once; `threads` work on one
+        inference. `load` returns the graph of a name in the folder."""
         self._weights_folder = weights_folder
+        self._packs = {pack.model.version: pack for pack in packs}
+        self._first = packs[0]
+        self._load = load
         self._threads = threads
         self._lock = Lock()
         self._sessions: dict[str, InferenceSession] = {}
 
     @property
     def model(self) -> FaceModel:
-        return SFACE
+        """The model of the first pack."""
+        return self._first.model
 
-    def read(self, image: bytes) -> "FacePhoto":
-        """Find the faces of a photo.
+    def read(self, image: bytes, model: FaceModel | None = None) -> "FacePhoto":
+        """Find the faces of a photo, for `model` or that of the first pack.
 
-        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small); WeightsError.
+        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small); WeightsError; LookupError for a model
+        that no pack has.
         """
-        return self.read_upright(decode(image))
+        return self.read_upright(decode(image), model)
 
-    def read_upright(self, upright: Upright) -> "FacePhoto":
-        """Find the faces of a decoded photo. Raises WeightsError."""
-        found = detect(self.session("yunet"), upright.image)
+    def read_upright(self, upright: Upright, model: FaceModel | None = None) -> "FacePhoto":
+        """Find the faces of a decoded photo, as `read` does. Raises WeightsError, LookupError."""
+        pack = self._first if model is None else self._packs[model.version]
+        detector = self.session(pack.detector)
+        found = detect_every_way(detector, upright.image)
         areas = found.boxes[:, 2] * found.boxes[:, 3]
         largest_first = np.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
-            points = found.points[index]
-            if not is_close(float(found.heights[index]), float(found.scores[index])):
-                points = closer_points(self.session("yunet"), upright.image, found.boxes[index], points)
-            crop = aligned(upright.image, points)
-            face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
+            points, box, crop = _placed(detector, upright.image, found, index)
+            face = _face(upright, box, float(found.scores[index]), points, crop)
             crops[face.landmarks] = crop
             faces.append(face)
-        return FacePhoto(self, tuple(faces), crops)
+        faces.sort(key=lambda face: -face.box.area)
+        return FacePhoto(self, pack, tuple(faces), crops)
 
     def session(self, name: str) -> InferenceSession:
         """Return this reader's only session for the model `name`, opened on first use. Raises WeightsError."""
         with self._lock:
             if name not in self._sessions:
-                self._sessions[name] = open_session(zoo.load(self._weights_folder, name), self._threads)
+                self._sessions[name] = open_session(self._load(self._weights_folder, name), self._threads)
             return self._sessions[name]
 
 
@@ -77,19 +95,50 @@ class FacePhoto:
     def __init__(
         self,
         reader: FaceReader,
+        pack: FacePack,
         faces: tuple[DetectedFace, ...],
         crops: dict[tuple[Landmark, ...], Crop],
     ) -> None:
         self._reader = reader
+        self._pack = pack
         self._faces = faces
         self._crops = crops
+        self._vectors: dict[tuple[Landmark, ...], FaceVector] = {}
 
     @property
     def faces(self) -> Sequence[DetectedFace]:
         return self._faces
 
-    def embed(self, face: DetectedFace) -> Embedding:
-        return embed(self._reader.session("sface"), self._crops[face.landmarks])
+    def embed(self, face: DetectedFace) -> FaceVector:
+        key = face.landmarks
+        if key not in self._vectors:
+            self._vectors[key] = face_vector(self.raw(face), self._pack)
+        return self._vectors[key]
+
+    def raw(self, face: DetectedFace) -> NDArray[np.float64]:
+        """Return the vector of a face as the network makes it, float64 [dimensions]."""
+        return raw_vector(self._reader.session(self._pack.embedder), self._crops[face.landmarks], self._pack)
+
+    def clearness(self, face: DetectedFace) -> float:
+        return self.embed(face).length / self._pack.model.clear_length
+
+
+def _placed(
+    detector: InferenceSession, image: Image.Image, found: Detections, index: int
+) -> tuple[Floats, Floats, Crop]:
+    """Return the points [5, 2] of a detected face, its box [4] and its crop: of a second look where that helps, and
+    the box where that shows the face another way up, because faces are boxed as if they were upright."""
+    score, first = float(found.scores[index]), found.points[index]
+    points, box = first, found.boxes[index]
+    if not is_close(float(found.heights[index]), score):
+        points, box = closer_face(detector, image, found.boxes[index], first)
+    crop = aligned(image, points)
+    if is_upside_down(detector, crop, score):
+        points, box = closer_face(detector, image, found.boxes[index], turned_over(points))
+        crop = aligned(image, points)
+    if quarters_to_upright(points) == quarters_to_upright(first):
+        box = found.boxes[index]
+    return points, box, crop
 
 
 def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Crop) -> DetectedFace:
@@ -104,7 +153,7 @@ def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Cro
         confidence=float32(100 * min(score, 1.0)),
         landmarks=landmarks,
         pose=pose(points),
-        quality=quality(crop),
+        quality=quality(crop, shown(points, upright.image.size)),
         width_px=float32(across / width * upright.width_px),
         height_px=float32(down / height * upright.height_px),
     )

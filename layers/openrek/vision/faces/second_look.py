@@ -10,6 +10,7 @@ eyes on the mouth. Such crops are like each other whoever they show. So a face t
 ones are, mostly with .94, is looked at in its four quarter turns: in the right one it is, with .91 to .96.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,8 +29,9 @@ LEAST_SHARED = 0.4
 SURE_SCORE = 0.9
 LEAST_BETTER = 0.02
 """By so much a turned look has to be better than the one that was not turned."""
+_POINTS = 5
 
-_TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+_TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
 
 def is_close(height_px: float, score: float) -> bool:
@@ -39,10 +41,13 @@ def is_close(height_px: float, score: float) -> bool:
 
 def closer_points(session: InferenceSession, image: Image.Image, box: Floats, points: Floats) -> Floats:
     """Return the five points [5, 2] of the face in `box` (left, top, width, height in pixels of `image`) from a second
-    look; the given ones when it does not see that face."""
+    look, which is at first turned as the given ones are; these when it does not see that face."""
+    return closer_face(session, image, box, points)[0]
+
+
+def closer_face(session: InferenceSession, image: Image.Image, box: Floats, points: Floats) -> tuple[Floats, Floats]:
+    """Return the points [5, 2] as closer_points does, and the box [4] in which that look sees the face."""
     side = max(2, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
-    if side > 1.25 * max(image.size):
-        return points
     by = max(1, side // LOOK_PX)
     side -= side % by
     left, top = (
@@ -50,39 +55,51 @@ def closer_points(session: InferenceSession, image: Image.Image, box: Floats, po
     )
     inside = max(left, 0), max(top, 0), min(left + side, image.width), min(top + side, image.height)
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        return points
+        return points, box
     across, down = min(left, 0) // by, min(top, 0) // by
     look = image.reduce(by, inside).crop((across, down, across + side // by, down + side // by))
     corner, scale = np.array([left, top], np.float32), np.float32(side / LOOK_PX)
     wanted = np.concatenate([box[:2] - corner, box[2:]]) / scale
-    best = _best(_looks(session, look, wanted.astype(np.float32)))
-    return points if best is None else (best * scale + corner).astype(np.float32)
+    best = _best(_looks(session, look, wanted.astype(np.float32), quarters_to_upright(points)))
+    if best is None:
+        return points, box
+    places = (best * scale + corner).astype(np.float32)
+    low, high = places[_POINTS:].min(axis=0), places[_POINTS:].max(axis=0)
+    return places[:_POINTS], np.concatenate([low, high - low])
 
 
-def _looks(session: InferenceSession, look: Image.Image, wanted: Floats) -> Iterator[tuple[float, Floats]]:
-    """Yield score and points [5, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: as it is,
-    then turned by a quarter, a half and three quarters. All in pixels of the look as it is, LOOK_PX a side."""
+def _looks(session: InferenceSession, look: Image.Image, wanted: Floats, first: int) -> Iterator[tuple[float, Floats]]:
+    """Yield score and places [7, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: turned to
+    the left by `first` quarters, then by the three other numbers of them. The places are its five points and two
+    opposite corners of its box, in pixels of the look as it is, LOOK_PX a side."""
     to_size = reduced_tensor if look.width >= LOOK_PX else enlarged_tensor
-    for quarters, turn in enumerate((None, *_TURNS)):
+    for quarters in (first, *({0, 1, 2, 3} - {first})):
+        turn = _TURNS[quarters]
         found = search(session, to_size(look if turn is None else look.transpose(turn), (LOOK_PX, LOOK_PX)))
         corners = _turned_back(np.stack([found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]], 1), quarters)
         low, high = corners.min(axis=1), corners.max(axis=1)
         shared = _shared(wanted, np.concatenate([low, high - low], axis=1))
         if shared.size and shared.max() >= LEAST_SHARED:
             seen = int(shared.argmax())
-            yield float(found.scores[seen]), _turned_back(found.points[seen], quarters)
+            yield float(found.scores[seen]), np.concatenate([_turned_back(found.points[seen], quarters), corners[seen]])
         else:
-            yield 0.0, np.zeros((5, 2), np.float32)
+            yield 0.0, np.zeros((_POINTS + 2, 2), np.float32)
 
 
 def _best(looks: Iterator[tuple[float, Floats]]) -> Floats | None:
-    """Return the points of the first look if it is sure, else of a better one; None if none sees the face."""
+    """Return the places of the first look if it is sure, else of a better one; None if none sees the face."""
     score, points = next(looks)
     if score < SURE_SCORE:
         other_score, other_points = max(looks, key=lambda look: look[0])
         if other_score > score + LEAST_BETTER:
             score, points = other_score, other_points
     return points if score else None
+
+
+def quarters_to_upright(points: Floats) -> int:
+    """Return by how many quarters to the left a picture must be turned for the face with these points to be upright."""
+    right, down = (points[3] + points[4] - points[0] - points[1]).tolist()
+    return round(-math.atan2(right, down) / (math.pi / 2)) % 4
 
 
 def _turned_back(places: Floats, quarters: int) -> Floats:

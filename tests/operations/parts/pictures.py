@@ -14,7 +14,8 @@ from openrek.domain.labels import (
     PictureQuality,
     Vocabulary,
 )
-from tests.operations.fakes.photos import NAMES, NamedPhoto, NamingReader
+from openrek.domain.models import SFACE
+from tests.operations.parts.photos import NAMES, NamedPhoto, NamingReader
 
 VOCABULARY: Vocabulary = {
     name: LabelName(name, category, tuple(ancestors.split()), tuple(aliases.split()))
@@ -93,5 +94,5 @@ class NamingPictures:
 
     def open(self, image: bytes) -> NamedPicture:
         self.opened += 1
-        self.reader.read(image)
+        self.reader.read(image, SFACE)
         return NamedPicture(image.decode().split(), self.read_faces)
