@@ -24,6 +24,7 @@ import numpy as np
 
 from openrek.domain.labels import Label
 from openrek.operations.detect_labels import LEAST_INSTANCE_PCT, _all_labels
+from openrek.runtime.parts.face_packs import OFFER
 from openrek.runtime.parts.pictures import DecodedPicture
 from openrek.runtime.settings import Settings
 from openrek.vision.faces.reader import FaceReader
@@ -322,7 +323,7 @@ def main() -> None:
     photos = annotated(asked.path)
     photos = photos[:: max(1, len(photos) // asked.photos)][: asked.photos]
     weights = Settings.of(os.environ).weights
-    faces, labels = FaceReader(weights), LabelReader(weights)
+    faces, labels = OFFER.reader(weights, 1), LabelReader(weights)
     for result in (
         judged(photos, faces, labels, tiles=False),
         judged(photos, faces, labels, tiles=True),

@@ -10,6 +10,7 @@ from botocore import xform_name
 from click.testing import CliRunner
 from PIL import Image
 
+from openrek.operations.registry import TOUCH_NO_COLLECTION
 from openrek.runtime.cli.main import main
 from tests.conformance.conftest import refusal
 from tests.conformance.test_bad_image_members import IMAGES
@@ -108,7 +109,7 @@ def calls(
     """Return one call for each place of an image."""
     arguments: list[tuple[str, dict[str, Any]]] = []
     for operation, members in IMAGES.items():
-        where = {} if operation in ("CompareFaces", "DetectFaces") else {"CollectionId": collection}
+        where = {} if operation in TOUCH_NO_COLLECTION else {"CollectionId": collection}
         arguments += [(operation, {**where, **dict.fromkeys(members, good), member: bad}) for member in members]
     return [(getattr(stock, xform_name(operation)), asked) for operation, asked in arguments]
 

@@ -33,6 +33,7 @@ def test_every_event_is_answered_by_its_function(functions: LambdaService, image
     assert [match["Face"]["FaceId"] for match in said("search_faces_by_image")["FaceMatches"]] == [face_id]
     assert said("compare_faces")["FaceMatches"][0]["Similarity"] > 95
     assert len(said("detect_faces")["FaceDetails"]) == 1
+    assert {"Face", "Person"} <= {label["Name"] for label in said("detect_labels")["Labels"]}
     assert said("search_faces")["__type"] == "InvalidParameterException"
     assert said("create_user") == {"status": 200}
     assert said("list_users")["Users"] == [{"UserId": "anna", "UserStatus": "CREATED"}]

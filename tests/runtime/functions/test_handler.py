@@ -69,6 +69,7 @@ def test_every_event_is_answered_by_its_handler(
     assert [match["Face"]["FaceId"] for match in handle("search_faces_by_image")["FaceMatches"]] == [face_id]
     assert handle("compare_faces")["FaceMatches"][0]["Similarity"] > 95
     assert len(handle("detect_faces")["FaceDetails"]) == 1
+    assert {"Face", "Person"} <= {label["Name"] for label in handle("detect_labels")["Labels"]}
     assert handle("search_faces")["__type"] == "InvalidParameterException"
     users_and_tags_are_answered(face_id)
 

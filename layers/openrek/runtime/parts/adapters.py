@@ -74,8 +74,7 @@ class Adapters:
         self._on_scan = on_scan
         self._clock = clock
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
-        self.items = self.platform.items
-        self.blobs = self.platform.blobs
+        self.items, self.blobs = self.platform.items, self.platform.blobs
         self.authenticate = self.platform.authenticate
         self.packs = Packs(settings.weights, carried=settings.aws is not None)
         self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(settings.weights, settings.threads))

@@ -10,7 +10,7 @@
 """
 
 import math
-from functools import cache
+from functools import cache, cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -41,11 +41,18 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 
 class Canvas:
-    """Small copies of a picture, made once, for all that is measured on it."""
+    """Small copies of a picture, each made once, when something is measured on it."""
 
     def __init__(self, image: Image.Image) -> None:
-        self._small = np.asarray(_fitted(image, COLOR_SIDE_PX))
-        self._luma = np.asarray(_fitted(image, DETAIL_SIDE_PX).convert("L"), np.float32)
+        self._image = image
+
+    @cached_property
+    def _small(self) -> NDArray[np.uint8]:
+        return np.asarray(_fitted(self._image, COLOR_SIDE_PX))
+
+    @cached_property
+    def _luma(self) -> Floats:
+        return np.asarray(_fitted(self._image, DETAIL_SIDE_PX).convert("L"), np.float32)
 
     def properties(self, subjects: list[BoundingBox], most_colors: int) -> PictureProperties:
         """Measure the picture, what lies within any of the boxes (the foreground) and the rest (the background)."""
