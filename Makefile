@@ -1,4 +1,5 @@
-# make run    set up what is missing and serve on http://127.0.0.1:8080 (PORT= changes it), data in ./data
+# make run    set up what is missing and serve on http://127.0.0.1:8080 (PORT= changes it), data in ./data;
+#             models that faces do not need are built while it serves
 # make demo   the whole job once: index photos, search one never seen, draw the answer
 # make test   set up everything and run the tests
 # make check  formatting, types, imports between the rooms, documents
@@ -81,5 +82,5 @@ $(CDK_MADE): package-lock.json $(VENV)/.dev
 $(VENV)/.built: layers/openrek/vision/models/manifest.toml layers/openrek/vision/models/edit_graphs.py \
     layers/openrek/store/search/row_scan.c layers/openrek/store/search/build_row_scan.py $(VENV)/.runtime
 	$(BIN)/openrek kernel
-	$(BIN)/openrek weights
+	$(BIN)/openrek weights --pack faces
 	@touch $@

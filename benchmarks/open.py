@@ -28,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+from openrek.domain.clock import SYSTEM_CLOCK
 from openrek.domain.collections import Collection
 from openrek.domain.models import FaceModel
 from openrek.store.blobs.folder import FolderBlobs
@@ -86,7 +87,7 @@ def fill(folder: Path, rows: int, dimensions: int) -> int:
     manifest = Manifest(head.uid, version=1, through=1, made_ms=0, segments=tuple(refs))
     name = blob_name(head.uid, 0, "manifest")
     blobs.put(name, encode_manifest(manifest))
-    assert swap_manifest(items, head, name, manifest)
+    assert swap_manifest(items, head, name, manifest, clock=SYSTEM_CLOCK)
     items.close()
     total_bytes = sum(ref.size_bytes for ref in refs)
     np.save(folder / "same-bytes.npy", np.frombuffer(rng.bytes(total_bytes), np.uint8))

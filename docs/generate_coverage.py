@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from openrek.domain.users import MOST_FACES_OF_USER
-from openrek.operations.translation.coverage import NOT_OFFERED, NOTES
+from openrek.operations.registry import NOT_OFFERED, OPERATIONS
 from openrek.operations.translation.matching import MOST_FACES_IN_PHOTO
 from openrek.runtime.buckets.object_size import MAX_OBJECT_BYTES
-from openrek.runtime.parts.offered import OFFERED
 from openrek.store.faces.faces import MAX_FACES
 from openrek.store.users.users import MAX_USERS
 from openrek.vision.images.decode import MOST_INTERLACED_PX, MOST_PNG_BYTES, MOST_PX, SMALLEST_SIDE_PX
@@ -165,13 +164,14 @@ def page(
 
 
 def _note(name: str, offered: set[str], notes: Mapping[str, str], missing: Mapping[str, str]) -> str:
-    return notes.get(name, "") if name in offered else missing[name]
+    return notes[name] if name in offered else missing[name]
 
 
 def current() -> str:
     missing = {name: why for why, names in NOT_OFFERED.items() for name in names}
     added = extensions()["operations"]
-    return page(service_model().operations.keys() - added.keys(), OFFERED, NOTES, missing, added)
+    notes = {name: row.note for name, row in OPERATIONS.items()}
+    return page(service_model().operations.keys() - added.keys(), OPERATIONS, notes, missing, added)
 
 
 def main(arguments: list[str]) -> int:

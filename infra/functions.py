@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from infra.weights import weights_layer
+
 OPERATION_TIMEOUT_S: Final = 27
 """The router, which API Gateway waits for, has to outlive what it calls."""
 ROUTER_TIMEOUT_S: Final = 29
@@ -11,9 +13,6 @@ UPKEEP_TIMEOUT_S: Final = 900
 
 SHARED: Final = ("code", "aws")
 """The layers of every function: openrek itself, and what it needs to talk to DynamoDB."""
-
-WEIGHTS: Final = {"detector": ("yunet",), "faces": ("sface", "yunet")}
-"""Layers of model files, by their names in the manifest. A function has one at most: it may have five layers."""
 
 
 class Grant(Enum):
@@ -41,7 +40,9 @@ class Grant(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`name` is the operation's API name; `layers` come on top of the shared ones; `weights` is a key of WEIGHTS."""
+    """`name` is the operation's API name; `layers` come on top of the shared ones; `weights` is a key of
+    `weights.WEIGHTS`.
+    """
 
     name: str
     memory_mb: int
@@ -58,10 +59,6 @@ class Function:
     @property
     def all_layers(self) -> tuple[str, ...]:
         return (*SHARED, *self.layers, *([weights_layer(self.weights)] if self.weights else []))
-
-
-def weights_layer(name: str) -> str:
-    return f"weights-{name}"
 
 
 _LOOKS = (Grant.READ_KEYS, Grant.READ_ITEMS)

@@ -10,23 +10,24 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Final
 
 from infra.bytecode import compile_all, compiler
 from infra.folders import MADE, digest, kept, size_bytes
-from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS, Function, weights_layer
+from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function
 from infra.sdk import trim_sdk
 from infra.targets import TARGETS, Target
+from infra.weights import MANIFEST, WEIGHTS, Models, weights_layer
 from infra.wheels import install, requirements_of
 
 ROOT: Final = Path(__file__).parents[1]
 BUILD: Final = ROOT / "build"
 LAYERS: Final = ROOT / "layers"
 DEPLOYED: Final = (*OPERATIONS, ROUTER, UPKEEP)
+USES: Final = tuple(use for use in WEIGHTS if any(function.weights == use for function in DEPLOYED))
+"""The layers of models that functions need; no others are made."""
 LAMBDAS: Final = ROOT / "lambdas"
-MANIFEST: Final = LAYERS / "openrek" / "vision" / "models" / "manifest.toml"
 THIRD_PARTY: Final = ("aws", "numeric", "vision")
 BROUGHT_BY_LAMBDA: Final = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 """Lambda's Python runtime has these; on this machine a package finds them in build/host/runtime instead. openrek uses
@@ -52,7 +53,7 @@ _WEIGHTS: Final = """
 from openrek.runtime.settings import Settings
 from openrek.vision.models import build_weights
 folder = Settings.of(os.environ).weights
-build_weights.build(folder, print)
+build_weights.build(folder, print, sys.argv[1:])
 answer.write(str(folder))
 """
 
@@ -64,8 +65,8 @@ def package(target: Target, build: Path = BUILD) -> Path:
     for name in THIRD_PARTY:
         requirements = requirements_of(LAYERS / name / "requirements.txt")
         _packages(target, requirements, home / "layers" / name, build, below="python", trim=name == "aws")
-    for name in WEIGHTS:
-        _weights(name, home / "layers" / weights_layer(name))
+    for use in USES:
+        _weights(use, home / "layers" / weights_layer(use))
     for function in DEPLOYED:
         _function(target, function, home / "functions" / function.folder)
     if target.name == "host":
@@ -113,16 +114,17 @@ def _packages(
     kept(folder, _inputs(target, [], *requirements), make)
 
 
-def _weights(name: str, folder: Path) -> None:
+def _weights(use: str, folder: Path) -> None:
+    models = Models.of()
 
     def make(fresh: Path) -> None:
-        files = _model_files(MANIFEST)
-        built = Path(asked(_WEIGHTS))
+        names = models.of_use(use)
+        built = Path(asked(_WEIGHTS, *models.packs_with(names)))
         (fresh / "weights").mkdir()
-        for weights in WEIGHTS[name]:
-            shutil.copyfile(built / files[weights], fresh / "weights" / files[weights])
+        for name in names:
+            shutil.copyfile(built / models.file(name), fresh / "weights" / models.file(name))
 
-    kept(folder, digest([MANIFEST, Path(__file__)], name, repr(WEIGHTS[name])), make)
+    kept(folder, digest([MANIFEST, Path(__file__)], use, repr(WEIGHTS[use])), make)
 
 
 def _function(target: Target, function: Function, folder: Path) -> None:
@@ -133,10 +135,6 @@ def _function(target: Target, function: Function, folder: Path) -> None:
         compile_all(fresh, target)
 
     kept(folder, _inputs(target, [source]), make)
-
-
-def _model_files(manifest: Path) -> dict[str, str]:
-    return {name: row["file"] for name, row in tomllib.loads(manifest.read_text("utf-8"))["weights"].items()}
 
 
 def asked(question: str, *arguments: str) -> str:

@@ -1,4 +1,4 @@
+from openrek.operations.registry import OPERATIONS
 from openrek.runtime.functions.router import route
-from openrek.runtime.parts.offered import OFFERED
 
-handler = route(OFFERED)
+handler = route(OPERATIONS)

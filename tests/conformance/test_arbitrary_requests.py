@@ -13,14 +13,14 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openrek.runtime.parts.offered import OFFERED
+from openrek.operations.registry import OPERATIONS
 from tests.support.server import ServerProcess
 from tests.support.variants import jpeg, opened
 from tests.wire.examples import MODEL, valid
 
 Ask = Callable[[str, Any], None]
 
-offered = st.sampled_from(sorted(OFFERED))
+offered = st.sampled_from(sorted(OPERATIONS))
 collections = st.sampled_from(["people", "empty", "missing"])
 documents = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from infra.functions import OPERATIONS, ROUTER, UPKEEP, WEIGHTS
-from infra.package import LAYERS, MANIFEST, ROOT, THIRD_PARTY
+from infra.functions import OPERATIONS, ROUTER, UPKEEP
+from infra.package import LAYERS, ROOT, THIRD_PARTY
+from infra.weights import WEIGHTS, Models
 from infra.wheels import requirements_of
 
 EVERY = (*OPERATIONS, ROUTER, UPKEEP)
@@ -27,13 +28,30 @@ def test_no_function_has_more_layers_than_lambda_allows() -> None:
     assert max(len(function.all_layers) for function in EVERY) <= MOST_LAYERS
 
 
-def test_each_model_of_the_default_packs_is_carried_by_a_function_and_nothing_else_is() -> None:
-    manifest = tomllib.loads(MANIFEST.read_text("utf-8"))
-    used = {function.weights for function in EVERY} - {None}
-    assert used == set(WEIGHTS)
-    assert {name for names in WEIGHTS.values() for name in names} == {
-        name for pack in manifest["packs"].values() if pack.get("default") for name in pack["weights"]
+def test_each_model_of_the_faces_is_carried_by_a_function() -> None:
+    models = Models.of()
+    carried = {name for function in EVERY if function.weights for name in models.of_use(function.weights)}
+    assert carried >= set(models.table["packs"]["faces"]["weights"])
+
+
+def test_the_layers_of_models_serve_every_use() -> None:
+    """DetectFaces needs the detector for every attribute; DetectLabels finds faces; no layer holds a model twice."""
+    models = Models.of()
+    packs = {name: set(pack["weights"]) for name, pack in models.table["packs"].items()}
+    held = {use: set(models.of_use(use)) for use in WEIGHTS}
+    assert held == {
+        "detector": {"yunet"},
+        "faces": packs["faces"],
+        "attributes": packs["attributes"] | {"yunet"},
+        "faces-attributes": packs["faces"] | packs["attributes"],
+        "labels": packs["labels"] | packs["faces"],
+        "moderation": packs["moderation"],
+        "text": packs["text"],
+        "equipment": packs["equipment"],
     }
+    assert all(len(models.of_use(use)) == len(held[use]) for use in WEIGHTS)
+    for use, names in held.items():
+        assert names <= {name for pack in models.packs_with(models.of_use(use)) for name in packs[pack]}
 
 
 def test_light_functions_carry_neither_numpy_nor_onnxruntime() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from infra.functions import OPERATIONS, UPKEEP, Grant
 from openrek.domain.caller import Caller
+from openrek.operations import registry
 from openrek.runtime.parts.adapters import needs
-from openrek.runtime.parts.offered import OFFERED
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.blobs.port import Blobs, Buffer
 from openrek.store.collections.collections import StoredCollections
@@ -117,7 +117,7 @@ class Process:
 
     def __call__(self, name: str, **request: Any) -> dict[str, Any]:
         self._witness.name = name
-        operation = OFFERED[name]
+        operation = registry.OPERATIONS[name].function()
         return operation(request, **{need: self._parts[need] for need in needs(operation)})
 
     def purge(self) -> None:
@@ -180,7 +180,7 @@ def _identify(call: Process, man: dict[str, bytes], other: dict[str, bytes]) -> 
 
 
 def test_a_job_needs_no_more_than_each_role_allows(done: Done) -> None:
-    assert set(done) | {"CompareFaces", "DetectFaces"} == set(OFFERED) | {"Upkeep"}  # these two touch no store
+    assert set(done) | registry.TOUCH_NO_COLLECTION == {*registry.OPERATIONS, "Upkeep"}
     keeping = {Grant.READ_BLOBS}  # part of KEEP_BLOBS
     beyond = {name: used - GRANTS[name] - (keeping if name == "Upkeep" else set()) for name, used in done.items()}
     assert {name: grants for name, grants in beyond.items() if grants} == {}

@@ -7,8 +7,8 @@ import pytest
 from openrek.domain.errors import IdempotentParameterMismatch, ResourceNotFound, ServiceQuotaExceeded
 from openrek.domain.faces import cosine, float32
 from openrek.domain.models import SFACE
-from tests.operations.fakes.photos import embedding
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import embedding
+from tests.operations.parts.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -68,7 +68,7 @@ def test_seventy_five_is_the_default(world: World) -> None:
     ann, above, below = world.index("ann ann11 ann12")
     associate(world, "ann", [ann])
     assert joined(associate(world, "ann", [below, above])) == [above]
-    assert world.faces.lowest[-1] == SFACE.lowest_cosine(75.0)
+    assert world.users.lowest[-1] == SFACE.lowest_cosine(75.0)
 
 
 def test_the_first_faces_of_a_user_are_taken_as_they_are(world: World) -> None:
@@ -77,7 +77,8 @@ def test_the_first_faces_of_a_user_are_taken_as_they_are(world: World) -> None:
 
 
 def test_a_full_user_takes_no_more(world: World) -> None:
-    ids = [face_id for _ in range(21) for face_id in world.index("ann ann1 ann2 ann3 ann4")]
+    photos = [world.index("ann ann1 ann2 ann3 ann4", ExternalImageId=str(number)) for number in range(21)]
+    ids = [face_id for photo in photos for face_id in photo]
     assert len(joined(associate(world, "ann", ids[:95]))) == 95
     done = associate(world, "ann", ids[95:])
     assert joined(done) == ids[95:100]

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import InvalidParameter
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from openrek.domain.remarks import Remarked
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 
 def compare(world: World, source: str, target: str, **more: Any) -> dict[str, Any]:
@@ -58,6 +59,24 @@ def test_an_image_without_a_face_is_refused(
     with pytest.raises(InvalidParameter, match=r"^Request has invalid parameters$") as caught:
         compare(world, source, target, **more)
     assert caught.value.reason == reason
+
+
+def test_low_quality_is_told_where_no_filter_was_asked_for(world: World) -> None:
+    done = compare(world, "faint ann", "blurred ann bob")
+    assert isinstance(done, Remarked)
+    assert done.remarks == (
+        "Of low quality (LOW_FACE_QUALITY): 1 of the 1 faces of the source; their matches are less sure.",
+        "Of low quality (LOW_SHARPNESS): 2 of the 2 faces of the target; their matches are less sure.",
+    )
+    assert compare(world, "ann", "ann").remarks == ()
+
+
+def test_faces_that_the_model_does_not_see_clearly_are_not_compared_with_a_filter(world: World) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        compare(world, "ann", "faint ann bob", QualityFilter="AUTO")
+    assert caught.value.reason == (
+        "The target image cannot be compared: the quality filter dropped all 2 of its faces."
+    )
 
 
 def test_the_target_is_not_read_when_the_source_shows_no_face(world: World) -> None:

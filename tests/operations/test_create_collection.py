@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import ResourceAlreadyExists
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def test_a_collection_is_created_with_an_arn_that_lacks_its_first_word(world: World) -> None:
@@ -12,7 +12,8 @@ def test_a_collection_is_created_with_an_arn_that_lacks_its_first_word(world: Wo
         "CollectionArn": "aws:rekognition:eu-west-1:123456789012:collection/guests",
         "FaceModelVersion": "7.0",
     }
-    assert world.collections.tags["guests"] == {"team": "door"}
+    arn = "arn:aws:rekognition:eu-west-1:123456789012:collection/guests"
+    assert world.do("ListTagsForResource", ResourceArn=arn) == {"Tags": {"team": "door"}}
 
 
 def test_an_id_is_taken_once(world: World) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import Conflict, IdempotentParameterMismatch, ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def test_a_new_user_has_no_faces(world: World) -> None:

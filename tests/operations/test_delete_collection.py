@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def test_a_collection_is_deleted_once(world: World) -> None:

@@ -1,18 +1,16 @@
 """DeleteFaces."""
 
-from uuid import UUID
-
 import pytest
 
 from openrek.domain.errors import ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def test_each_id_is_listed_once(world: World) -> None:
     ann, bob, cyd = world.index("ann bob cyd")
-    world.faces.users[UUID(bob)] = "robert"
+    world.user("robert", bob)
     assert world.do("DeleteFaces", CollectionId="staff", FaceIds=[cyd, UNKNOWN, bob, cyd, ann, UNKNOWN]) == {
         "DeletedFaces": [cyd, ann],
         "UnsuccessfulFaceDeletions": [

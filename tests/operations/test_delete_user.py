@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def test_the_faces_of_a_deleted_user_stay(world: World) -> None:

@@ -1,15 +1,14 @@
 """DescribeCollection."""
 
-from dataclasses import replace
-
 import pytest
 
 from openrek.domain.errors import ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def test_a_collection_is_described_with_its_full_arn(world: World) -> None:
-    world.collections.known["staff"] = replace(world.collections.known["staff"], face_count=3, user_count=1)
+    world.index("ann bob cyd")
+    world.user("ann")
     assert world.do("DescribeCollection", CollectionId="staff") == {
         "FaceCount": 3,
         "FaceModelVersion": "7.0",

@@ -3,8 +3,8 @@
 import pytest
 
 from openrek.domain.errors import InvalidParameter
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 
 def test_each_face_has_the_default_attributes(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

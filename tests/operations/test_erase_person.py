@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """IndexFaces."""
 
 import hashlib
-from dataclasses import replace
 
 import pytest
 
 from openrek.domain.errors import InvalidImageFormat, InvalidParameter, InvalidS3Object, ResourceNotFound
 from openrek.domain.faces import Picture
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def test_each_face_is_returned_as_stored_and_as_seen(world: World) -> None:
@@ -23,7 +22,7 @@ def test_each_face_is_returned_as_stored_and_as_seen(world: World) -> None:
     assert areas == sorted(areas, reverse=True)
     assert done["UnindexedFaces"] == []
     assert done["FaceModelVersion"] == "7.0"
-    assert len(world.faces.rows) == 2
+    assert world.face_count() == 2
 
 
 def test_without_an_external_id_the_member_is_absent(world: World) -> None:
@@ -34,7 +33,7 @@ def test_without_an_external_id_the_member_is_absent(world: World) -> None:
 def test_a_photo_without_faces_is_no_error(world: World) -> None:
     done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b""})
     assert done == {"FaceRecords": [], "FaceModelVersion": "7.0", "UnindexedFaces": []}
-    assert world.faces.indexed == []
+    assert world.faces.called == []
 
 
 def test_faces_beyond_the_limit_are_reported(world: World) -> None:
@@ -42,7 +41,7 @@ def test_faces_beyond_the_limit_are_reported(world: World) -> None:
     assert len(done["FaceRecords"]) == 1
     assert [face["Reasons"] for face in done["UnindexedFaces"]] == [["EXCEEDS_MAX_FACES"], ["EXCEEDS_MAX_FACES"]]
     assert done["FaceRecords"][0]["FaceDetail"]["BoundingBox"]["Width"] == pytest.approx(0.4)
-    assert len(world.faces.rows) == 1
+    assert world.face_count() == 1
 
 
 def test_a_limit_above_a_hundred_is_a_hundred(world: World) -> None:
@@ -54,6 +53,13 @@ def test_bad_faces_are_dropped_unless_all_are_wanted(world: World) -> None:
     assert done["FaceRecords"] == []
     assert "LOW_SHARPNESS" in done["UnindexedFaces"][0]["Reasons"]
     assert len(world.index("blurred ann", QualityFilter="NONE")) == 1
+
+
+def test_faces_that_the_model_does_not_see_clearly_are_dropped(world: World) -> None:
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"faint ann"})
+    assert done["FaceRecords"] == []
+    assert done["UnindexedFaces"][0]["Reasons"] == ["LOW_FACE_QUALITY"]
+    assert len(world.index("faint ann", QualityFilter="NONE")) == 1
 
 
 def test_an_image_may_come_from_a_bucket(world: World) -> None:
@@ -86,17 +92,17 @@ def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
         world.do("IndexFaces", CollectionId="nobody", Image={"Bytes": b"ann"})
     with pytest.raises(InvalidS3Object):
         world.do("IndexFaces", CollectionId="staff", Image={"S3Object": {"Bucket": "photos", "Name": "no"}})
-    world.collections.known["old"] = replace(world.collections.known["staff"], collection_id="old", model_version="6.0")
+    world.create_of_model("6.0")
     with pytest.raises(InvalidParameter) as caught:
         world.do("IndexFaces", CollectionId="old", Image={"Bytes": b"ann"})
     assert caught.value.reason == (
         "The collection old was made with face model 6.0; this deployment reads photos with 7.0."
     )
     assert world.reader.reads == 0
-    assert world.faces.rows == []
+    assert world.face_count() == 0
 
 
 def test_a_photo_that_cannot_be_read_changes_nothing(world: World) -> None:
     with pytest.raises(InvalidImageFormat):
         world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"GIF89a"})
-    assert world.faces.rows == []
+    assert world.face_count() == 0

@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import InvalidPaginationToken
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def test_ids_and_versions_come_in_two_lists_of_one_order(world: World) -> None:
@@ -11,8 +11,8 @@ def test_ids_and_versions_come_in_two_lists_of_one_order(world: World) -> None:
     assert world.do("ListCollections") == {"CollectionIds": ["a", "staff"], "FaceModelVersions": ["7.0", "7.0"]}
 
 
-def test_no_collections_give_two_empty_lists() -> None:
-    assert World().do("ListCollections") == {"CollectionIds": [], "FaceModelVersions": []}
+def test_no_collections_give_two_empty_lists(empty: World) -> None:
+    assert empty.do("ListCollections") == {"CollectionIds": [], "FaceModelVersions": []}
 
 
 def test_pages_survive_what_comes_and_goes_between_them(world: World) -> None:

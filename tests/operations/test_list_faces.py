@@ -1,12 +1,9 @@
 """ListFaces."""
 
-from dataclasses import replace
-from uuid import UUID
-
 import pytest
 
 from openrek.domain.errors import InvalidPaginationToken, ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -18,7 +15,7 @@ def listed(world: World, **request: object) -> tuple[list[str], str | None]:
 
 def test_faces_come_in_the_order_of_their_ids_with_version_and_user(world: World) -> None:
     ids = world.index("ann bob", ExternalImageId="desk")
-    world.faces.users[UUID(ids[1])] = "robert"
+    world.user("robert", ids[1])
     page = world.do("ListFaces", CollectionId="staff")
     assert [face["FaceId"] for face in page["Faces"]] == sorted(ids)
     by_id = {face["FaceId"]: face for face in page["Faces"]}
@@ -61,9 +58,8 @@ def test_the_filter_returns_those_that_exist_in_pages_of_their_own(world: World)
 
 
 def test_a_page_has_a_thousand_faces_unless_told_otherwise(world: World) -> None:
-    world.index("ann")
-    ((face, vector),) = world.faces.rows[:1]
-    world.faces.rows = [(replace(face, face_id=UUID(int=number)), vector) for number in range(1100)]
+    for number in range(11):
+        world.index(" ".join(["ann"] * 100), ExternalImageId=str(number))
     for request in ({}, {"MaxResults": 0}):
         page, token = listed(world, **request)
         assert (len(page), token is None) == (1000, False)
@@ -92,7 +88,7 @@ def test_a_token_is_good_for_its_own_listing_only(world: World) -> None:
 
 def test_the_faces_of_a_user_and_those_that_are_wanted_too(world: World) -> None:
     ids = sorted(world.index("ann ann1 ann2 ann3 bob"))
-    world.faces.users.update({UUID(each): "ann" for each in (ids[0], ids[2], ids[3])})
+    world.user("ann", ids[0], ids[2], ids[3])
     assert listed(world, UserId="ann") == ([ids[0], ids[2], ids[3]], None)
     assert listed(world, UserId="nobody") == ([], None)
     both = {"UserId": "ann", "FaceIds": [ids[3], ids[1], UNKNOWN, ids[0], ids[3]]}

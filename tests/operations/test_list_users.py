@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import InvalidPaginationToken, ResourceNotFound
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def create(world: World, *user_ids: str) -> None:

@@ -1,6 +1,5 @@
 """SearchAllFacesByImage."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.models import SFACE
 from openrek.operations.translation.shapes import detected_face_shape
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 BOTH = ["FACES", "USERS"]
 
@@ -61,11 +60,11 @@ def test_thresholds_and_numbers_are_those_of_faces_and_users(world: World, ids: 
     assert (len(face["FaceMatches"]), len(face["UserMatches"])) == (3, 0)
     (face,) = search(world, "cyd", Include=BOTH, UserMatchThreshold=0)["SearchedFaces"]
     assert (len(face["FaceMatches"]), len(face["UserMatches"])) == (0, 1)
-    world.faces.limits.clear()
+    world.search.asked.clear()
     search(world, "cyd", Include=BOTH)
     search(world, "cyd", Include=BOTH, MaxFaces=7, MaxUsers=3)
-    assert world.faces.limits == [50, 50, 7, 3]
-    assert world.faces.lowest[-4:] == [SFACE.lowest_cosine(80.0)] * 4
+    assert world.search.limits == [50, 50, 7, 3]
+    assert world.search.lowest[-4:] == [SFACE.lowest_cosine(80.0)] * 4
 
 
 def test_a_photo_without_a_face_is_no_error(world: World, ids: list[str]) -> None:
@@ -85,7 +84,8 @@ def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
         world.do("SearchAllFacesByImage", CollectionId="nobody", Image={"Bytes": b"ann"})
     with pytest.raises(InvalidParameter):
         world.do("SearchAllFacesByImage", CollectionId="staff", Image={})
-    world.collections.known["staff"] = replace(world.collections.known["staff"], model_version="8.0")
-    with pytest.raises(InvalidParameter):
-        search(world, "ann")
+    world.create_of_model("8.0")
+    with pytest.raises(InvalidParameter) as caught:
+        world.do("SearchAllFacesByImage", CollectionId="old", Image={"Bytes": b"ann"})
+    assert "face model 8.0" in str(caught.value.reason)
     assert world.reader.reads == 0

@@ -1,13 +1,10 @@
 """SearchFaces."""
 
-from dataclasses import replace
-from uuid import UUID
-
 import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.faces import float32
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 def search(world: World, face_id: str, **more: object) -> list[tuple[str, float]]:
@@ -26,7 +23,7 @@ def test_the_likest_come_first_and_the_face_itself_is_left_out(world: World) -> 
 
 def test_matches_carry_what_listings_do(world: World) -> None:
     ann, near = world.index("ann ann3", ExternalImageId="desk")
-    world.faces.users[UUID(near)] = "ann"
+    world.user("ann", near)
     match = world.do("SearchFaces", CollectionId="staff", FaceId=ann)["FaceMatches"][0]
     listed = {face["FaceId"]: face for face in world.do("ListFaces", CollectionId="staff")["Faces"]}
     assert match["Face"] == listed[near]
@@ -46,7 +43,7 @@ def test_the_number_of_matches_is_limited(world: World) -> None:
     ann, near, _ = world.index("ann ann1 ann2")
     assert [face_id for face_id, _ in search(world, ann, MaxFaces=1)] == [near]
     search(world, ann)
-    assert world.faces.limits == [2, 4097]
+    assert world.search.limits == [1, 4096]
 
 
 def test_an_unknown_face_is_an_invalid_parameter(world: World) -> None:
@@ -58,7 +55,7 @@ def test_an_unknown_face_is_an_invalid_parameter(world: World) -> None:
 
 def test_a_model_that_this_build_lacks_is_refused(world: World) -> None:
     (ann,) = world.index("ann")
-    world.collections.known["staff"] = replace(world.collections.known["staff"], model_version="6.0")
+    world.create_of_model("6.0")
     with pytest.raises(InvalidParameter) as caught:
-        search(world, ann)
+        world.do("SearchFaces", CollectionId="old", FaceId=ann)
     assert "face model 6.0" in str(caught.value.reason)

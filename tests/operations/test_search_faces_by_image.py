@@ -1,13 +1,13 @@
 """SearchFacesByImage."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from openrek.domain.remarks import Remarked
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 NO_FACES = r"^There are no faces in the image. Should be at least 1\.$"
 
@@ -65,12 +65,27 @@ def test_no_filter_is_the_default(world: World) -> None:
     assert found(world, "blurred ann") == [ann]
 
 
+@pytest.mark.parametrize("operation", ["SearchFacesByImage", "SearchUsersByImage", "SearchAllFacesByImage"])
+def test_the_low_quality_of_a_probe_is_told_where_no_filter_was_asked_for(world: World, operation: str) -> None:
+    def remarks(words: str, **more: str) -> tuple[str, ...]:
+        done = world.do(operation, CollectionId="staff", Image={"Bytes": words.encode()}, **more)
+        assert isinstance(done, Remarked)
+        return done.remarks
+
+    for words, reasons in (("blurred ann", "LOW_SHARPNESS"), ("faint ann", "LOW_FACE_QUALITY")):
+        (remark,) = remarks(words)
+        assert remark == f"Of low quality ({reasons}): 1 of the 1 faces searched; their matches are less sure."
+    assert remarks("ann") == ()
+    assert remarks("ann", QualityFilter="LOW") == ()
+
+
 def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
     with pytest.raises(ResourceNotFound):
         world.do("SearchFacesByImage", CollectionId="nobody", Image={"Bytes": b"ann"})
     with pytest.raises(InvalidParameter):
         world.do("SearchFacesByImage", CollectionId="staff", Image={})
-    world.collections.known["staff"] = replace(world.collections.known["staff"], model_version="8.0")
-    with pytest.raises(InvalidParameter):
-        search(world, "ann")
+    world.create_of_model("8.0")
+    with pytest.raises(InvalidParameter) as caught:
+        world.do("SearchFacesByImage", CollectionId="old", Image={"Bytes": b"ann"})
+    assert "face model 8.0" in str(caught.value.reason)
     assert world.reader.reads == 0

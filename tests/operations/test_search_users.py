@@ -7,7 +7,7 @@ import pytest
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.faces import float32
 from openrek.domain.models import SFACE
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 
 @pytest.fixture
@@ -52,11 +52,11 @@ def test_a_user_never_finds_itself(world: World, ids: dict[str, str]) -> None:
 
 
 def test_eighty_and_all_that_fit_are_the_defaults(world: World, ids: dict[str, str]) -> None:
-    world.faces.limits.clear()
+    world.search.asked.clear()
     search(world, FaceId=ids["ann"])
     search(world, UserId="ann")
-    assert world.faces.limits == [500, 501]
-    assert world.faces.lowest[-2:] == [SFACE.lowest_cosine(80.0)] * 2
+    assert world.search.limits == [500, 500]
+    assert world.search.lowest[-2:] == [SFACE.lowest_cosine(80.0)] * 2
 
 
 def test_threshold_and_number_are_respected(world: World, ids: dict[str, str]) -> None:

@@ -1,6 +1,5 @@
 """SearchUsersByImage."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 from openrek.domain.errors import InvalidParameter, ResourceNotFound
 from openrek.domain.models import SFACE
 from openrek.operations.translation.shapes import detected_face_shape
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 
 
 @pytest.fixture
@@ -43,10 +42,10 @@ def test_threshold_and_number_are_respected(world: World) -> None:
         return [match["User"]["UserId"] for match in search(world, "bob", **more)["UserMatches"]]
 
     assert found() == ["bob"]
-    assert world.faces.lowest[-1] == SFACE.lowest_cosine(80.0)
+    assert world.search.lowest[-1] == SFACE.lowest_cosine(80.0)
     assert found(UserMatchThreshold=0) == ["bob", "ann"]
     assert found(UserMatchThreshold=0, MaxUsers=1) == ["bob"]
-    assert world.faces.limits == [500, 500, 1]
+    assert world.search.limits == [500, 500, 1]
 
 
 def test_a_photo_without_a_face_is_no_error(world: World) -> None:
@@ -71,7 +70,8 @@ def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
         world.do("SearchUsersByImage", CollectionId="nobody", Image={"Bytes": b"ann"})
     with pytest.raises(InvalidParameter):
         world.do("SearchUsersByImage", CollectionId="staff", Image={})
-    world.collections.known["staff"] = replace(world.collections.known["staff"], model_version="8.0")
-    with pytest.raises(InvalidParameter):
-        search(world, "ann")
+    world.create_of_model("8.0")
+    with pytest.raises(InvalidParameter) as caught:
+        world.do("SearchUsersByImage", CollectionId="old", Image={"Bytes": b"ann"})
+    assert "face model 8.0" in str(caught.value.reason)
     assert world.reader.reads == reads

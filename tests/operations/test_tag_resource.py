@@ -3,7 +3,7 @@
 import pytest
 
 from openrek.domain.errors import ResourceNotFound, ServiceQuotaExceeded
-from tests.operations.fakes.world import World
+from tests.operations.parts.world import World
 
 ARN = "arn:aws:rekognition:eu-west-1:123456789012:collection/staff"
 

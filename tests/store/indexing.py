@@ -6,7 +6,8 @@ from openrek.domain.collections import Collection
 from openrek.domain.faces import Face, Picture
 from openrek.store.faces.faces import StoredFaces
 from openrek.store.items.port import Items
-from tests.store.synthetic import Embedder, no_pause, now, searcher, slots
+from tests.store.synthetic import Embedder, now, searcher, slots
+from tests.support.clocks import FakeClock
 
 NOW_S = 1_700_000_000.0
 FACES, SMALL = 7, 3
@@ -14,7 +15,7 @@ FACES, SMALL = 7, 3
 
 
 def faces_over(items: Items, *, per_commit: int = 97, max_faces: int = 1_000_000) -> StoredFaces:
-    return StoredFaces(items, max_faces=max_faces, faces_per_commit=per_commit, clock=lambda: NOW_S, pause=no_pause)
+    return StoredFaces(items, max_faces=max_faces, faces_per_commit=per_commit, clock=FakeClock(NOW_S))
 
 
 def index(

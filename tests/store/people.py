@@ -4,7 +4,7 @@ import math
 import zlib
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
 
@@ -20,7 +20,8 @@ from openrek.store.items.port import Items
 from openrek.store.search.search import StoredSearch
 from openrek.store.users.users import StoredUsers
 from tests.store.invariants import check_collection
-from tests.store.synthetic import no_pause, now, picture, slots, unit
+from tests.store.synthetic import now, picture, slots, unit
+from tests.support.clocks import FakeClock
 
 NOW_S = 1_700_000_000.0
 
@@ -38,25 +39,25 @@ def request_token(value: str, input_: str = "") -> RequestToken:
 
 @dataclass
 class People:
-    """One collection and everything that works on it; `now_s` is what its clock says."""
+    """One collection and everything that works on it by one clock."""
 
     items: Items
     blobs: Blobs
     collection: Collection
     per_commit: int = 100
-    now_s: float = NOW_S
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW_S))
 
     @cached_property
     def faces(self) -> StoredFaces:
-        return StoredFaces(self.items, clock=lambda: self.now_s, pause=no_pause)
+        return StoredFaces(self.items, clock=self.clock)
 
     @cached_property
     def users(self) -> StoredUsers:
-        return StoredUsers(self.items, faces_per_commit=self.per_commit, clock=lambda: self.now_s, pause=no_pause)
+        return StoredUsers(self.items, faces_per_commit=self.per_commit, clock=self.clock)
 
     @cached_property
     def erasure(self) -> StoredErasure:
-        return StoredErasure(self.items, faces_per_commit=self.per_commit, clock=lambda: self.now_s, pause=no_pause)
+        return StoredErasure(self.items, faces_per_commit=self.per_commit, clock=self.clock)
 
     @cached_property
     def search(self) -> StoredSearch:
@@ -124,4 +125,4 @@ def _ids(faces: Sequence[Face | UUID]) -> list[UUID]:
 def sound(people: People) -> None:
     """The raw items agree with each other, and `verify` says so too."""
     check_collection(people.items, people.collection, people.blobs)
-    assert verify(people.items, people.blobs, people.collection.collection_id, pause=no_pause).findings == ()
+    assert verify(people.items, people.blobs, people.collection.collection_id, clock=FakeClock()).findings == ()

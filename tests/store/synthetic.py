@@ -31,10 +31,6 @@ from openrek.store.search.search import StoredSearch
 from tests.store.memory_blobs import MemoryBlobs
 
 
-def no_pause(seconds: float) -> None:
-    """Tests that run one client at a time need not wait for the others."""
-
-
 def open_items(folder: Path) -> SqliteItems:
     return SqliteItems(folder / "items.sqlite3")
 
@@ -47,7 +43,7 @@ def slot(number: int) -> DetectedFace:
     """The face at place `number` (0..99) of a picture; faces of two places never overlap."""
     row, column = divmod(number, 10)
     box = BoundingBox(float32(column / 10), float32(row / 10), float32(0.09), float32(0.09))
-    return DetectedFace(box, float32(99.0 - number / 100), (), Pose(0, 0, 0), Quality(50, 50), 90.0, 90.0)
+    return DetectedFace(box, float32(99.0 - number / 100), (), Pose(0, 0, 0), Quality(50, 50, 50), 90.0, 90.0)
 
 
 def slots(count: int) -> list[DetectedFace]:

@@ -13,9 +13,9 @@ FOLDER = Path(sys.prefix) / "share/openrek/originals"
 
 def originals(folder: Path = FOLDER) -> Path:
     """The folder with the untouched graphs, under the names of the manifest, of the
-    default packs; downloads them when they are not there."""
+    pack `faces`; downloads them when they are not there."""
     manifest = zoo.manifest()
-    rows = manifest.rows(manifest.default_packs())
+    rows = manifest.rows([zoo.FACES])
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".downloading"):
         if not all(_is_right(folder / row.file, row.members[0].sha256) for row in rows.values()):

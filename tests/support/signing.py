@@ -1,6 +1,6 @@
 """Requests signed by botocore, the oracle for signatures, and keys to sign them with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from botocore.credentials import Credentials
 from openrek.domain.access_keys import AccessKey, new_access_key
 from openrek.domain.permissions import EVERYTHING, Permissions
 from openrek.wire.http import HttpRequest
+from tests.support.clocks import FakeClock
 
 HOST = "rekognition.example.com"
 TARGET = "RekognitionService.ListCollections"
@@ -73,5 +74,5 @@ def when(request: HttpRequest) -> float:
     return datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
-def clock(request: HttpRequest, later_s: float = 0.0) -> Callable[[], float]:
-    return lambda: when(request) + later_s
+def clock(request: HttpRequest, later_s: float = 0.0) -> FakeClock:
+    return FakeClock(when(request) + later_s)

@@ -13,6 +13,7 @@ import pytest
 
 from openrek.domain import errors
 from openrek.domain.caller import Caller
+from openrek.domain.remarks import remarked
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.limits import body_too_large, max_body_bytes
@@ -233,6 +234,18 @@ def test_an_unknown_member_is_ignored_and_named() -> None:
     reply = ask('{"CollectionId": "staff", "Colour": {"a": [null]}, "MaxFace\u00e9": 1}')
     assert json.loads(reply.body) == {"CollectionARN": "us-east-1/staff"}
     assert reply.headers["x-openrek-reason"] == "Ignored, not in the service model: Colour, MaxFace?."
+
+
+def test_remarks_on_an_answer_are_told_and_are_no_member_of_it() -> None:
+    door = replying(remarked({"CollectionARN": "a"}, ["The face is blurred.", "It is small."]))
+
+    reply = ask('{"CollectionId": "staff", "Colour": 1}', door=door)
+
+    assert json.loads(reply.body) == {"CollectionARN": "a"}
+    assert reply.headers["x-openrek-reason"] == (
+        "The face is blurred. It is small. Ignored, not in the service model: Colour."
+    )
+    assert "x-openrek-reason" not in ask(door=replying(remarked({}, []))).headers
 
 
 def test_modelled_errors_carry_code_logref_and_message() -> None:

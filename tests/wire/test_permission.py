@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn, collection_in_arn
 from openrek.domain.errors import AccessDenied, InvalidS3Object
-from openrek.domain.permissions import TOUCH_NO_COLLECTION, Permissions
+from openrek.domain.permissions import Permissions
+from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION
 from openrek.runtime.parts.adapters import needs
-from openrek.runtime.parts.offered import OFFERED
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.model import Model, Shape
@@ -29,7 +29,11 @@ def arn(collection: str) -> str:
 
 def ask(permissions: Permissions, operation: str, request: dict[str, Any]) -> HttpReply:
     caller = Caller("eu-west-1", "123456789012", "OREKAAAAAAAAAAAAAAAA", permissions)
-    door = Door(dict.fromkeys(MODEL.operations, lambda *_: {}), authenticate=lambda _: caller)
+    door = Door(
+        dict.fromkeys(MODEL.operations, lambda *_: {}),
+        authenticate=lambda _: caller,
+        touch_no_collection=TOUCH_NO_COLLECTION,
+    )
     headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": f"RekognitionService.{operation}"}
     return door.respond(HttpRequest("POST", "/", headers, json.dumps(request).encode()))
 
@@ -140,8 +144,8 @@ def test_a_photo_that_is_sent_needs_no_pattern_of_objects() -> None:
 
 def test_objects_are_found_in_every_place_that_the_model_has_for_one() -> None:
     naming = {operation for operation in MODEL.operations if "S3Object" in parts(MODEL.operations[operation], set())}
-    for operation, function in OFFERED.items():
-        assert (operation in naming) is ("buckets" in needs(function)), operation
+    for operation, row in OPERATIONS.items():
+        assert (operation in naming) is ("buckets" in needs(row.function())), operation
 
 
 def parts(name: str, seen: set[str]) -> set[str]:
@@ -156,8 +160,8 @@ def parts(name: str, seen: set[str]) -> set[str]:
 
 def test_what_is_said_to_touch_no_collection_touches_none() -> None:
     assert set(MODEL.operations) >= TOUCH_NO_COLLECTION
-    for name, operation in OFFERED.items():
-        touches = bool(set(needs(operation)) - IMAGES_ONLY)
+    for name, row in OPERATIONS.items():
+        touches = bool(set(needs(row.function())) - IMAGES_ONLY)
         assert touches is (name not in TOUCH_NO_COLLECTION), name
 
 

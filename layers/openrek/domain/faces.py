@@ -68,10 +68,14 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The quality of a face's picture, 0..100 each; openrek.vision.faces.quality measures it."""
+    """The quality of a face's picture, 0..100 each; openrek.vision.faces.quality measures it.
+
+    `coarse_sharpness` sees no single pixels; it is for the quality filter only, Rekognition has no such member.
+    """
 
     brightness: float
     sharpness: float
+    coarse_sharpness: float
 
 
 @dataclass(frozen=True, slots=True)

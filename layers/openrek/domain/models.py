@@ -15,6 +15,7 @@ class FaceModel:
     """A face model.
 
     `version` is the FaceModelVersion on the wire; Similarity = 100 / (1 + exp(-slope (cosine - midpoint))).
+    `clear_length` is the length that vectors of clear photos have before they are made unit vectors.
     """
 
     version: str
@@ -22,6 +23,7 @@ class FaceModel:
     dimensions: int
     slope: float
     midpoint: float
+    clear_length: float
 
     def similarity_pct(self, cosine: float) -> float:
         """Return the similarity of a cosine: 0..100, float32, never falling as the cosine rises."""
@@ -46,8 +48,8 @@ class FaceModel:
         return reached
 
 
-SFACE = FaceModel(version="7.0", name="sface-2021dec", dimensions=128, slope=36.0, midpoint=0.359)
-"""Constants fitted on LFW; what each threshold means is in docs/ACCURACY.md."""
+SFACE = FaceModel(version="7.0", name="sface-2021dec", dimensions=128, slope=36.0, midpoint=0.359, clear_length=12.5)
+"""Constants fitted on LFW (`clear_length` is the median there); what each threshold means is in docs/ACCURACY.md."""
 
 FACE_MODELS = {model.version: model for model in (SFACE,)}
 

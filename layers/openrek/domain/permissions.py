@@ -12,21 +12,6 @@ OBJECT_PATTERN = re.compile(r"[^\[\]?\x00-\x1f\x7f]{1,512}")
 """Of `bucket/key`. Without [, ] and ?, of which fnmatch would make more than they say."""
 MOST_PATTERNS = 10
 
-TOUCH_NO_COLLECTION = frozenset(
-    {
-        "CompareFaces",
-        "DetectFaces",
-        "DetectLabels",
-        "DetectModerationLabels",
-        "DetectProtectiveEquipment",
-        "DetectText",
-        "GetCelebrityInfo",
-        "RecognizeCelebrities",
-    }
-)
-"""Operations that only look at the image they are sent. Any other that names no collection may concern all of them, as
-ListCollections does, and needs the collection pattern `*`: like AWS, which authorises it on the resource `*`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Permissions:

@@ -42,6 +42,11 @@ class Photo(Protocol):
         """Return the embedding of one of `faces`."""
         ...
 
+    def clearness(self, face: DetectedFace) -> float:
+        """Return how clearly the face model sees one of `faces`: the length of its vector before that is made a unit
+        one, in lengths of a clear photo's. Costs an embedding; the same face is embedded once."""
+        ...
+
 
 class Reader(Protocol):
     """The face pipeline: decode, detect, and embed on demand."""

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from openrek.domain.errors import InvalidParameter
-from openrek.domain.faces import DetectedFace, cosine, float32, largest
+from openrek.domain.faces import DetectedFace, cosine, float32
 from openrek.domain.ports import Buckets, Photo, Reader
 from openrek.domain.quality import select
+from openrek.domain.remarks import remarked
 from openrek.operations.translation.images import image_bytes, require_one_source
 from openrek.operations.translation.matching import DEFAULT_THRESHOLD_PCT, MOST_FACES_IN_PHOTO
+from openrek.operations.translation.remarks import quality_remarks
 from openrek.operations.translation.shapes import Request, Response, box_shape, detected_face_shape
 
 
@@ -20,9 +22,9 @@ def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Resp
 
     level = request.get("QualityFilter", "NONE")
     source = reader.read(source_image)
-    source_face = largest(_faces(source, level, "source"))
+    (source_face,) = _faces(source, level, "source", most=1)
     target = reader.read(target_image)
-    target_faces = _faces(target, level, "target")
+    target_faces = _faces(target, level, "target", most=MOST_FACES_IN_PHOTO)
 
     probe = source.embed(source_face)
     threshold_pct = float32(request.get("SimilarityThreshold", DEFAULT_THRESHOLD_PCT))
@@ -32,16 +34,21 @@ def compare_faces(request: Request, *, buckets: Buckets, reader: Reader) -> Resp
         (face for face in target_faces if similarity_pct[face] >= threshold_pct), key=lambda f: -likeness[f]
     )
     unmatched = [face for face in target_faces if similarity_pct[face] < threshold_pct]
-    return {
+    response = {
         "SourceImageFace": {"BoundingBox": box_shape(source_face.box), "Confidence": source_face.confidence},
         "FaceMatches": [{"Similarity": similarity_pct[face], "Face": detected_face_shape(face)} for face in matched],
         "UnmatchedFaces": [detected_face_shape(face) for face in unmatched],
     }
+    remarks = [
+        *quality_remarks(source, [source_face], level, "faces of the source"),
+        *quality_remarks(target, target_faces, level, "faces of the target"),
+    ]
+    return remarked(response, remarks)
 
 
-def _faces(photo: Photo, level: str, name: str) -> Sequence[DetectedFace]:
-    """Return the faces that the quality filter keeps. Raises InvalidParameter when there is none."""
-    kept, dropped = select(photo.faces, level, MOST_FACES_IN_PHOTO)
+def _faces(photo: Photo, level: str, name: str, *, most: int) -> Sequence[DetectedFace]:
+    """Return the `most` largest faces that the quality filter keeps. Raises InvalidParameter when there is none."""
+    kept, dropped = select(photo.faces, level, most, photo.clearness)
     if not kept:
         why = f"the quality filter dropped all {len(dropped)} of its faces" if dropped else "it shows no face"
         raise InvalidParameter(reason=f"The {name} image cannot be compared: {why}.")

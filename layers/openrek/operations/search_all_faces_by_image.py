@@ -6,12 +6,14 @@ from openrek.domain.collections import Collection
 from openrek.domain.faces import Embedding, FaceMatch
 from openrek.domain.models import FaceModel
 from openrek.domain.ports import Buckets, Collections, Reader, Search
+from openrek.domain.remarks import remarked
 from openrek.domain.users import UserMatch
 from openrek.operations.translation.matching import (
     DEFAULT_THRESHOLD_PCT,
     MOST_MATCHES_PER_FACE,
 )
 from openrek.operations.translation.photos import opened_photo
+from openrek.operations.translation.remarks import SEARCHED_FACES, quality_remarks
 from openrek.operations.translation.shapes import (
     Request,
     Response,
@@ -37,11 +39,12 @@ def search_all_faces_by_image(
     if probes and "USERS" in included:
         for shape, users in zip(searched, _users(request, collection, probes, search, reader.model), strict=True):
             shape["UserMatches"] = user_match_shapes(users, reader.model)
-    return {
+    response = {
         "SearchedFaces": searched,
         "UnsearchedFaces": unsearched_face_shapes(dropped),
         "FaceModelVersion": collection.model_version,
     }
+    return remarked(response, quality_remarks(photo, kept, opened.level, SEARCHED_FACES))
 
 
 def _faces(

@@ -6,11 +6,12 @@ raise the domain's refusals; only here and in `reply` do these become HTTP.
 
 import logging
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from openrek.domain.caller import Caller
 from openrek.domain.errors import InternalServerError, Refusal, UnknownOperation
+from openrek.domain.remarks import Remarked
 from openrek.wire import reply
 from openrek.wire.http import HttpReply, HttpRequest
 from openrek.wire.limits import body_too_large, max_body_bytes
@@ -40,7 +41,8 @@ class Door:
     """The entry to the operations. `operations` maps API names (`SearchFacesByImage`) to their functions.
 
     `authenticate` returns the caller or raises a Refusal; the default believes the credential scope. `elsewhere`
-    returns True for an operation that another door offers.
+    returns True for an operation that another door offers. `touch_no_collection` names operations for which a caller
+    needs no permission for a collection.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class Door:
         *,
         authenticate: Authenticate = caller_by_scope,
         elsewhere: Callable[[str], bool] = lambda _: False,
+        touch_no_collection: Collection[str] = (),
     ) -> None:
         self._operations = operations
         self.model = service_model()
         self._authenticate = authenticate
         self._elsewhere = elsewhere
+        self._touch_no_collection = frozenset(touch_no_collection)
 
     def respond(self, request: HttpRequest) -> HttpReply:
         """Carry out the request and return the reply, also to a request that fails. Never raises."""
@@ -91,9 +95,9 @@ class Door:
         _require_content_type(request)
         sent = parse_object(request.body)
         arguments, unknown = validated(self.model, operation, sent)
-        require_permission(self.model, operation, arguments, caller)
+        require_permission(self.model, operation, arguments, caller, self._touch_no_collection)
         response = self._operations[operation](arguments, caller)
-        return reply.accept(response, request_id, reason=_ignored(unknown))
+        return reply.accept(response, request_id, reason=_reason(response, unknown))
 
     def _require_size(self, request: HttpRequest) -> None:
         name = _named(request)
@@ -121,9 +125,11 @@ def _require_content_type(request: HttpRequest) -> None:
         raise UnknownOperation(reason=f"The Content-Type must be {CONTENT_TYPES[0]}.")
 
 
-def _ignored(unknown: list[str]) -> str | None:
-    """Return the reason that names ignored members.
+def _reason(response: dict[str, Any], unknown: list[str]) -> str | None:
+    """Return the remarks of a response and the sentence that names ignored members.
 
     AWS ignores members that the model does not know, too, but does not say so.
     """
-    return f"Ignored, not in the service model: {', '.join(unknown)}." if unknown else None
+    remarks = response.remarks if isinstance(response, Remarked) else ()
+    ignored = [f"Ignored, not in the service model: {', '.join(unknown)}."] if unknown else []
+    return " ".join([*remarks, *ignored]) or None

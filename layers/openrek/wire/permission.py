@@ -2,16 +2,16 @@
 
 Every member that the service model calls a CollectionId, a ResourceArn or an S3Object is found, wherever it stands in
 the request, so that no operation has to remember to check it. A request that names no collection may concern every one,
-unless its operation is known to touch none.
+as ListCollections does, and needs the collection pattern `*` (AWS authorises it on the resource `*`), unless its
+operation is said to touch none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn, collection_in_arn
 from openrek.domain.errors import AccessDenied, InvalidS3Object
-from openrek.domain.permissions import TOUCH_NO_COLLECTION
 from openrek.wire.model import Model
 
 RESOURCES = ("CollectionId", "ResourceArn")
@@ -20,8 +20,16 @@ KINDS = (*RESOURCES, OBJECT)
 SERVICE = "rekognition"
 
 
-def require_permission(model: Model, operation: str, arguments: dict[str, Any], caller: Caller) -> None:
+def require_permission(
+    model: Model,
+    operation: str,
+    arguments: dict[str, Any],
+    caller: Caller,
+    touch_no_collection: Collection[str] = (),
+) -> None:
     """Raise AccessDenied unless the caller may do this with these validated `arguments`.
+
+    `touch_no_collection` names the operations that look at nothing but what they are sent.
 
     An S3 object that the caller may not read raises InvalidS3Object, as if there were none.
     """
@@ -33,7 +41,7 @@ def require_permission(model: Model, operation: str, arguments: dict[str, Any], 
     for name in needed:
         if not caller.permissions.allow(name):
             raise _denied(caller, name, _shown(resources, caller), f"Its allowed operations do not include {name}.")
-    if not resources and operation not in TOUCH_NO_COLLECTION and not caller.permissions.reach_all:
+    if not resources and operation not in touch_no_collection and not caller.permissions.reach_all:
         raise _denied(caller, operation, "*", f"{operation} concerns all collections: the key needs the pattern *.")
     for kind, value in resources:
         collection_id = value if kind == "CollectionId" else collection_in_arn(value)

@@ -18,12 +18,11 @@ sent again for five minutes, as with AWS: TLS is the protection against that.
 
 import hmac
 import re
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from openrek.domain.access_keys import KEY_ID, AccessKey
 from openrek.domain.caller import NO_ACCOUNT, Caller
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import (
     ExpiredToken,
     IncompleteSignature,
@@ -47,7 +46,7 @@ QUERY_SIGNATURE = re.compile(r"(?:^|&)x-amz-(?:algorithm|credential|signature)(?
 class SigV4:
     """An `authenticate` step for the door, over the keys that were issued.
 
-    Any region may be signed for. `clock` returns epoch seconds.
+    Any region may be signed for.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class SigV4:
         keys: Keys,
         *,
         account: str = NO_ACCOUNT,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._keys = keys
         self._account = account
@@ -70,13 +69,13 @@ class SigV4:
             raise InvalidSignature(reason="x-amz-content-sha256 is not the SHA-256 of the body, in lower-case hex.")
         if not _signed(request, claim, key.secret, payload):
             raise InvalidSignature
-        if key.expired(self._clock()):
+        if key.expired(self._clock.now_s()):
             raise ExpiredToken(reason=f"The access key {key.key_id} has expired.")
         return Caller(claim.region, self._account, key.key_id, key.permissions)
 
     def examine(self, request: HttpRequest) -> tuple[Authorization, AccessKey]:
         """Check the head alone; return the client's claim and the key that it names. Raises a Refusal."""
-        claim = plausible(request, self._clock())
+        claim = plausible(request, self._clock.now_s())
         key = self._keys.find(claim.key_id)
         if key is None:
             raise UnrecognizedClient(reason=UNKNOWN_KEY)

@@ -6,8 +6,7 @@ import pytest
 
 from docs.generate_coverage import PAGE, current, main, page
 from openrek.domain.users import MOST_FACES_OF_USER
-from openrek.operations.translation.coverage import NOT_OFFERED, NOTES
-from openrek.runtime.parts.offered import OFFERED
+from openrek.operations.registry import NOT_OFFERED, OPERATIONS
 from openrek.store.collections.tags import MAX_TAGS
 from openrek.store.faces.faces import MAX_FACES
 from openrek.store.users.users import MAX_USERS
@@ -20,17 +19,16 @@ OURS = extensions()["operations"].keys()
 def test_every_operation_is_either_offered_or_explained() -> None:
     explained = [name for names in NOT_OFFERED.values() for name in names]
     assert len(explained) == len(set(explained))
-    assert set(explained) | set(OFFERED) == set(service_model().operations)
-    assert not set(explained) & set(OFFERED)
-    assert NOTES.keys() <= OFFERED.keys()
-    assert NOTES.keys() >= OURS
+    assert set(explained) | set(OPERATIONS) == set(service_model().operations)
+    assert not set(explained) & set(OPERATIONS)
+    assert all(OPERATIONS[name].note for name in OURS)
 
 
 def test_the_page_has_one_line_for_each_operation() -> None:
     rows = re.findall(r"^\| (\w+) \| (yes|no) \| (.*) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
     assert [name for name, _, _ in rows] == sorted(service_model().operations.keys() - OURS)
     assert len(rows) == 75
-    assert {name for name, offered, _ in rows if offered == "yes"} == OFFERED.keys() - OURS
+    assert {name for name, offered, _ in rows if offered == "yes"} == OPERATIONS.keys() - OURS
     ours = re.findall(r"^\| (\w+) \| [^|]+ \|$", PAGE.read_text("utf-8"), re.MULTILINE)
     assert [name for name in ours if name != "operation"] == sorted(OURS)
 

@@ -37,6 +37,6 @@ def test_and_nothing_below_it_is_asked_for(similarity: float) -> None:
 
 
 def test_a_threshold_that_no_pair_reaches_lets_nothing_through() -> None:
-    flat = FaceModel(version="1.0", name="flat", dimensions=4, slope=1.0, midpoint=0.0)
+    flat = FaceModel(version="1.0", name="flat", dimensions=4, slope=1.0, midpoint=0.0, clear_length=1.0)
     assert flat.similarity_pct(1.0) < 75
     assert flat.lowest_cosine(75.0) == math.inf

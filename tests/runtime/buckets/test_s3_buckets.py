@@ -11,6 +11,7 @@ from botocore.config import Config
 from openrek.domain.errors import ImageTooLarge, InternalServerError, InvalidS3Object, Throttling
 from openrek.runtime.buckets.object_size import MAX_OBJECT_BYTES
 from openrek.runtime.buckets.s3 import S3Buckets
+from openrek.store.blobs.s3_reads import READS
 from tests.support.aws import Fault, LocalAws, answered, cut_short, silent
 
 KEY = "2026/may/me & you \u00e9.jpg"
@@ -114,12 +115,12 @@ def test_trouble_of_s3_is_not_the_callers_fault(
 
 
 def test_a_body_that_breaks_off_is_asked_for_again(aws: LocalAws, bucket: str) -> None:
-    aws.meddle("GET", cut_short, cut_short)
+    aws.meddle("GET", *[cut_short] * (READS - 1))
     assert buckets(aws, bucket).read(bucket, KEY, None) == b"a photo"
 
 
 def test_a_body_that_always_breaks_off_is_our_trouble(aws: LocalAws, bucket: str) -> None:
-    aws.meddle("GET", *[cut_short] * 3)
+    aws.meddle("GET", *[cut_short] * READS)
     with pytest.raises(InternalServerError) as refused:
         buckets(aws, bucket).read(bucket, KEY, None)
     assert refused.value.reason == "S3 did not send the whole object."
@@ -130,7 +131,7 @@ def test_silence_is_our_trouble(aws: LocalAws, bucket: str) -> None:
     settings = Config(read_timeout=1, retries={"total_max_attempts": 1})
     client = session.create_client("s3", endpoint_url=aws.url, config=settings)
     stop = threading.Event()
-    aws.meddle("GET", *[silent(stop)] * 3)
+    aws.meddle("GET", *[silent(stop)] * READS)
     with pytest.raises(InternalServerError):
         S3Buckets([bucket], client).read(bucket, KEY, None)
     stop.set()

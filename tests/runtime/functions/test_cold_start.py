@@ -3,12 +3,11 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 from snapshot_restore_py import get_after_restore, get_before_snapshot
 
-from openrek.domain.caller import Caller
+from openrek.operations.registry import Operation
 from openrek.runtime.functions.cold_start import start
 
 
@@ -27,23 +26,22 @@ class Parts:
         self.made.append(name)
         return self
 
-    def load_models(self, *, present: bool) -> None:
-        assert present
+    def infers(self, name: str) -> bool:
+        return name == "photo_reader"
+
+    def load_models(self, packs: tuple[str, ...], *, present: bool) -> None:
+        assert (packs, present) == (("labels", "faces"), True)
         assert self.go.wait(10)
         self.loaded.set()
 
 
-def looks(request: dict[str, Any], *, collections: object, caller: Caller) -> dict[str, Any]:
-    return {}
-
-
-def reads(request: dict[str, Any], *, collections: object, reader: object, search: object) -> dict[str, Any]:
-    return {}
+LOOKS = (Operation("ListFaces"), ("collections", "caller"))
+READS = (Operation("DetectLabels", packs=("labels", "faces")), ("collections", "photo_reader", "search"))
 
 
 def test_models_load_beside_the_other_parts() -> None:
     parts = Parts()
-    start(reads, parts)  # type: ignore[arg-type]
+    start(*READS, parts)  # type: ignore[arg-type]
     assert parts.made == ["collections", "search"]
     assert not parts.loaded.is_set()
     parts.go.set()
@@ -54,7 +52,7 @@ def test_a_function_without_photos_loads_no_models() -> None:
     parts = Parts()
     parts.go.set()
     hooks = len(get_before_snapshot())
-    start(looks, parts)  # type: ignore[arg-type]
+    start(*LOOKS, parts)  # type: ignore[arg-type]
     assert parts.made == ["collections"]
     assert not parts.loaded.is_set()
     assert len(get_before_snapshot()) == hooks
@@ -62,7 +60,7 @@ def test_a_function_without_photos_loads_no_models() -> None:
 
 def test_a_snapshot_is_taken_with_the_models_and_not_before() -> None:
     parts = Parts()
-    start(reads, parts)  # type: ignore[arg-type]
+    start(*READS, parts)  # type: ignore[arg-type]
     ready, arguments, options = get_before_snapshot()[-1]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ready, *arguments, **options)
@@ -74,10 +72,10 @@ def test_a_snapshot_is_taken_with_the_models_and_not_before() -> None:
 
 def test_models_that_cannot_be_loaded_fail_the_snapshot() -> None:
     class Broken(Parts):
-        def load_models(self, *, present: bool) -> None:
+        def load_models(self, packs: tuple[str, ...], *, present: bool) -> None:
             raise OSError("no such file")
 
-    start(reads, Broken())  # type: ignore[arg-type]
+    start(*READS, Broken())  # type: ignore[arg-type]
     ready, arguments, options = get_before_snapshot()[-1]
     with pytest.raises(OSError, match="no such file"):
         ready(*arguments, **options)
@@ -85,7 +83,7 @@ def test_models_that_cannot_be_loaded_fail_the_snapshot() -> None:
 
 def test_retries_of_restored_copies_are_not_all_at_the_same_time() -> None:
     """Check that each copy seeds `random`, whose state a snapshot holds, anew."""
-    start(looks, Parts())  # type: ignore[arg-type]
+    start(*LOOKS, Parts())  # type: ignore[arg-type]
     again, arguments, options = get_after_restore()[-1]
     random.seed(1)
     before = random.random()

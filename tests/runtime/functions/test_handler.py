@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from openrek.domain.caller import Caller
+from openrek.domain.permissions import Permissions
 from openrek.runtime.functions.gateway_event import Event
 from openrek.runtime.functions.handler import serve
 from openrek.runtime.keys.ssm_keys import SsmKeys
@@ -22,6 +23,7 @@ from tests.support.gateway_events import event_1, event_2
 from tests.support.signing import new_key, signed
 
 ROOT = Path(__file__).parents[3]
+PHOTO = b'{"Image": {"Bytes": "aGVsbG8="}}'
 FACE_ID = "3f8b9d5e-6a7c-4d2e-8f1a-0b9c8d7e6f5a"
 
 
@@ -180,6 +182,27 @@ def test_a_refused_invocation_is_not_told_with_what_the_one_before_it_was_about(
     assert (first["status"], first["collection"], first["faces"]) == (200, "staff", 1)
     assert second["status"] == 400
     assert not second.keys() & {"collection", "faces"}
+
+
+def detect_faces(request: dict[str, Any], *, caller: Caller) -> dict[str, Any]:
+    return {"FaceDetails": []}
+
+
+def test_a_function_that_touches_no_collection_needs_no_permission_for_one(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", aws.url)
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "openrek")
+    prefix, key = "/openrek/on-lambda-photos/keys/", new_key(Permissions(("*",)))
+    SsmKeys(prefix, client=aws.ssm()).add(key)
+    places = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs", "OPENREK_KEYS": prefix}
+    headers = {"x-amz-target": "RekognitionService.DetectFaces", "content-type": "application/x-amz-json-1.1"}
+    photo = signed(key, path="/DetectFaces", body=PHOTO, headers=headers)
+    nothing = signed(key, path="/ListCollections")
+    said = serve(detect_faces, Settings.of(places))(event_1(photo), None)
+    refused = serve(list_collections, Settings.of(places))(event_1(nothing), None)
+    assert (said["statusCode"], json.loads(said["body"])) == (200, {"FaceDetails": []})
+    assert (refused["statusCode"], json.loads(refused["body"])["__type"]) == (400, "AccessDeniedException")
 
 
 @pytest.mark.parametrize("event_of", [event_1, event_2])

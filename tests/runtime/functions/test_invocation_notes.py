@@ -5,40 +5,41 @@ from typing import Any
 import pytest
 
 from openrek.domain.caller import Caller
-from openrek.runtime.functions.invocation_notes import FACES, Notes, noted
+from openrek.operations.registry import OPERATIONS
+from openrek.runtime.functions.invocation_notes import Notes, noted
+from tests.support.extended import SERVICE
 
-COUNTED = {
-    "CompareFaces": "FaceMatches",
-    "DeleteFaces": "DeletedFaces",
-    "DetectFaces": "FaceDetails",
-    "ErasePerson": "DeletedFaces",
-    "IndexFaces": "FaceRecords",
-    "ListFaces": "Faces",
-    "SearchAllFacesByImage": "SearchedFaces",
-    "SearchFaces": "FaceMatches",
-    "SearchFacesByImage": "FaceMatches",
-    "SearchUsers": "UserMatches",
-    "SearchUsersByImage": "UserMatches",
-}
-"""Operation -> the member of its answer whose length is told as `faces`."""
+COUNTED = {name: row for name, row in OPERATIONS.items() if row.listed}
 
 
-def notes_of(response: dict[str, Any]) -> Notes:
+def notes_of(response: dict[str, Any], listed: str) -> Notes:
     notes = Notes()
-    noted(lambda *_: response, notes)({"CollectionId": "staff"}, Caller())
+    noted(lambda *_: response, notes, listed)({"CollectionId": "staff"}, Caller())
     return notes
 
 
-@pytest.mark.parametrize(("operation", "member"), COUNTED.items())
-def test_the_faces_of_an_answer_are_counted(operation: str, member: str) -> None:
-    notes = notes_of({"FaceModelVersion": "7.0", "UnindexedFaces": [{}], "DeletedUsers": [{}], member: [{}, {}, {}]})
-    assert (notes.collection, notes.faces) == ("staff", 3)
-    assert notes.indexed == (3 if operation == "IndexFaces" else 0)
+@pytest.mark.parametrize("operation", COUNTED)
+def test_what_the_row_names_is_counted_and_nothing_else(operation: str) -> None:
+    member = OPERATIONS[operation].listed
+    others = {"FaceModelVersion": "7.0", "UnindexedFaces": [{}], "DeletedUsers": [{}]}
+    notes = notes_of({**others, member: [{}] * 3}, member)
+    assert (notes.collection, notes.listed) == ("staff", 3)
 
 
-def test_every_name_belongs_to_an_operation() -> None:
-    assert set(COUNTED.values()) == set(FACES)
+@pytest.mark.parametrize("operation", COUNTED)
+def test_what_is_counted_is_a_list_of_the_answer(operation: str) -> None:
+    output = SERVICE.operation_model(operation).output_shape
+    assert output.members[OPERATIONS[operation].listed].type_name == "list"
 
 
-def test_an_answer_without_faces_counts_none() -> None:
-    assert notes_of({"CollectionIds": ["a"]}).faces is None
+def test_faces_are_counted_in_these() -> None:
+    counted = {name: (row.listed, row.logged_as) for name, row in COUNTED.items()}
+    assert counted["CompareFaces"] == counted["SearchFacesByImage"] == ("FaceMatches", "faces")
+    assert counted["IndexFaces"] == ("FaceRecords", "faces")
+    assert counted["SearchUsers"] == ("UserMatches", "faces")
+    assert {name: row.metric for name, row in COUNTED.items() if row.metric} == {"IndexFaces": "FacesIndexed"}
+
+
+def test_an_answer_without_the_list_counts_none() -> None:
+    assert notes_of({"CollectionIds": ["a"]}, "").listed is None
+    assert notes_of({"CollectionIds": ["a"]}, "Faces").listed is None

@@ -16,14 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.functions import OPERATION_TIMEOUT_S, ROUTER_TIMEOUT_S
+from openrek.operations.registry import OPERATIONS
 from openrek.runtime.functions.gateway_event import Event, request_of, response_of
 from openrek.runtime.functions.router import IDLE_S, READ_TIMEOUT_S, Call, route
 from openrek.runtime.parts.lambda_calls import lambda_client
-from openrek.runtime.parts.offered import OFFERED
 from openrek.runtime.settings import SettingsError
 from openrek.wire.door import Door
 from openrek.wire.http import HttpRequest
 from openrek.wire.sigv4 import SigV4
+from tests.support.clocks import FakeClock
 from tests.support.gateway_events import event_1, event_2
 from tests.support.signing import KeysInMemory, clock, new_key, signed
 
@@ -67,7 +68,7 @@ def refused(code: str) -> ClientError:
 
 
 def routed(client: Lambda, sent: Event) -> dict[str, Any]:
-    return route(OFFERED, FUNCTIONS, client, clock=lambda: NOW_S)(sent, None)
+    return route(OPERATIONS, FUNCTIONS, client, clock=FakeClock(NOW_S))(sent, None)
 
 
 def code(answer: dict[str, Any]) -> tuple[int, str]:
@@ -92,24 +93,24 @@ def test_both_formats_are_handed_on_as_they_are(event_of: Callable[[HttpRequest]
     client = Lambda()
     request = signed(new_key(), path="/?a=b")
     sent = event_of(request)
-    assert route(OFFERED, FUNCTIONS, client, clock=clock(request))(sent, None) == SAID
+    assert route(OPERATIONS, FUNCTIONS, client, clock=clock(request))(sent, None) == SAID
     (call,) = client.calls
     assert call["FunctionName"] == "openrek-ListCollections:live"
     assert json.loads(call["Payload"]) == sent
     presigned = HttpRequest("POST", "/?X-Amz-Signature=ab", request.headers, b"{}")
-    assert code(route(OFFERED, FUNCTIONS, client, clock=clock(request))(event_of(presigned), None)) == (
+    assert code(route(OPERATIONS, FUNCTIONS, client, clock=clock(request))(event_of(presigned), None)) == (
         400,
         "InvalidSignatureException",
     )
     assert len(client.calls) == 1
 
 
-@given(target=st.text() | st.sampled_from([f"RekognitionService.{name}" for name in (*OFFERED, "Router", "Upkeep")]))
+@given(target=st.text() | st.sampled_from([f"RekognitionService.{name}" for name in (*OPERATIONS, "Router", "Upkeep")]))
 def test_a_header_never_chooses_another_function(target: str) -> None:
     client = Lambda()
     answer = routed(client, event(target))
     name = target.removeprefix("RekognitionService.")
-    if target.startswith("RekognitionService.") and name in OFFERED:
+    if target.startswith("RekognitionService.") and name in OPERATIONS:
         assert [call["FunctionName"] for call in client.calls] == [f"openrek-{name}:live"]
     else:
         assert client.calls == []
@@ -143,7 +144,7 @@ def test_what_nobody_can_have_signed_now_is_refused_as_its_function_would(header
     sent = event("RekognitionService.ListCollections")
     together = {**sent["headers"], **headers}
     sent = {**sent, "headers": {name: value for name, value in together.items() if value is not None}}
-    door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory(), clock=lambda: NOW_S))
+    door = Door({"ListCollections": lambda *_: {}}, authenticate=SigV4(KeysInMemory(), clock=FakeClock(NOW_S)))
     theirs = response_of(door.respond(request_of(sent)))
     client = Lambda()
     ours = routed(client, sent)
@@ -180,15 +181,14 @@ def test_what_goes_wrong_is_told_in_the_words_of_aws_and_not_tried_again(
 
 def test_a_connection_that_may_be_dead_is_not_used() -> None:
     """There is no second attempt to find out."""
-    now_s = [1000.0]
-    client = Lambda()
-    call = Call(client, clock=lambda: now_s[0])
+    client, clock = Lambda(), FakeClock(1000.0)
+    call = Call(client, clock=clock)
     call("f", {})
     closed = client.closed
-    now_s[0] += IDLE_S
+    clock.at_s += IDLE_S
     call("f", {})
     assert client.closed == closed
-    now_s[0] += IDLE_S + 0.1
+    clock.at_s += IDLE_S + 0.1
     call("f", {})
     assert client.closed == closed + 1
 
@@ -207,4 +207,4 @@ def test_functions_without_a_pattern_are_one_clear_sentence(
     if pattern:
         monkeypatch.setenv("OPENREK_FUNCTIONS", pattern)
     with pytest.raises(SettingsError, match=r"^OPENREK_FUNCTIONS .*openrek-\{operation\}:live"):
-        route(OFFERED, client=Lambda())
+        route(OPERATIONS, client=Lambda())

@@ -182,11 +182,11 @@ def test_a_part_can_be_given_instead(tmp_path: Path) -> None:
 def test_only_the_models_that_a_function_carries_are_loaded(tmp_path: Path, weights_folder: Path) -> None:
     shutil.copy(weights_folder / "yunet-2023mar.onnx", tmp_path)
     parts = Adapters(replace(settings(None), weights=tmp_path))
-    parts.load_models(present=True)
+    parts.load_models(["faces"], present=True)
     (tmp_path / "yunet-2023mar.onnx").unlink()
     assert parts.reader().session("yunet")
     with pytest.raises(WeightsError):
-        parts.load_models()
+        parts.load_models(["faces"])
 
 
 @pytest.mark.parametrize(("search_bytes", "kept"), [(None, 3), (1, 1)])

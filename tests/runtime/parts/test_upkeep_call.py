@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from openrek.runtime.parts.lambda_calls import AGAIN_AFTER_S, UpkeepCall
+from tests.support.clocks import FakeClock
 
 
 class Lambda:
@@ -38,15 +39,15 @@ def test_the_function_is_started_and_not_waited_for() -> None:
 
 
 def test_upkeep_of_each_collection_is_asked_for_once_in_a_while() -> None:
-    client, now_s = Lambda(), [0.0]
-    call = UpkeepCall("f", lambda: client, clock=lambda: now_s[0])
+    client, clock = Lambda(), FakeClock(0.0)
+    call = UpkeepCall("f", lambda: client, clock=clock)
     for name in ("a", "b", "a", "a"):
         call(name)
     assert client.collections == ["a", "b"]
-    now_s[0] = AGAIN_AFTER_S - 0.1
+    clock.at_s = AGAIN_AFTER_S - 0.1
     call("a")
     assert client.collections == ["a", "b"]
-    now_s[0] = AGAIN_AFTER_S
+    clock.at_s = AGAIN_AFTER_S
     call("a")
     assert client.collections == ["a", "b", "a"]
 

@@ -6,16 +6,23 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openrek.domain.access_keys import AccessKey
 from openrek.domain.caller import Caller
+from openrek.domain.permissions import Permissions
 from openrek.runtime.keys.cached_keys import authenticator
+from openrek.runtime.parts.adapters import Adapters
 from openrek.runtime.server.health import Health
+from openrek.runtime.server.run import local_app
 from openrek.runtime.server.socket_server import listener
+from openrek.runtime.settings import Settings
 from openrek.wire.http import HttpRequest
-from tests.support.server import HEALTHY, stub_server
+from tests.support.server import HEALTHY, app_server, stub_server
 from tests.support.signing import KeysInMemory, changed, new_key, signed
 
 KEY = new_key()
@@ -204,3 +211,20 @@ def test_an_examination_that_failed_is_not_the_answer_to_the_next_question(stubs
 def test_only_a_server_with_keys_binds_another_address() -> None:
     with listener("0.0.0.0", 0, signed=True) as bound:
         assert bound.getsockname()[0] == "0.0.0.0"
+
+
+def test_a_key_for_no_collection_looks_at_photos_and_lists_nothing(tmp_path: Path) -> None:
+    key, settings = new_key(Permissions(("*",))), replace(Settings.of({}), data=tmp_path)
+    adapters = Adapters(settings)
+    with app_server(local_app(adapters, settings, KeysInMemory(key))) as address:
+        said = [send(address, asked(key, *each))[1] for each in (("DetectFaces", PHOTO), ("ListCollections", {}))]
+    adapters.close()
+    assert [each["__type"] for each in said] == ["InvalidImageFormatException", "AccessDeniedException"]
+
+
+PHOTO = {"Image": {"Bytes": "aGVsbG8="}}
+
+
+def asked(key: AccessKey, operation: str, request: dict[str, Any]) -> HttpRequest:
+    headers = {"x-amz-target": f"RekognitionService.{operation}", "content-type": "application/x-amz-json-1.1"}
+    return signed(key, body=json.dumps(request).encode(), headers=headers)

@@ -7,11 +7,11 @@ from openrek.domain.models import SFACE
 from openrek.store.collections.collections import StoredCollections
 from openrek.store.items.port import Items, Key
 from tests.store.faults import READ_FAULTS, Fault, FaultyItems, Killed, Wire, always, at, first
-from tests.store.synthetic import no_pause
+from tests.support.clocks import FakeClock
 
 
 def collections_over(items: Items) -> StoredCollections:
-    return StoredCollections(items, clock=lambda: 1_700_000_000.25, pause=no_pause)
+    return StoredCollections(items, clock=FakeClock(1_700_000_000.25))
 
 
 def test_a_new_collection_is_empty(items: Items) -> None:

@@ -12,7 +12,8 @@ from openrek.domain.errors import InternalServerError, InvalidPaginationToken, T
 from openrek.store.collections.page_tokens import SealedPageTokens
 from openrek.store.items.port import Items
 from tests.store.faults import Fault, FaultyItems, always, at
-from tests.store.synthetic import no_pause, open_items
+from tests.store.synthetic import open_items
+from tests.support.clocks import FakeClock
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_the_secret_is_made_once(items: Items, fault: Fault) -> None:
     first = SealedPageTokens(items)
     faulty = FaultyItems(items, at(2, fault), before=lambda step: first.seal("p", "c") and None if step == 1 else None)
 
-    token = SealedPageTokens(faulty, pause=no_pause).seal("p", "cursor")
+    token = SealedPageTokens(faulty, clock=FakeClock()).seal("p", "cursor")
 
     assert first.open("p", token) == "cursor"
     assert SealedPageTokens(items).open("p", token) == "cursor"
@@ -86,4 +87,4 @@ def test_the_secret_is_made_once(items: Items, fault: Fault) -> None:
 )
 def test_a_store_that_never_answers_ends_the_call(items: Items, fault: Fault, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        SealedPageTokens(FaultyItems(items, always(fault)), pause=no_pause).seal("p", "cursor")
+        SealedPageTokens(FaultyItems(items, always(fault)), clock=FakeClock()).seal("p", "cursor")

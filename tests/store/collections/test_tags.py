@@ -14,7 +14,7 @@ from openrek.store.upkeep.orphan_sweep import OrphanSweep
 from tests.store.faults import Fault, FaultyItems, Wire, always, at
 from tests.store.invariants import owned_items
 from tests.store.people import NOW_S, People
-from tests.store.synthetic import no_pause
+from tests.support.clocks import FakeClock
 
 
 def test_tags_are_added_overwritten_and_removed(people: People) -> None:
@@ -76,12 +76,12 @@ def test_a_collection_deleted_while_its_tags_are_written_gets_none(local: People
         if step == 1 and next(deleted) == 0:
             StoredCollections(local.items).delete("people")
 
-    tags = StoredTags(FaultyItems(local.items, before=delete), pause=no_pause)
+    tags = StoredTags(FaultyItems(local.items, before=delete), clock=FakeClock())
 
     with pytest.raises(ResourceNotFound):
         tags.put(local.collection, {"a": "1"})
 
-    OrphanSweep(local.items, local.blobs, clock=lambda: NOW_S, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=FakeClock(NOW_S)).sweep()
     assert owned_items(local.items, local.collection) == 0
 
 
@@ -115,7 +115,7 @@ def test_a_change_whose_outcome_is_unknown_is_made_once(local: People, fault: Fa
     tags = StoredTags(local.items)
     wire = Wire(local.items)
     for step in range(4):
-        unsure = StoredTags(FaultyItems(local.items, at(step, fault), wire=wire), pause=no_pause)
+        unsure = StoredTags(FaultyItems(local.items, at(step, fault), wire=wire), clock=FakeClock())
         unsure.put(local.collection, {"a": str(step)})
         tags.put(local.collection, {"a": "newer", "b": str(step)})
         wire.deliver_all()
@@ -129,7 +129,7 @@ def test_a_change_that_landed_unsaid_is_not_made_again_over_a_newer_one(local: P
         if step == 2:  # the second attempt, after one of unknown outcome
             tags.put(local.collection, {"a": "newer"})
 
-    unsure = StoredTags(FaultyItems(local.items, at(1, Fault.UNSAID), before=newer), pause=no_pause)
+    unsure = StoredTags(FaultyItems(local.items, at(1, Fault.UNSAID), before=newer), clock=FakeClock())
 
     with pytest.raises(InternalServerError):
         unsure.put(local.collection, {"a": "older"})
@@ -139,9 +139,9 @@ def test_a_change_that_landed_unsaid_is_not_made_again_over_a_newer_one(local: P
 def test_silence_is_our_fault_and_too_much_work_is_said(local: People) -> None:
     for fault, refusal in ((Fault.LOST, InternalServerError), (Fault.CONTENDED, Throttling)):
         with pytest.raises(refusal):
-            StoredTags(FaultyItems(local.items, always(fault)), pause=no_pause).put(local.collection, {"a": "1"})
+            StoredTags(FaultyItems(local.items, always(fault)), clock=FakeClock()).put(local.collection, {"a": "1"})
         assert StoredTags(local.items).read(local.collection) == {}
-    StoredTags(FaultyItems(local.items, always(Fault.UNSAID)), pause=no_pause).put(local.collection, {"a": "1"})
+    StoredTags(FaultyItems(local.items, always(Fault.UNSAID)), clock=FakeClock()).put(local.collection, {"a": "1"})
     assert StoredTags(local.items).read(local.collection) == {"a": "1"}
 
 
@@ -150,7 +150,7 @@ def test_who_loses_every_race_is_throttled(local: People) -> None:
     numbers = count()
     beaten = StoredTags(
         FaultyItems(local.items, before=lambda _: tags.put(local.collection, {"other": str(next(numbers))})),
-        pause=no_pause,
+        clock=FakeClock(),
     )
 
     with pytest.raises(Throttling):

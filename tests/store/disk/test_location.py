@@ -19,7 +19,8 @@ from openrek.store.items.port import Delete, Key, OutcomeUnknown, Put, Write
 from openrek.store.items.retries import Sent, send
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.log.commits import in_pieces
-from tests.store.synthetic import no_pause, open_items
+from tests.store.synthetic import open_items
+from tests.support.clocks import FakeClock
 
 BODY = {"b": b"x" * 100_000}
 
@@ -204,10 +205,11 @@ def test_blobs_on_a_full_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
 
 
 def test_the_log_tells_it_once_a_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    now_s = [5.0]
-    location = DataLocation(tmp_path, clock=lambda: now_s[0])
+    clock = FakeClock(passed_s=5.0)
+    location = DataLocation(tmp_path, clock=clock)
     for later_s in (0.0, AGAIN_AFTER_S - 1, AGAIN_AFTER_S, AGAIN_AFTER_S + 1):
-        now_s[0] = 5.0 + later_s
+        clock.passed_s = 5.0 + later_s
+        clock.at_s -= 3600.0  # set back: it counts no time of day
         location.report_full()
     assert len(caplog.messages) == 2
 
@@ -224,9 +226,9 @@ class Failing(SqliteItems):
 def test_an_earlier_attempt_that_may_be_written_stays_in_doubt(tmp_path: Path) -> None:
     items = Failing(tmp_path / "items.sqlite3")
     items.failures = [OutcomeUnknown(), StoreUnavailable(reason=FULL), StoreUnavailable(reason=FULL)]
-    assert send(items, [], pause=no_pause) is Sent.UNKNOWN
+    assert send(items, [], clock=FakeClock()) is Sent.UNKNOWN
     with pytest.raises(StoreUnavailable):
-        send(items, [], pause=no_pause)
+        send(items, [], clock=FakeClock())
     items.close()
 
 

@@ -37,8 +37,9 @@ from openrek.store.users.users import StoredUsers
 from tests.store.earlier.answers import PLACE, answers, packed
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.people import likeness, request_token
-from tests.store.synthetic import no_pause, picture, slots
+from tests.store.synthetic import picture, slots
 from tests.support.aws import REGION, local_aws
+from tests.support.clocks import FakeClock
 
 PEOPLE = ("ada", "bob", "eve")
 NAMES = (*PEOPLE, "dan")
@@ -54,14 +55,14 @@ def fill(items: Items, blobs: Blobs) -> None:
     others = collections.create("others", SFACE, {})
     StoredFaces(items).index(others, picture(1), slots(2), lambda face: likeness("zoe", slots(2).index(face)))
     faces = {name: [_face(items, people, name, number) for number in range(8)] for name in PEOPLE}
-    users = StoredUsers(items, faces_per_commit=3, pause=no_pause)  # more join at once by claims
+    users = StoredUsers(items, faces_per_commit=3, clock=FakeClock())  # more join at once by claims
     for name in PEOPLE:
         users.create(people, name, request_token(f"create {name}"))
     users.associate(
         people, "ada", _ids(faces["ada"][:5]), lowest_cosine=-1.0, idempotency_token=request_token("join ada")
     )
     users.associate(people, "bob", _ids(faces["bob"][:2]), lowest_cosine=-1.0, idempotency_token=None)
-    Compactor(items, blobs, pause=no_pause).step("people", force=True)
+    Compactor(items, blobs, clock=FakeClock()).step("people", force=True)
     StoredFaces(items).delete(people, _ids(faces["eve"][:3]))
     _face(items, people, "dan", 0)
     _fold_without_merging(items, blobs)
@@ -72,7 +73,7 @@ def fill(items: Items, blobs: Blobs) -> None:
     users.disassociate(people, "ada", _ids(faces["ada"][:1]), None)
     StoredFaces(items).index(people, picture(9, "many:9"), slots(4), lambda face: likeness("dan", slots(4).index(face)))
     SealedPageTokens(items).seal(PLACE, "a cursor")
-    GarbageCollector(items, blobs, pause=no_pause).collect("people")
+    GarbageCollector(items, blobs, clock=FakeClock()).collect("people")
     begin_a_plan(items, people)
 
 
@@ -86,14 +87,14 @@ def begin_a_plan(items: Items, people: Collection) -> None:
     faulty = FaultyItems(items, at(9, Fault.KILLED_BEFORE))
     found = slots(PENDING_FACES)
     with suppress(Killed):
-        StoredFaces(faulty, faces_per_commit=3, pause=no_pause).index(
+        StoredFaces(faulty, faces_per_commit=3, clock=FakeClock()).index(
             people, picture(70), found, lambda face: likeness("fay", found.index(face))
         )
 
 
 def _fold_without_merging(items: Items, blobs: Blobs) -> None:
     later = time.time() + FOLD_AFTER_S
-    assert Compactor(items, blobs, clock=lambda: later, pause=no_pause, small_bytes=0).step("people")
+    assert Compactor(items, blobs, clock=FakeClock(later), small_bytes=0).step("people")
 
 
 def _ids(faces: list[Face]) -> list[Any]:

@@ -14,7 +14,8 @@ from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.erasure.people_to_erase import erased, ids
 from tests.store.invariants import all_items
 from tests.store.people import NOW_S, People, likeness, request_token
-from tests.store.synthetic import new_collection, no_pause, open_items
+from tests.store.synthetic import new_collection, open_items
+from tests.support.clocks import FakeClock
 
 
 def test_a_user_goes_with_all_its_faces(people: People) -> None:
@@ -146,11 +147,11 @@ def test_vectors_and_names_are_out_of_every_file_after_a_purge(tmp_path: Path) -
         item for item in all_items(items, f"{people.collection.uid.hex}/user") if item.key.sort == "the-countess"
     ]
     secrets += [user.attributes["vector"], b"the-countess", b"AdaLovelace"]
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     assert all(any(secret in content for content in _files(tmp_path)) for secret in secrets[:-2])
 
     people.erasure.erase_user(people.collection, "the-countess")
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     assert items.vacuum()
 
     for secret in secrets:

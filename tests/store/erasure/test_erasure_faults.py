@@ -16,8 +16,9 @@ from tests.store.faults import Fault, FaultyItems, Killed, always, at
 from tests.store.invariants import plan_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import NOW_S, People, sound
-from tests.store.synthetic import new_collection, no_pause
+from tests.store.synthetic import new_collection
 from tests.store.tables import open_fast
+from tests.support.clocks import FakeClock
 
 
 @pytest.mark.parametrize("fault", [Fault.KILLED_BEFORE, Fault.KILLED_AFTER, Fault.UNSAID])
@@ -34,7 +35,7 @@ def test_an_erasure_that_is_interrupted_is_taken_up_again_and_tells_everything(
         faces = scene(people)
         expected = Erased(ids(*faces[which]), users)
         faulty = FaultyItems(items, at(step, fault))
-        unlucky = StoredErasure(faulty, faces_per_commit=3, clock=lambda: NOW_S, pause=no_pause)
+        unlucky = StoredErasure(faulty, faces_per_commit=3, clock=FakeClock(NOW_S))
         with contextlib.suppress(Killed):
             assert erase(unlucky, people) == expected
             if step >= faulty.steps:
@@ -65,16 +66,16 @@ def test_an_erasure_that_nobody_comes_back_for_is_completed_by_the_sweep(local: 
             raise Killed
 
     with contextlib.suppress(Killed):
-        erase(StoredErasure(FaultyItems(local.items, before=die), faces_per_commit=3, pause=no_pause), local)
+        erase(StoredErasure(FaultyItems(local.items, before=die), faces_per_commit=3, clock=FakeClock()), local)
     assert 0 < len(doomed & set(local.owners())) < len(doomed)
-    report = verify(local.items, local.blobs, "people", pause=no_pause)
+    report = verify(local.items, local.blobs, "people", clock=FakeClock())
     assert report.findings == ()
     assert any("a call is under way, or was interrupted: plan erase/" in note for note in report.notes)
 
     began_s = plan_items(local.items, local.collection)[0].attributes["made_ms"] / 1000
-    OrphanSweep(local.items, local.blobs, clock=lambda: began_s + ABANDONED_AFTER_S - 1, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=FakeClock(began_s + ABANDONED_AFTER_S - 1)).sweep()
     assert doomed & set(local.owners())
-    OrphanSweep(local.items, local.blobs, clock=lambda: began_s + ABANDONED_AFTER_S + 1, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=FakeClock(began_s + ABANDONED_AFTER_S + 1)).sweep()
 
     assert not doomed & set(local.owners())
     left = {entry.cursor for entry in local.users.page(local.collection, None, 9).rows}
@@ -87,7 +88,9 @@ def test_silence_is_our_fault_and_the_retry_finishes(local: People) -> None:
     local.user("ada", faces)
 
     with pytest.raises(InternalServerError):
-        StoredErasure(FaultyItems(local.items, always(Fault.LOST)), pause=no_pause).erase_user(local.collection, "ada")
+        StoredErasure(FaultyItems(local.items, always(Fault.LOST)), clock=FakeClock()).erase_user(
+            local.collection, "ada"
+        )
 
     assert local.erasure.erase_user(local.collection, "ada") == Erased(ids(*faces), ("ada",))
     erased(local)
@@ -100,7 +103,7 @@ def test_who_is_refused_in_the_middle_is_told_to_finish(local: People) -> None:
     busy.choose = lambda _: Fault.CONTENDED if len(local.owners()) < 6 else Fault.NONE
 
     with pytest.raises(Throttling) as raised:
-        StoredErasure(busy, faces_per_commit=2, pause=no_pause).erase_user(local.collection, "ada")
+        StoredErasure(busy, faces_per_commit=2, clock=FakeClock()).erase_user(local.collection, "ada")
 
     assert (
         raised.value.reason == "Others were in the way. A part may be done and stays so; repeat the call to finish it."

@@ -19,8 +19,9 @@ from tests.store.faults import Fault, FaultyItems, Killed
 from tests.store.invariants import all_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import People, likeness, sound
-from tests.store.synthetic import Embedder, new_collection, no_pause, picture, slots
+from tests.store.synthetic import Embedder, new_collection, picture, slots
 from tests.store.tables import open_fast
+from tests.support.clocks import FakeClock
 
 
 def test_faces_that_move_on_while_their_user_is_erased_go_all_the_same(local: People) -> None:
@@ -39,7 +40,7 @@ def test_faces_that_move_on_while_their_user_is_erased_go_all_the_same(local: Pe
             local.join("bob", there[:2])
             local.join("ada", late)
 
-    erasure = StoredErasure(FaultyItems(local.items, before=move), faces_per_commit=3, pause=no_pause)
+    erasure = StoredErasure(FaultyItems(local.items, before=move), faces_per_commit=3, clock=FakeClock())
 
     result = erasure.erase_user(local.collection, "ada")
 
@@ -69,7 +70,7 @@ def test_two_who_erase_the_same_person_at_once(tmp_path: Path, what: str) -> Non
 
         faulty = FaultyItems(items, before=other)
         with contextlib.suppress(ResourceNotFound):
-            results.append(erase(StoredErasure(faulty, faces_per_commit=3, pause=no_pause), people))
+            results.append(erase(StoredErasure(faulty, faces_per_commit=3, clock=FakeClock()), people))
         assert expected in results
         assert set(results) <= {expected, Erased((), ())}
         erased(people)
@@ -98,11 +99,11 @@ def test_what_another_client_erased_before_it_died_is_told_by_somebody(tmp_path:
                     raise Killed
 
             with contextlib.suppress(Killed):
-                dying = StoredErasure(FaultyItems(people.items, before=die), pause=no_pause)
+                dying = StoredErasure(FaultyItems(people.items, before=die), clock=FakeClock())
                 dying.erase_external_image_id(people.collection, "x")
 
         faulty = FaultyItems(items, before=other)
-        first = StoredErasure(faulty, pause=no_pause).erase_external_image_id(people.collection, "x")
+        first = StoredErasure(faulty, clock=FakeClock()).erase_external_image_id(people.collection, "x")
         then = people.erasure.erase_external_image_id(people.collection, "x")
 
         assert {*first.face_ids, *then.face_ids} == {face.face_id for face in faces}
@@ -121,7 +122,7 @@ def test_faces_indexed_while_their_kind_is_erased_do_not_keep_it_going(local: Pe
         number = next(numbers)
         local.faces.index(local.collection, picture(number, "x"), slots(1), lambda _: likeness("ada", number))
 
-    erasure = StoredErasure(FaultyItems(local.items, before=index), pause=no_pause)
+    erasure = StoredErasure(FaultyItems(local.items, before=index), clock=FakeClock())
     with contextlib.suppress(Conflict):
         result = erasure.erase_external_image_id(local.collection, "x")
         assert len(result.face_ids) >= 3
@@ -157,7 +158,7 @@ def test_a_call_that_is_at_work_while_its_kind_is_erased_comes_after_it(local: P
             results.append(local.erasure.erase_external_image_id(local.collection, "eve"))
 
     of = picture(1, "eve")
-    over = StoredFaces(FaultyItems(local.items, before=erase), faces_per_commit=3, pause=no_pause)
+    over = StoredFaces(FaultyItems(local.items, before=erase), faces_per_commit=3, clock=FakeClock())
     added = over.index(local.collection, of, slots(7), Embedder(of))
 
     assert len(results[0].face_ids) == 1
@@ -173,7 +174,7 @@ def begin_a_large_call(people: People, external: str) -> None:
     dying = FaultyItems(people.items)
     dying.choose = lambda _: Fault.KILLED_BEFORE if len(face_items(people)) > before else Fault.NONE
     with pytest.raises(Killed):
-        StoredFaces(dying, faces_per_commit=3, pause=no_pause).index(people.collection, of, slots(7), Embedder(of))
+        StoredFaces(dying, faces_per_commit=3, clock=FakeClock()).index(people.collection, of, slots(7), Embedder(of))
 
 
 def face_items(people: People) -> list[Item]:
@@ -201,7 +202,7 @@ def test_who_lost_every_race_in_the_middle_is_told_to_finish(
             meanwhile(local, next(numbers))
 
     with pytest.raises(Conflict) as raised:
-        StoredErasure(FaultyItems(local.items, before=race), pause=no_pause).erase_external_image_id(
+        StoredErasure(FaultyItems(local.items, before=race), clock=FakeClock()).erase_external_image_id(
             local.collection, "x"
         )
 

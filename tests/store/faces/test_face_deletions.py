@@ -19,6 +19,7 @@ from tests.store.indexing import FACES, NOW_S, SMALL, faces_over, index, listed,
 from tests.store.invariants import check_collection, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import Embedder, ids, new_collection, picture, searcher, slots, vector_of
+from tests.support.clocks import FakeClock
 
 # Deleting
 
@@ -106,7 +107,7 @@ def test_a_deleted_collection_refuses_everything(
         with pytest.raises(ResourceNotFound, match="The collection id: people does not exist"):
             call()
 
-    OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
+    OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S)).sweep()
     assert owned_items(items, collection) == 0
     if fresh is not None:
         assert listed(items, fresh) == ()

@@ -22,7 +22,8 @@ from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.indexing import FACES, NOW_S, SMALL, faces_over, index, listed
 from tests.store.invariants import check_collection, marked_faces, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.synthetic import Embedder, new_collection, no_pause, picture, searcher, slots, vector_of
+from tests.store.synthetic import Embedder, new_collection, picture, searcher, slots, vector_of
+from tests.support.clocks import FakeClock
 
 
 def crash_points(items: Items, run: Callable[[Items], object]) -> Iterator[tuple[int, bool]]:
@@ -73,7 +74,7 @@ def test_an_unfinished_call_is_invisible_and_its_retry_completes_it(
             assert {face.face_id for face in again} == known
         elif planned:
             assert [face.face_id for face in again] == planned, "the retry resumes the plan"
-        OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()  # a finished plan is settled at once
+        OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S)).sweep()  # a finished plan is settled at once
         assert marked_faces(items, collection) == []
         check_collection(items, collection)
         if killed:
@@ -101,14 +102,14 @@ def test_an_abandoned_call_is_erased(items: Items, collection: Collection, by: s
     for step, killed in crash_points(items, lambda over: index(over, collection, of, per_commit=SMALL)):  # noqa: B023
         seen_pending += len(marked_faces(items, collection))
         if by == "sweep":
-            assert OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep() >= 0
-            OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            assert OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S - 1)).sweep() >= 0
+            OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S + 1)).sweep()
         elif by == "a retry of something else":
             index(items, collection, of, 2, per_commit=SMALL)
-            OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+            OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S + 1)).sweep()
         else:
             StoredCollections(items).delete("people")
-            OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S).sweep()
+            OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S)).sweep()
             assert owned_items(items, collection) == 0
             collection = new_collection(items)
         assert plan_items(items, collection) == []
@@ -129,7 +130,7 @@ def test_a_plan_swept_away_in_the_middle_of_its_call_is_made_anew(items: Items, 
 
         def sweep(now: int, when: int = step) -> None:
             if now == when:
-                OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+                OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S + 1)).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         faces = index(faulty, collection, of, per_commit=SMALL)
@@ -156,7 +157,7 @@ def test_a_plan_half_swept_away_in_the_middle_of_its_call_is_made_anew(items: It
             if now == when:
                 with contextlib.suppress(Killed):
                     dying = FaultyItems(items, before=die)
-                    OrphanSweep(dying, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+                    OrphanSweep(dying, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S + 1)).sweep()
 
         faulty = FaultyItems(items, before=sweep)
         assert len(index(faulty, collection, of, per_commit=SMALL)) == FACES
@@ -181,7 +182,7 @@ def test_a_call_overtaken_by_the_sweep_leaves_nothing_behind(
 
     def sweep() -> None:
         over = FaultyItems(items, before=wait)
-        OrphanSweep(over, MemoryBlobs(), clock=lambda: time.time() + FORGOTTEN_AFTER_S + 1, pause=no_pause).sweep()
+        OrphanSweep(over, MemoryBlobs(), clock=FakeClock(time.time() + FORGOTTEN_AFTER_S + 1)).sweep()
         halfway.set()
 
     eraser = threading.Thread(target=sweep)
@@ -204,7 +205,7 @@ def test_a_call_overtaken_by_the_sweep_leaves_nothing_behind(
 def test_a_sweep_killed_at_any_step_leaves_a_plan_that_can_be_retried(items: Items, collection: Collection) -> None:
     abandon(items, collection, picture(0))
     for _, _killed in crash_points(
-        items, lambda over: OrphanSweep(over, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        items, lambda over: OrphanSweep(over, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S + 1)).sweep()
     ):
         check_collection(items, collection)
         faces = index(items, collection, picture(0), per_commit=SMALL)
@@ -230,7 +231,7 @@ def test_two_calls_for_one_picture_at_once(items: Items, collection: Collection,
             assert list(got) == list(first[:also])
         assert len([face for face in listed(items, collection) if face.image_id == of.image_id]) == FACES
         check_collection(items, collection)
-        OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+        OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S + 1)).sweep()
         assert plan_items(items, collection) == []
         check_collection(items, collection)
         if not others:
@@ -352,7 +353,7 @@ def test_a_repeated_deletion_deletes_what_an_import_brought_back(items: Items, c
         faces_over(FaultyItems(items, at(6, Fault.KILLED_BEFORE)), per_commit=SMALL).delete(collection, faces)
     assert len(listed(items, collection)) == 7
     import_archive(items, archive, collection.collection_id)
-    users = StoredUsers(items, pause=no_pause)
+    users = StoredUsers(items, clock=FakeClock())
     users.create(collection, "ann", None)
     users.associate(collection, "ann", faces[:1], lowest_cosine=-1.0, idempotency_token=None)
 
@@ -371,9 +372,9 @@ def test_the_progress_of_an_abandoned_deletion_is_erased(items: Items, collectio
         faces_over(FaultyItems(items, at(6, Fault.KILLED_BEFORE)), per_commit=SMALL).delete(collection, faces)
     assert len(plan_items(items, collection)) == 1
 
-    OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S - 1).sweep()
+    OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S - 1)).sweep()
     assert len(plan_items(items, collection)) == 1
-    OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + ABANDONED_AFTER_S + 1).sweep()
+    OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + ABANDONED_AFTER_S + 1)).sweep()
 
     assert plan_items(items, collection) == []
     check_collection(items, collection)

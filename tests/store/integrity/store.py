@@ -22,7 +22,8 @@ from openrek.store.log.quantisation import dequantise
 from openrek.store.search.search import StoredSearch
 from openrek.store.upkeep.compaction import Compactor
 from tests.store.invariants import all_items
-from tests.store.synthetic import Embedder, no_pause, picture, slots
+from tests.store.synthetic import Embedder, picture, slots
+from tests.support.clocks import FakeClock
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Store:
         return list(StoredFaces(self.items).index(self.people, of, slots(faces), Embedder(of)))
 
     def check(self) -> Report:
-        return verify(self.items, self.blobs, "people", pause=no_pause)
+        return verify(self.items, self.blobs, "people", clock=FakeClock())
 
     def findings(self) -> str:
         return "\n".join(self.check().findings)
@@ -55,7 +56,7 @@ class Store:
 def fold_without_merging(store: Store) -> None:
     """One step that is due by its age: the new segment is too small to take in the other."""
     later = time.time() + 13 * 3600
-    compactor = Compactor(store.items, store.blobs, clock=lambda: later, pause=no_pause, small_bytes=0)
+    compactor = Compactor(store.items, store.blobs, clock=FakeClock(later), small_bytes=0)
     assert compactor.step("people")
 
 

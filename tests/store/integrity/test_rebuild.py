@@ -36,7 +36,8 @@ from tests.store.integrity.damage import (
     with_longer_norm,
 )
 from tests.store.integrity.store import Store, brute_force, searched
-from tests.store.synthetic import Embedder, no_pause, picture, slots, unit, vector_of
+from tests.store.synthetic import Embedder, picture, slots, unit, vector_of
+from tests.support.clocks import FakeClock
 
 MENDED: dict[str, tuple[Callable[[Store], None], str]] = {
     "manifest lost": (lambda s: lose(s, ".manifest"), "the manifest is missing"),
@@ -78,7 +79,7 @@ def test_what_the_items_can_mend(store: Store, name: str) -> None:
 
     assert expected in store.findings()
     before = sorted(brute_force(store.items, store.people.uid, unit("probe")))
-    rebuilt = rebuild(store.items, store.blobs, "people", pause=no_pause)
+    rebuilt = rebuild(store.items, store.blobs, "people", clock=FakeClock())
 
     assert rebuilt.faces == len(before) == store.head.faces
     report = store.check()
@@ -100,7 +101,7 @@ def test_a_rebuild_gives_way_to_writers_and_says_so(store: Store) -> None:
 
     before = store.head.version
     with pytest.raises(WritersBusy, match="stop the servers"):
-        rebuild(FaultyItems(store.items, before=others), store.blobs, "people", pause=no_pause)
+        rebuild(FaultyItems(store.items, before=others), store.blobs, "people", clock=FakeClock())
 
     assert store.head.version == before
     assert store.findings() == ""
@@ -111,7 +112,7 @@ def test_a_rebuild_gives_way_to_writers_and_says_so(store: Store) -> None:
 def test_a_rebuild_interrupted_at_any_step(store: Store, fault: Fault) -> None:
     for step in range(12):
         with contextlib.suppress(Killed):
-            rebuild(FaultyItems(store.items, at(step, fault)), store.blobs, "people", pause=no_pause)
+            rebuild(FaultyItems(store.items, at(step, fault)), store.blobs, "people", clock=FakeClock())
         assert store.findings() == ""
         store.index(400 + step, 1)
     assert searched(store, unit("x")) == brute_force(store.items, store.people.uid, unit("x"))
@@ -122,7 +123,7 @@ def test_a_rebuild_leaves_unfinished_calls_alone(store: Store) -> None:
 
     def index(items: Items) -> list[Face]:
         return list(
-            StoredFaces(items, faces_per_commit=3, pause=no_pause).index(store.people, of, slots(7), Embedder(of))
+            StoredFaces(items, faces_per_commit=3, clock=FakeClock()).index(store.people, of, slots(7), Embedder(of))
         )
 
     with pytest.raises(Killed):
@@ -131,7 +132,7 @@ def test_a_rebuild_leaves_unfinished_calls_alone(store: Store) -> None:
     for item in records(store):
         store.items.transact([Delete(item.key)])
 
-    rebuild(store.items, store.blobs, "people", pause=no_pause)
+    rebuild(store.items, store.blobs, "people", clock=FakeClock())
 
     assert store.findings() == ""
     faces = index(store.items)

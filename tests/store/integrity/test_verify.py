@@ -22,8 +22,9 @@ from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.integrity.damage import change_item, first_face
 from tests.store.integrity.store import Store, brute_force
-from tests.store.synthetic import Embedder, new_collection, no_pause, picture, slots, unit
+from tests.store.synthetic import Embedder, new_collection, picture, slots, unit
 from tests.store.tables import open_fast
+from tests.support.clocks import FakeClock
 
 
 def test_a_whole_collection(store: Store) -> None:
@@ -42,11 +43,11 @@ def test_every_state_on_the_way_is_whole(tmp_path: Path) -> None:
     assert store.findings() == ""
     faces = store.index(1, 1)
     assert store.findings() == ""
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     assert store.findings() == ""
     StoredFaces(items).delete(store.people, [faces[0].face_id])
     assert store.findings() == ""
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     assert store.check().findings == ()
     StoredCollections(items).delete("people")
     with pytest.raises(ResourceNotFound):
@@ -65,7 +66,7 @@ def test_calls_that_were_killed_leave_nothing_wrong(tmp_path: Path) -> None:
         except Killed:
             assert store.findings() == ""
     assert store.check().notes != ()
-    Upkeep(items, blobs, clock=lambda: 4e9, pause=no_pause).sweep()
+    Upkeep(items, blobs, clock=FakeClock(4e9)).sweep()
     assert store.check().findings == ()
     items.close()
 
@@ -122,11 +123,11 @@ def test_a_check_at_any_moment_of_other_clients_work(store: Store, compacting: b
         if turn % 3 == 0:
             StoredFaces(store.items).delete(store.people, [known.pop()])
         elif compacting and turn % 3 == 1:
-            Upkeep(store.items, store.blobs, pause=no_pause).purge()
+            Upkeep(store.items, store.blobs, clock=FakeClock()).purge()
         else:
             known.extend(face.face_id for face in store.index(100 + turn, 2))
 
-    report = verify(FaultyItems(store.items, before=others), store.blobs, "people", pause=no_pause)
+    report = verify(FaultyItems(store.items, before=others), store.blobs, "people", clock=FakeClock())
 
     assert report.findings == ()
     assert turn > 8
@@ -175,6 +176,6 @@ def test_real_damage_is_told_while_others_write(store: Store) -> None:
         number += 1
         store.index(number, 1)
 
-    found = verify(FaultyItems(store.items, before=others), store.blobs, "people", pause=no_pause).findings
+    found = verify(FaultyItems(store.items, before=others), store.blobs, "people", clock=FakeClock()).findings
 
     assert any("a row without a face item" in line for line in found)

@@ -18,7 +18,7 @@ from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.invariants import all_items
 from tests.store.people import People, likeness, request_token, sound
-from tests.store.synthetic import no_pause
+from tests.support.clocks import FakeClock
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def full(local: People) -> People:
     local.per_commit = 3
     local.user("ada", local.add("ada", 5))
     local.user("bob", local.add_at_once("bob", 4))
-    Compactor(local.items, local.blobs, pause=no_pause).step("people", force=True)
+    Compactor(local.items, local.blobs, clock=FakeClock()).step("people", force=True)
     local.user("eve", local.add("eve", 2))
     local.leave("ada", local.faces.of_user(local.collection, "ada")[:1])
     local.user("empty")
@@ -36,7 +36,7 @@ def full(local: People) -> People:
 
 
 def findings(people: People) -> str:
-    return "\n".join(verify(people.items, people.blobs, "people", pause=no_pause).findings)
+    return "\n".join(verify(people.items, people.blobs, "people", clock=FakeClock()).findings)
 
 
 def item(people: People, user: str) -> Item:
@@ -107,7 +107,7 @@ DAMAGE: dict[str, tuple[Callable[[People], object], str]] = {
 
 
 def test_a_collection_with_users_is_whole(full: People) -> None:
-    report = verify(full.items, full.blobs, "people", pause=no_pause)
+    report = verify(full.items, full.blobs, "people", clock=FakeClock())
 
     assert report.findings == report.notes == ()
     assert report.users == 5
@@ -132,7 +132,7 @@ def test_what_users_and_faces_disagree_about_is_mended_and_no_face_gets_a_wrong_
     before = full.owners()
     DAMAGE[name][0](full)
 
-    rebuild(full.items, full.blobs, "people", pause=no_pause)
+    rebuild(full.items, full.blobs, "people", clock=FakeClock())
 
     sound(full)
     after = full.owners()
@@ -151,7 +151,7 @@ def test_lost_segments_of_users_are_made_anew(full: People) -> None:
     head_counts(full, 77)
     assert "missing" in findings(full)
 
-    rebuilt = rebuild(full.items, full.blobs, "people", segment_bytes=8192, pause=no_pause)
+    rebuilt = rebuild(full.items, full.blobs, "people", segment_bytes=8192, clock=FakeClock())
 
     assert (rebuilt.users, full.head.user_count) == (5, 5)
     sound(full)
@@ -159,14 +159,14 @@ def test_lost_segments_of_users_are_made_anew(full: People) -> None:
     (found,) = fresh.nearest_users(full.head, [likeness("ada", 0)], limit=9, lowest_cosine=-1.0)
     assert [(match.user.user_id, match.user.face_count) for match in found] == before
     full.join("eve", full.add("eve", 1, first=70))
-    Compactor(full.items, full.blobs, pause=no_pause).step("people", force=True)
+    Compactor(full.items, full.blobs, clock=FakeClock()).step("people", force=True)
     sound(full)
 
 
 def test_claims_of_a_client_that_died_are_forgotten(full: People) -> None:
     faces = full.add("ann", 5)
     full.user("ann-smith")
-    killed = StoredUsers(FaultyItems(full.items, at(7, Fault.KILLED_AFTER)), faces_per_commit=3, pause=no_pause)
+    killed = StoredUsers(FaultyItems(full.items, at(7, Fault.KILLED_AFTER)), faces_per_commit=3, clock=FakeClock())
     with pytest.raises(Killed):
         killed.associate(
             full.collection, "ann-smith", [f.face_id for f in faces], lowest_cosine=-1.0, idempotency_token=None
@@ -177,10 +177,10 @@ def test_claims_of_a_client_that_died_are_forgotten(full: People) -> None:
     busy = FaultyItems(full.items)
     busy.choose = lambda _: Fault.CONTENDED if full.head.seq > seq else Fault.NONE
     seq = full.head.seq
-    rebuild(busy, full.blobs, "people", pause=no_pause)
+    rebuild(busy, full.blobs, "people", clock=FakeClock())
     assert void_claims(full) == 2, "for another time"
 
-    rebuild(full.items, full.blobs, "people", pause=no_pause)
+    rebuild(full.items, full.blobs, "people", clock=FakeClock())
 
     assert void_claims(full) == 0
     assert full.owners() == before
@@ -198,7 +198,7 @@ def test_nothing_is_rebuilt_from_a_bad_user(full: People) -> None:
     change(full, "eve", scale=bytes(4))
 
     with pytest.raises(BadFaces, match="the user item eve has a bad scale"):
-        rebuild(full.items, full.blobs, "people", pause=no_pause)
+        rebuild(full.items, full.blobs, "people", clock=FakeClock())
 
 
 @pytest.mark.parametrize("first", range(3))
@@ -206,7 +206,7 @@ def test_a_check_at_any_moment_of_other_clients_work(full: People, first: int) -
     """Before each of its steps, faces join and leave, users come and go, and now and then somebody compacts."""
     faces = full.add("max", 6, first=200)
     turn = count(first)
-    writers = StoredUsers(full.items, faces_per_commit=2, pause=no_pause)
+    writers = StoredUsers(full.items, faces_per_commit=2, clock=FakeClock())
     ids: list[UUID] = [face.face_id for face in faces]
 
     def others(_: int) -> None:
@@ -214,7 +214,7 @@ def test_a_check_at_any_moment_of_other_clients_work(full: People, first: int) -
         if number > 40:
             return
         if number % 5 == 4:
-            Compactor(full.items, full.blobs, pause=no_pause).step("people", force=True)
+            Compactor(full.items, full.blobs, clock=FakeClock()).step("people", force=True)
         elif number % 3 == 0:
             writers.associate(
                 full.collection,
@@ -228,7 +228,7 @@ def test_a_check_at_any_moment_of_other_clients_work(full: People, first: int) -
         else:
             writers.create(full.collection, f"n{number}", None)
 
-    report = verify(FaultyItems(full.items, before=others), full.blobs, "people", pause=no_pause)
+    report = verify(FaultyItems(full.items, before=others), full.blobs, "people", clock=FakeClock())
 
     assert report.findings == ()
     assert next(turn) > 12

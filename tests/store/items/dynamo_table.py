@@ -5,8 +5,8 @@ from typing import Any
 from openrek.store.items.dynamo import DynamoItems
 from openrek.store.items.port import ABSENT, Delete, Key, Put, Write
 from tests.store.items.rows import A, B
-from tests.store.synthetic import no_pause
 from tests.support.aws import LocalAws
+from tests.support.clocks import FakeClock
 
 WRITE, PUT, DELETE = "TransactWriteItems", "PutItem", "DeleteItem"
 WRITES: dict[str, tuple[list[Write], set[Key]]] = {
@@ -18,7 +18,7 @@ WRITES: dict[str, tuple[list[Write], set[Key]]] = {
 
 
 def opened_with(aws: LocalAws, **options: Any) -> DynamoItems:
-    return DynamoItems(aws.new_table(), region="us-east-1", host=aws.url, pause=no_pause, **options)
+    return DynamoItems(aws.new_table(), region="us-east-1", host=aws.url, clock=FakeClock(), **options)
 
 
 def stored(dynamo: DynamoItems) -> set[Key]:

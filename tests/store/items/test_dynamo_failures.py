@@ -28,9 +28,10 @@ from openrek.store.log.entries import entries
 from openrek.store.log.head import require_head
 from tests.store.items.dynamo_table import PUT, WRITE, WRITES, opened_with, stored
 from tests.store.items.rows import A, B, C
-from tests.store.synthetic import Embedder, new_collection, no_pause, picture, slots
+from tests.store.synthetic import Embedder, new_collection, picture, slots
 from tests.support.aws import Fault, LocalAws, answered, silent, swallowed, unsaid
 from tests.support.aws_meter import Meter
+from tests.support.clocks import FakeClock
 
 
 def refused(code: str, **more: Any) -> Fault:
@@ -153,7 +154,7 @@ def test_without_another_word_it_is_awaited_three_seconds(aws: LocalAws) -> None
 
 
 def test_nobody_there_is_unknown_too() -> None:
-    items = DynamoItems("t", region="us-east-1", host="http://127.0.0.1:1", pause=no_pause)
+    items = DynamoItems("t", region="us-east-1", host="http://127.0.0.1:1", clock=FakeClock())
 
     with pytest.raises(OutcomeUnknown):
         items.transact([Put(A, {})])
@@ -168,7 +169,7 @@ def test_a_commit_finds_out_by_reading_what_became_of_it(
     aws: LocalAws, dynamo: DynamoItems, faults: Sequence[Fault]
 ) -> None:
     collection = new_collection(dynamo)
-    faces = StoredFaces(dynamo, pause=no_pause)
+    faces = StoredFaces(dynamo, clock=FakeClock())
     aws.meddle(WRITE, *faults)
 
     added = faces.index(collection, picture(1), slots(2), Embedder(picture(1)))

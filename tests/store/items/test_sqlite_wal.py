@@ -11,7 +11,8 @@ from openrek.store.items import sqlite_wal
 from openrek.store.items.port import Delete, Key, Put
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.items.sqlite_wal import log_of, read_log
-from tests.store.synthetic import no_pause, open_items
+from tests.store.synthetic import open_items
+from tests.support.clocks import FakeClock
 
 FRAME = 24 + 4096
 LOST = "the write-ahead log lost its end, and with it changes that were acknowledged"
@@ -45,7 +46,7 @@ def log_path(database: Path) -> Path:
 
 
 def found(database: Path) -> tuple[list[str], list[str]]:
-    _, faults, notes = log_of(database, pause=no_pause)
+    _, faults, notes = log_of(database, clock=FakeClock())
     return [fault.partition(":")[0] for fault in faults], notes
 
 

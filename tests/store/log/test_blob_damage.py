@@ -21,7 +21,8 @@ from openrek.store.upkeep.compaction import Compactor, current_manifest
 from openrek.store.upkeep.upkeep import DAMAGED, Upkeep
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.search.pictures import index, large_collection
-from tests.store.synthetic import no_pause, now
+from tests.store.synthetic import now
+from tests.support.clocks import FakeClock
 
 
 def test_a_segment_that_shrinks_in_place_is_searched_on_and_never_opened_again(
@@ -86,7 +87,7 @@ def test_what_is_wrong_is_named(
     blobs = MemoryBlobs()
     for number in range(20):
         index(items, now(items, collection), number, 50)
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     delete_a_face(items, now(items, collection), blobs)
     manifest = current_manifest(blobs, require_head(items, collection))
     (ref,) = manifest.segments
@@ -97,7 +98,7 @@ def test_what_is_wrong_is_named(
     spoil, told = WRONG[how]
     spoil(blobs, name)
 
-    found = CollectionCache(items, blobs, pause=no_pause)
+    found = CollectionCache(items, blobs, clock=FakeClock())
     for _ in range(3):
         with pytest.raises(InternalServerError) as refusal:
             found.current(now(items, collection))
@@ -105,7 +106,7 @@ def test_what_is_wrong_is_named(
     assert refusal.value.reason == f"The {sentence}`openrek verify` says more."
     assert caplog.messages == [refusal.value.reason]
     with pytest.raises(DAMAGED) as raised:
-        Upkeep(items, blobs, pause=no_pause).purge()
+        Upkeep(items, blobs, clock=FakeClock()).purge()
     assert str(raised.value) == f"the {sentence}".removesuffix("; ")
 
 
@@ -114,7 +115,7 @@ def delete_a_face(items: Items, collection: Collection, blobs: MemoryBlobs) -> N
     faces = StoredFaces(items)
     face = faces.page(collection, None, 1).rows[0]
     faces.delete(collection, [face.face_id])
-    compactor = Compactor(items, blobs, fold_entries=1, pause=no_pause)
+    compactor = Compactor(items, blobs, fold_entries=1, clock=FakeClock())
     while compactor.step(collection.collection_id):
         pass
 
@@ -124,16 +125,16 @@ def test_a_log_with_a_hole_is_named(items: Items, collection: Collection) -> Non
         index(items, now(items, collection), number)
     items.transact([Delete(log_key(collection.uid, 2))])
     with pytest.raises(InternalServerError) as refusal:
-        CollectionCache(items, MemoryBlobs(), pause=no_pause).current(now(items, collection))
+        CollectionCache(items, MemoryBlobs(), clock=FakeClock()).current(now(items, collection))
     expected = "The log of the collection people has a hole; `openrek verify` says more."
     assert refusal.value.reason == expected
 
 
 def test_each_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    now_s = [5.0]
-    log_error = ThrottledLog(lambda: now_s[0])
+    clock = FakeClock(passed_s=5.0)
+    log_error = ThrottledLog(clock)
     for later_s, sentence in ((0, "a"), (1, "b"), (2, "a"), (AGAIN_AFTER_S, "a"), (AGAIN_AFTER_S, "b")):
-        now_s[0] = 5.0 + later_s
+        clock.passed_s = 5.0 + later_s
         log_error(sentence)
     assert caplog.messages == ["a", "b", "a"]
 
@@ -143,9 +144,9 @@ def test_new_segments_that_are_damaged_are_told_and_the_old_ones_searched_on(
 ) -> None:
     blobs = MemoryBlobs()
     index(items, now(items, collection), 1)
-    found = CollectionCache(items, blobs, pause=no_pause, later=lambda work: work())
+    found = CollectionCache(items, blobs, clock=FakeClock(), later=lambda work: work())
     found.current(now(items, collection))
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     name = next(name for name in blobs.names() if name.endswith(".segment"))
     damage(blobs, name)
 

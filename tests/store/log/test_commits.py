@@ -16,7 +16,8 @@ from openrek.store.log.head import Head, require_head
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import FaultyItems
 from tests.store.people import People, sound
-from tests.store.synthetic import new_collection, no_pause
+from tests.store.synthetic import new_collection
+from tests.support.clocks import FakeClock
 
 A, B = Key("pair", "a"), Key("pair", "b")
 
@@ -24,14 +25,14 @@ A, B = Key("pair", "a"), Key("pair", "b")
 def write_pair(items: Items, collection: Collection, number: int) -> None:
     """Both in one change of the collection."""
     writes = [Put(key, {"n": number}) for key in (A, B)]
-    Commits(items, pause=no_pause).commit(collection, lambda _: Change(None, writes=writes))
+    Commits(items, clock=FakeClock()).commit(collection, lambda _: Change(None, writes=writes))
 
 
 def test_an_answer_that_needs_no_write_is_of_one_moment(items: Items, collection: Collection) -> None:
     """Two reads, and another's change between them: nothing is committed that could still fail."""
     write_pair(items, collection, 1)
     heads: list[int] = []
-    commits = Commits(items, pause=no_pause)
+    commits = Commits(items, clock=FakeClock())
 
     def prepare(head: Head) -> Change[tuple[int, int]]:
         heads.append(head.seq)
@@ -64,7 +65,7 @@ def put_head(items: Items, collection: Collection, **members: int) -> None:
 
 @pytest.mark.parametrize("name", MOVES)
 def test_a_read_at_a_head_that_moved_is_refused(items: Items, collection: Collection, name: str) -> None:
-    commits, head = Commits(items, pause=no_pause), require_head(items, collection)
+    commits, head = Commits(items, clock=FakeClock()), require_head(items, collection)
     assert commits.read_at(head, [A]) == [None]
     assert commits.read_at(head, []) == []
 
@@ -96,7 +97,7 @@ def test_a_user_and_its_faces_are_read_at_one_head(local: People) -> None:
                 local.leave(name, [first])  # type: ignore[list-item]
                 local.faces.delete(local.collection, [first.face_id])  # type: ignore[attr-defined]
 
-        users = StoredUsers(FaultyItems(local.items, before=others), pause=no_pause)
+        users = StoredUsers(FaultyItems(local.items, before=others), clock=FakeClock())
         answer = users.associate(local.collection, name, [second.face_id], lowest_cosine=-1.0, idempotency_token=None)
 
         assert answer.changed == (second.face_id,)

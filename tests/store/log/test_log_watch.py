@@ -13,11 +13,12 @@ from openrek.store.log.head import FOLD_BYTES, FOLD_ENTRIES, require_head
 from openrek.store.log.watch import LogWatch
 from openrek.store.upkeep.compaction import Compactor
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.synthetic import Embedder, no_pause, picture, slots
+from tests.store.synthetic import Embedder, picture, slots
+from tests.support.clocks import FakeClock
 
 
 def index(items: Items, people: Collection, number: int, faces: int) -> None:
-    StoredFaces(items, pause=no_pause).index(people, picture(number), slots(faces), Embedder(picture(number)))
+    StoredFaces(items, clock=FakeClock()).index(people, picture(number), slots(faces), Embedder(picture(number)))
 
 
 def test_a_log_is_told_of_from_the_first_byte_too_many_until_it_is_folded(items: Items) -> None:
@@ -35,7 +36,7 @@ def test_a_log_is_told_of_from_the_first_byte_too_many_until_it_is_folded(items:
     index(watched, people, 4, 1)
     assert reported == ["people"] * 2
 
-    assert Compactor(items, MemoryBlobs(), pause=no_pause).step("people")
+    assert Compactor(items, MemoryBlobs(), clock=FakeClock()).step("people")
     index(watched, people, 5, 1)
     assert reported == ["people"] * 2
 

@@ -17,6 +17,7 @@ from openrek.store.segments.segment_file import encode_segment
 from openrek.store.upkeep.manifest_swap import swap_manifest
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.synthetic import Embedder, new_collection, now, picture, slots
+from tests.support.clocks import FakeClock
 
 
 def index(items: Items, collection: Collection, number: int, faces: int = 5) -> Sequence[Face]:
@@ -46,5 +47,5 @@ def large_collection(items: Items, blobs: MemoryBlobs, rows: int) -> Collection:
     blobs.put(segment, content := encode_segment(table))
     named = Manifest(head.uid, 1, 1, 0, (SegmentRef(segment, rows, len(content)),))
     blobs.put(manifest, encode_manifest(named))
-    assert swap_manifest(items, head, manifest, named)
+    assert swap_manifest(items, head, manifest, named, clock=FakeClock())
     return now(items, collection)

@@ -20,7 +20,8 @@ from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.faults import FaultyItems
 from tests.store.memory_blobs import MemoryBlobs, Unreadable
 from tests.store.search.pictures import index
-from tests.store.synthetic import new_collection, no_pause, now, searcher, unit
+from tests.store.synthetic import new_collection, now, searcher, unit
+from tests.support.clocks import FakeClock
 
 
 def vectors_of(items: Items, cache: CollectionCache, collection: Collection) -> "weakref.ref[object]":
@@ -60,7 +61,7 @@ def test_a_damaged_collection_keeps_no_other_in_memory(items: Items, bad_one: st
     for each in (bad, good):
         index(items, each, 1)
     kept = [vectors_of(items, cache, each) for each in (bad, good)]
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     for name in [name for name in blobs.names(bad.uid.hex) if name.endswith(bad_one)]:
         blobs.delete(name)
         blobs.put(name, b"damaged")
@@ -157,7 +158,7 @@ def test_a_hole_in_the_log_is_said_and_not_searched(items: Items, collection: Co
         index(items, collection, n)
     missing = items.get(log_key(collection.uid, 3))
     assert missing is not None
-    cache = CollectionCache(items, MemoryBlobs(), pause=no_pause)
+    cache = CollectionCache(items, MemoryBlobs(), clock=FakeClock())
     items.transact([Delete(missing.key)])
 
     with pytest.raises(InternalServerError):

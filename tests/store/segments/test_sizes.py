@@ -12,8 +12,9 @@ from openrek.store.faces.faces import StoredFaces
 from openrek.store.log.rows import GEOMETRY, SCALE
 from openrek.store.search.cache import CollectionCache
 from openrek.store.upkeep.upkeep import Upkeep
-from tests.store.synthetic import Embedder, new_collection, no_pause, now, picture, slots
+from tests.store.synthetic import Embedder, new_collection, now, picture, slots
 from tests.store.tables import open_fast
+from tests.support.clocks import FakeClock
 
 PICTURES, FACES = 25, 90
 EXTERNAL = "person-00001"
@@ -34,7 +35,7 @@ def test_a_compacted_face_takes_little_more_than_its_raw_bytes(tmp_path: Path) -
     for number in range(PICTURES):
         of = picture(number, EXTERNAL)
         StoredFaces(items).index(people, of, slots(FACES), Embedder(of))
-    Upkeep(items, blobs, pause=no_pause).purge()
+    Upkeep(items, blobs, clock=FakeClock()).purge()
     people = now(items, people)
     CollectionCache(items, blobs).current(people)  # what is loaded once, such as threads, does not count
 

@@ -23,12 +23,13 @@ from openrek.store.transfer.archive_file import load, save
 from openrek.store.transfer.export import NotExported, export
 from openrek.store.transfer.import_faces import Imported, import_archive
 from tests.store.faults import Fault, FaultyItems, Killed, at
-from tests.store.synthetic import new_collection, no_pause, picture, unit
+from tests.store.synthetic import new_collection, picture, unit
 from tests.store.transfer.exports import at_row, changed, index, same
+from tests.support.clocks import FakeClock
 
 
 def sound(items: Items, folder: Path, name: str = "people") -> bool:
-    return verify(items, FolderBlobs(folder / "blobs"), name, pause=no_pause).findings == ()
+    return verify(items, FolderBlobs(folder / "blobs"), name, clock=FakeClock()).findings == ()
 
 
 def test_a_round_trip_is_exact(items: Items, other: Items, people: Collection, tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ def test_an_export_is_one_moment_of_a_busy_collection(items: Items, people: Coll
             if number % 2:
                 StoredFaces(items).delete(people, added)
 
-    found = export(FaultyItems(items, before=others), "people", pause=no_pause)
+    found = export(FaultyItems(items, before=others), "people", clock=FakeClock())
 
     assert len(found) == len({*found.face_ids.tolist()})
     hashes, counts = np.unique(found.image_sha256, axis=0, return_counts=True)
@@ -150,7 +151,7 @@ def test_an_export_of_what_changes_without_end_gives_up(items: Items, people: Co
         index(items, people, number, 1)
 
     with pytest.raises(NotExported, match="when it is quieter"):
-        export(FaultyItems(items, before=others), "people", pause=no_pause)
+        export(FaultyItems(items, before=others), "people", clock=FakeClock())
     with pytest.raises(ResourceNotFound):
         export(items, "nobody")
 
@@ -164,7 +165,7 @@ def test_an_import_interrupted_anywhere_goes_on(
         name = f"copy{step}"
         faulty = FaultyItems(other, at(step, fault))
         with contextlib.suppress(Killed):
-            import_archive(faulty, exported, name, pause=no_pause)
+            import_archive(faulty, exported, name, clock=FakeClock())
         again = import_archive(other, exported, name)
         assert again.added + again.present == 90
         assert same(replace(export(other, name), collection_id=exported.collection_id), exported)

@@ -21,8 +21,9 @@ from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import People, likeness, sound
-from tests.store.synthetic import new_collection, no_pause
+from tests.store.synthetic import new_collection
 from tests.store.tables import open_fast
+from tests.support.clocks import FakeClock
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def fresh(folder: Path) -> People:
 
 
 def imported(people: People, archive: Archive) -> People:
-    import_archive(people.items, archive, "people", pause=no_pause)
+    import_archive(people.items, archive, "people", clock=FakeClock())
     return People(people.items, people.blobs, StoredCollections(people.items).require("people"))
 
 
@@ -81,7 +82,7 @@ def test_an_import_interrupted_anywhere_goes_on(full: People, tmp_path: Path, fa
         other = fresh(tmp_path / str(step))
         faulty = FaultyItems(other.items, at(step, fault))
         with contextlib.suppress(Killed):
-            import_archive(faulty, exported, "people", pause=no_pause)
+            import_archive(faulty, exported, "people", clock=FakeClock())
         copy = imported(other, exported)
         assert state(copy) == state(full)
         sound(copy)
@@ -167,7 +168,7 @@ def test_an_export_is_one_moment_of_users_that_change(full: People) -> None:
         if number > 1:
             StoredUsers(full.items).delete(full.collection, f"u{number - 2}", None)
 
-    found = export(FaultyItems(full.items, before=others), "people", pause=no_pause)
+    found = export(FaultyItems(full.items, before=others), "people", clock=FakeClock())
 
     check(found)
     users = {user for user in found.users.tolist() if user.startswith(b"u")}

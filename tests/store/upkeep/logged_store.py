@@ -15,8 +15,9 @@ from openrek.store.segments.segment_file import decode_segment
 from openrek.store.segments.tombstones import decode_tombstones
 from openrek.store.upkeep import compaction
 from openrek.store.upkeep.compaction import Compactor, current_manifest
-from tests.store.synthetic import new_collection, no_pause
+from tests.store.synthetic import new_collection
 from tests.store.tables import open_fast
+from tests.support.clocks import FakeClock
 
 NOW_S = 1_900_000_000.0
 Model = dict[bytes, tuple[int, bytes]]
@@ -49,7 +50,7 @@ class LoggedStore:
     @property
     def compactor(self) -> Compactor:
         return Compactor(
-            self.items, self.blobs, clock=lambda: self.now_s, pause=no_pause,
+            self.items, self.blobs, clock=FakeClock(self.now_s),
             fold_entries=self.fold_entries, small_bytes=self.small_bytes,
         )  # fmt: skip
 

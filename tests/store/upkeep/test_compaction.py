@@ -18,7 +18,8 @@ from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.faults import Fault, FaultyBlobs, FaultyItems, Killed, at
 from tests.store.invariants import check_collection
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.synthetic import Embedder, new_collection, no_pause, open_items, picture, slots
+from tests.store.synthetic import Embedder, new_collection, open_items, picture, slots
+from tests.support.clocks import FakeClock
 
 MOST_STEPS = 120
 
@@ -37,15 +38,15 @@ class Store:
         """A picture never seen before."""
         self.pictures += 1
         of = picture(self.pictures)
-        over = StoredFaces(items, faces_per_commit=5, pause=no_pause)
+        over = StoredFaces(items, faces_per_commit=5, clock=FakeClock())
         self.faces += over.index(self.collection, of, slots(count), Embedder(of))
 
     def delete(self, items: Items, count: int) -> None:
         gone, self.faces = self.faces[:count], self.faces[count:]
-        StoredFaces(items, pause=no_pause).delete(self.collection, [face.face_id for face in gone])
+        StoredFaces(items, clock=FakeClock()).delete(self.collection, [face.face_id for face in gone])
 
     def purge(self, items: Items, blobs: Blobs) -> None:
-        Upkeep(items, blobs, pause=no_pause).purge()
+        Upkeep(items, blobs, clock=FakeClock()).purge()
 
     def check(self) -> None:
         check_collection(self.items, self.collection, self.blobs)

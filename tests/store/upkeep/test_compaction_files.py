@@ -12,8 +12,8 @@ from openrek.store.upkeep.compaction import FOLD_AFTER_MS, REWRITE_AFTER_MS, Com
 from openrek.store.upkeep.folding import fold
 from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.upkeep.upkeep import Upkeep
-from tests.store.synthetic import no_pause
 from tests.store.upkeep.logged_store import LoggedStore, fill, name_of, vector
+from tests.support.clocks import FakeClock
 
 WRITES = st.tuples(st.sets(st.integers(0, 40), max_size=12), st.sets(st.integers(0, 40), max_size=5))
 STEPS = st.one_of(
@@ -47,9 +47,9 @@ def test_any_log_compacted_at_any_time_is_what_a_dictionary_holds(
             elif what == "wait":
                 store.now_s += 3600 * int(how)  # type: ignore[call-overload]
             else:
-                GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name, force=bool(how))
+                GarbageCollector(store.items, store.blobs, clock=FakeClock()).collect(store.name, force=bool(how))
             assert store.stored() == store.model
-        Upkeep(store.items, store.blobs, clock=lambda: store.now_s, pause=no_pause).purge()
+        Upkeep(store.items, store.blobs, clock=FakeClock(store.now_s)).purge()
         assert store.stored() == store.model
         assert store.log() == []
         assert all(ref.tombstones is None for ref in store.manifest.segments)
@@ -160,12 +160,20 @@ def test_a_rewrite_does_not_put_off_the_fold_of_what_waits(store: LoggedStore) -
     assert store.stored() == store.model
 
 
+class Hourly(FakeClock):
+    """An hour passes after each look at it."""
+
+    def now_s(self) -> float:
+        self.sleep(3600.0)
+        return self.at_s - 3600.0
+
+
 def test_what_came_while_a_step_was_at_work_is_not_taken_for_younger(store: LoggedStore) -> None:
     """A step reads the head, and is done an hour later."""
     fill(store, range(4))
-    begun_s, hour = store.now_s, iter((0.0, *(3600.0,) * 99))
+    begun_s = store.now_s
 
-    Compactor(store.items, store.blobs, clock=lambda: begun_s + next(hour), pause=no_pause).step(store.name, force=True)
+    Compactor(store.items, store.blobs, clock=Hourly(begun_s)).step(store.name, force=True)
 
     assert store.manifest.made_ms == int(begun_s * 1000)
 
@@ -175,7 +183,7 @@ def test_folds_of_single_rows_do_not_pile_up_files(store: LoggedStore) -> None:
         fill(store, range(number, number + 1))
         store.now_s += FOLD_AFTER_MS / 1000 + 1
         store.compactor.step(store.name)
-        GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name)
+        GarbageCollector(store.items, store.blobs, clock=FakeClock()).collect(store.name)
 
     assert [ref.rows for ref in store.manifest.segments] == [40]
     assert len(list(store.blobs.names())) <= 3

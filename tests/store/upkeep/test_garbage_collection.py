@@ -7,8 +7,8 @@ from openrek.store.segments.manifest import Manifest, SegmentRef, base_version, 
 from openrek.store.upkeep.compaction import FOLD_AFTER_MS
 from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.upkeep.manifest_swap import swap_manifest
-from tests.store.synthetic import no_pause
 from tests.store.upkeep.logged_store import LoggedStore, fill, name_of
+from tests.support.clocks import FakeClock
 
 
 def test_names_follow_the_version_that_was_read(store: LoggedStore) -> None:
@@ -37,7 +37,7 @@ def test_garbage_of_a_lower_base_goes_and_no_other(store: LoggedStore) -> None:
     elsewhere = blob_name(UUID(int=7), 0, "segment")
     store.blobs.put(elsewhere, b"of another collection")
 
-    removed = GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name)
+    removed = GarbageCollector(store.items, store.blobs, clock=FakeClock()).collect(store.name)
 
     remaining = set(store.blobs.names())
     assert lower not in remaining
@@ -57,11 +57,11 @@ def test_a_swap_under_way_finds_its_blobs_however_often_garbage_is_collected(sto
     successor = Manifest(head.uid, head.version + 1, manifest.through, 0, (ref,))
     name = blob_name(head.uid, head.version, "manifest")
     store.blobs.put(name, encode_manifest(successor))
-    garbage = GarbageCollector(store.items, store.blobs, pause=no_pause)
+    garbage = GarbageCollector(store.items, store.blobs, clock=FakeClock())
 
     garbage.collect(store.name)
     assert {segment, name} <= set(store.blobs.names())
-    assert swap_manifest(store.items, head, name, successor, pause=no_pause)
+    assert swap_manifest(store.items, head, name, successor, clock=FakeClock())
     garbage.collect(store.name)
     assert store.stored() == store.model
 
@@ -70,7 +70,7 @@ def test_a_swap_under_way_finds_its_blobs_however_often_garbage_is_collected(sto
     store.blobs.put(late, encode_manifest(successor))
     garbage.collect(store.name, force=True)
     assert late not in set(store.blobs.names())
-    assert not swap_manifest(store.items, head, late, successor, pause=no_pause)
+    assert not swap_manifest(store.items, head, late, successor, clock=FakeClock())
     assert store.stored() == store.model
 
 
@@ -79,4 +79,4 @@ def test_a_collection_that_is_gone(store: LoggedStore) -> None:
     StoredCollections(store.items).delete(store.name)
 
     assert not store.compactor.step(store.name, force=True)
-    assert GarbageCollector(store.items, store.blobs, pause=no_pause).collect(store.name, force=True) == 0
+    assert GarbageCollector(store.items, store.blobs, clock=FakeClock()).collect(store.name, force=True) == 0

@@ -15,20 +15,21 @@ from openrek.store.upkeep.orphan_sweep import FORGOTTEN_AFTER_S, OrphanSweep
 from tests.store.faults import Fault, FaultyItems, Killed, always, at
 from tests.store.invariants import all_items, check_collection, owned_items, plan_items
 from tests.store.memory_blobs import MemoryBlobs
-from tests.store.synthetic import Embedder, no_pause, picture, slots
+from tests.store.synthetic import Embedder, picture, slots
+from tests.support.clocks import FakeClock
 
 NOW_S = 1_700_000_000.0
 
 
 def filled(items: Items, name: str, pictures: int = 3) -> Collection:
-    made = StoredCollections(items, clock=lambda: NOW_S).create(name, SFACE, {"tag": "value"})
+    made = StoredCollections(items, clock=FakeClock(NOW_S)).create(name, SFACE, {"tag": "value"})
     for n in range(pictures):
         StoredFaces(items).index(made, picture(n), slots(50), Embedder(picture(n)))
     return made
 
 
 def sweep(items: Items, *, later_s: float = 0.0) -> int:
-    return OrphanSweep(items, MemoryBlobs(), clock=lambda: NOW_S + later_s, pause=no_pause).sweep()
+    return OrphanSweep(items, MemoryBlobs(), clock=FakeClock(NOW_S + later_s)).sweep()
 
 
 def test_a_deleted_collection_is_erased_and_no_other(items: Items) -> None:
@@ -108,7 +109,9 @@ def test_a_store_that_never_answers_ends_the_pass(items: Items, fault: Fault) ->
     made = filled(items, "people", 0)
     with pytest.raises(Killed):
         StoredFaces(
-            FaultyItems(items, at(9, Fault.KILLED_BEFORE)), faces_per_commit=3, clock=lambda: NOW_S, pause=no_pause
+            FaultyItems(items, at(9, Fault.KILLED_BEFORE)),
+            faces_per_commit=3,
+            clock=FakeClock(NOW_S),
         ).index(made, picture(1), slots(5), Embedder(picture(1)))
     StoredCollections(items).delete("gone")
     faulty = FaultyItems(items, always(fault))

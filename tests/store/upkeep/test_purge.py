@@ -18,8 +18,8 @@ from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.upkeep.sqlite_vacuum import vacuum_if_due
 from openrek.store.upkeep.upkeep import Upkeep
 from tests.store.faults import FaultyItems
-from tests.store.synthetic import no_pause
 from tests.store.upkeep.traced_store import TracedStore
+from tests.support.clocks import FakeClock
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[TracedStore]:
     kept = made.fill("kept", range(10), 80)
     made.fill("other", range(20, 22))
     gone = made.fill("gone", range(30, 36))
-    Upkeep(made.items, made.blobs, pause=no_pause).purge()
+    Upkeep(made.items, made.blobs, clock=FakeClock()).purge()
     late = made.fill("late", range(40, 46))
     made.delete(kept, [face.face_id for face in StoredFaces(made.items).page(kept, None, 4096).rows[::20]])
     made.delete(late, [face.face_id for face in StoredFaces(made.items).page(late, None, 4096).rows[::3]])
@@ -44,7 +44,7 @@ def test_a_purge_leaves_no_trace(store: TracedStore) -> None:
     assert living == len(store.traces.living)
     assert traces > 2 * len(store.traces.gone)
 
-    Upkeep(store.items, store.blobs, pause=no_pause).purge()
+    Upkeep(store.items, store.blobs, clock=FakeClock()).purge()
     assert store.items.vacuum()
 
     assert store.traces.found(store.folder) == (len(store.traces.living), 0)
@@ -59,8 +59,8 @@ def test_the_sweeps_of_a_day_leave_no_trace(store: TracedStore) -> None:
     start_s = time.time()
     for quarter in range(24 * 4):
         now_s = start_s + quarter * 900
-        Upkeep(store.items, store.blobs, clock=lambda now=now_s: now, pause=no_pause).sweep()  # type: ignore[misc]
-        vacuum_if_due(store.items, clock=lambda now=now_s: now)  # type: ignore[misc]
+        Upkeep(store.items, store.blobs, clock=FakeClock(now_s)).sweep()
+        vacuum_if_due(store.items, clock=FakeClock(now_s))
 
     assert store.traces.found(store.folder) == (len(store.traces.living), 0)
     for name in ("kept", "late", "other"):
@@ -71,8 +71,8 @@ def test_the_first_sweep_after_a_day_without_a_server_leaves_no_trace(store: Tra
     """The last deletion is still in the log, and nothing tells its time."""
     now_s = time.time() + 24 * 3600
 
-    Upkeep(store.items, store.blobs, clock=lambda: now_s, pause=no_pause).sweep()
-    assert vacuum_if_due(store.items, clock=lambda: now_s)
+    Upkeep(store.items, store.blobs, clock=FakeClock(now_s)).sweep()
+    assert vacuum_if_due(store.items, clock=FakeClock(now_s))
 
     assert store.traces.found(store.folder) == (len(store.traces.living), 0)
 
@@ -95,21 +95,21 @@ def test_a_purge_wins_over_others_who_compact_meanwhile(tmp_path: Path, step: in
     """Somebody moves the manifest on without removing anything, just before the purge would."""
     store = TracedStore(tmp_path)
     kept = store.fill("kept", range(3), 4)
-    Upkeep(store.items, store.blobs, pause=no_pause).purge()
+    Upkeep(store.items, store.blobs, clock=FakeClock()).purge()
     store.delete(kept, [next(iter(store.traces.living))])
     store.blobs.put(blob_name(kept.uid, store.head("kept").version, "segment"), b"of a killed compactor")
 
     def others(now: int) -> None:
         if now == step:
-            GarbageCollector(store.items, store.blobs, pause=no_pause)._move_version(store.head("kept"))
+            GarbageCollector(store.items, store.blobs, clock=FakeClock())._move_version(store.head("kept"))
 
     faulty: Items = FaultyItems(store.items, before=others)
-    Upkeep(faulty, store.blobs, pause=no_pause).purge()
+    Upkeep(faulty, store.blobs, clock=FakeClock()).purge()
 
     assert [ref.dead for ref in current_manifest(store.blobs, store.head("kept")).segments] == [0]
     assert len(list(store.blobs.names())) <= 3
     assert not any(b"killed" in store.blobs.get(name) for name in store.blobs.names())
-    assert not Compactor(store.items, store.blobs, pause=no_pause).step("kept", force=True)
+    assert not Compactor(store.items, store.blobs, clock=FakeClock()).step("kept", force=True)
     store.items.close()
 
 
@@ -119,7 +119,7 @@ def test_foreign_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
     for name in ("thumbs.db", "a/b/c", f"{made.uid.hex}/notes", "0" * 32):
         store.blobs.put(name, b"somebody else's")
 
-    Upkeep(store.items, store.blobs, pause=no_pause).purge()
+    Upkeep(store.items, store.blobs, clock=FakeClock()).purge()
 
     assert {"thumbs.db", "a/b/c", f"{made.uid.hex}/notes", "0" * 32} <= set(store.blobs.names())
     assert verify(store.items, store.blobs, "kept").findings == ()
@@ -131,7 +131,10 @@ def test_a_damaged_collection_does_not_keep_others_from_being_purged(store: Trac
         store.blobs.delete(name)
     at_s = time.time() + 12 * 3600
 
-    for upkeep in (Upkeep(store.items, store.blobs, clock=lambda: at_s).sweep, Upkeep(store.items, store.blobs).purge):
+    for upkeep in (
+        Upkeep(store.items, store.blobs, clock=FakeClock(at_s)).sweep,
+        Upkeep(store.items, store.blobs).purge,
+    ):
         with pytest.raises(BlobMissing):
             upkeep()
 

@@ -19,9 +19,10 @@ from openrek.store.upkeep.upkeep import Upkeep
 from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Killed
 from tests.store.invariants import marked_faces
-from tests.store.synthetic import Embedder, no_pause, picture, slots
+from tests.store.synthetic import Embedder, picture, slots
 from tests.store.tables import open_fast
 from tests.store.upkeep.traced_store import TracedStore
+from tests.support.clocks import FakeClock
 
 NOW_S = 1_700_000_000.0
 
@@ -75,14 +76,14 @@ def test_a_vacuum_says_when_a_reader_holds_it_back(tmp_path: Path) -> None:
 
 def test_a_vacuum_is_due_twice_a_day_whoever_asks(tmp_path: Path) -> None:
     items = open_fast(tmp_path)
-    assert vacuum_if_due(items, clock=lambda: NOW_S), "nobody knows what was forgotten before"
-    assert not vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
+    assert vacuum_if_due(items, clock=FakeClock(NOW_S)), "nobody knows what was forgotten before"
+    assert not vacuum_if_due(items, clock=FakeClock(NOW_S + VACUUM_AFTER_S + 1))
 
     forget(items)
-    assert not vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S - 1)
-    assert vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
+    assert not vacuum_if_due(items, clock=FakeClock(NOW_S + VACUUM_AFTER_S - 1))
+    assert vacuum_if_due(items, clock=FakeClock(NOW_S + VACUUM_AFTER_S + 1))
     forget(items)
-    assert vacuum_if_due(items, clock=lambda: NOW_S), "a clock that was put back must not stop it"
+    assert vacuum_if_due(items, clock=FakeClock(NOW_S)), "a clock that was put back must not stop it"
     items.close()
 
 
@@ -100,9 +101,9 @@ def test_a_folder_of_before_is_vacuumed_once_in_its_turn(tmp_path: Path) -> None
 
     items = open_fast(tmp_path)
 
-    assert not vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S - 1)
-    assert vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
-    assert not vacuum_if_due(items, clock=lambda: NOW_S + 3 * VACUUM_AFTER_S)
+    assert not vacuum_if_due(items, clock=FakeClock(NOW_S + VACUUM_AFTER_S - 1))
+    assert vacuum_if_due(items, clock=FakeClock(NOW_S + VACUUM_AFTER_S + 1))
+    assert not vacuum_if_due(items, clock=FakeClock(NOW_S + 3 * VACUUM_AFTER_S))
     items.close()
 
 
@@ -114,8 +115,8 @@ def test_what_is_forgotten_during_a_vacuum_remains_for_the_next(tmp_path: Path) 
             return done
 
     items = Meanwhile(tmp_path / "items.sqlite3")
-    assert vacuum_if_due(items, clock=lambda: NOW_S)
-    assert vacuum_if_due(items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
+    assert vacuum_if_due(items, clock=FakeClock(NOW_S))
+    assert vacuum_if_due(items, clock=FakeClock(NOW_S + VACUUM_AFTER_S + 1))
     items.close()
 
 
@@ -131,11 +132,11 @@ def die_in_a_large_call(store: TracedStore) -> None:
     kept, of, dying = store.collection("kept"), picture(99), FaultyItems(store.items)
     dying.choose = lambda _: Fault.KILLED_BEFORE if marked_faces(store.items, kept) else Fault.NONE
     with pytest.raises(Killed):
-        StoredFaces(dying, faces_per_commit=3, pause=no_pause).index(kept, of, slots(7), Embedder(of))
+        StoredFaces(dying, faces_per_commit=3, clock=FakeClock()).index(kept, of, slots(7), Embedder(of))
 
 
 def change_a_user(store: TracedStore) -> None:
-    users = StoredUsers(store.items, pause=no_pause)
+    users = StoredUsers(store.items, clock=FakeClock())
     kept = store.collection("kept")
     users.create(kept, "ann", None)
     users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, idempotency_token=None)
@@ -164,14 +165,14 @@ def test_only_what_was_deleted_or_replaced_makes_a_vacuum_due(
     for name in ("kept", "other"):
         store.fill(name, range(2), 4)
     now_s = time.time() + 12 * 3600
-    vacuum_if_due(store.items, clock=lambda: now_s)
+    vacuum_if_due(store.items, clock=FakeClock(now_s))
 
     change(store)
     now_s += 12 * 3600
-    Upkeep(store.items, store.blobs, clock=lambda: now_s, pause=no_pause).sweep()
+    Upkeep(store.items, store.blobs, clock=FakeClock(now_s)).sweep()
 
-    assert vacuum_if_due(store.items, clock=lambda: now_s) == due
-    assert not vacuum_if_due(store.items, clock=lambda: now_s + 12 * 3600)
+    assert vacuum_if_due(store.items, clock=FakeClock(now_s)) == due
+    assert not vacuum_if_due(store.items, clock=FakeClock(now_s + 12 * 3600))
     store.items.close()
 
 
@@ -192,16 +193,16 @@ def leave_a_stray_entry(store: TracedStore) -> None:
 def test_a_mended_collection_makes_a_vacuum_due(tmp_path: Path, damage: Callable[[TracedStore], None]) -> None:
     store = TracedStore(tmp_path)
     kept = store.fill("kept", range(2), 4)
-    users = StoredUsers(store.items, pause=no_pause)
+    users = StoredUsers(store.items, clock=FakeClock())
     users.create(kept, "ann", None)
     users.associate(kept, "ann", list(store.traces.living)[:2], lowest_cosine=-1.0, idempotency_token=None)
-    Upkeep(store.items, store.blobs, pause=no_pause).purge()
-    assert vacuum_if_due(store.items, clock=lambda: NOW_S)
+    Upkeep(store.items, store.blobs, clock=FakeClock()).purge()
+    assert vacuum_if_due(store.items, clock=FakeClock(NOW_S))
     damage(store)
 
-    rebuild(store.items, store.blobs, "kept", pause=no_pause)
+    rebuild(store.items, store.blobs, "kept", clock=FakeClock())
 
-    assert vacuum_if_due(store.items, clock=lambda: NOW_S + VACUUM_AFTER_S + 1)
+    assert vacuum_if_due(store.items, clock=FakeClock(NOW_S + VACUUM_AFTER_S + 1))
     store.items.close()
 
 
@@ -224,6 +225,6 @@ def test_a_vacuum_that_came_to_nothing_is_tried_again_after_an_hour(tmp_path: Pa
     items.why = why
     for minute in range(3 * 60):
         with contextlib.suppress(apsw.FullError):
-            assert not vacuum_if_due(items, clock=lambda now=NOW_S + 60 * minute: now)  # type: ignore[misc]
+            assert not vacuum_if_due(items, clock=FakeClock(NOW_S + 60 * minute))
     assert items.tries == 3
     items.close()

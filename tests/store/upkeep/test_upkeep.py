@@ -23,13 +23,14 @@ from openrek.store.users.users import StoredUsers
 from tests.store.invariants import owned_items
 from tests.store.memory_blobs import MemoryBlobs, Unreadable
 from tests.store.people import request_token
-from tests.store.synthetic import Embedder, no_pause, picture, slots
+from tests.store.synthetic import Embedder, picture, slots
+from tests.support.clocks import FakeClock
 
 LATER_S = FORGOTTEN_AFTER_S + 1
 
 
 def upkeep(items: Items, blobs: MemoryBlobs) -> Upkeep:
-    return Upkeep(items, blobs, clock=lambda: time.time() + LATER_S, pause=no_pause)
+    return Upkeep(items, blobs, clock=FakeClock(time.time() + LATER_S))
 
 
 def filled(items: Items, name: str, *, long: bool = True) -> Collection:
@@ -134,7 +135,7 @@ def spoil(items: SqliteItems, key: Key) -> None:
 def test_a_damaged_item_holds_up_no_other_collection(items: SqliteItems, what: str) -> None:
     blobs = MemoryBlobs()
     one, two, gone = filled(items, "one"), filled(items, "two"), filled(items, "gone")
-    users = StoredUsers(items, pause=no_pause)
+    users = StoredUsers(items, clock=FakeClock())
     users.create(one, "ann", request_token("token"))
     StoredCollections(items).delete("gone")
     damaged = {

@@ -13,8 +13,9 @@ from tests.store.faults import Fault, FaultyItems, Killed, at
 from tests.store.invariants import all_items
 from tests.store.memory_blobs import MemoryBlobs
 from tests.store.people import People, likeness, request_token, sound
-from tests.store.synthetic import new_collection, no_pause, open_items
+from tests.store.synthetic import new_collection, open_items
 from tests.support.aws import LocalAws
+from tests.support.clocks import FakeClock
 
 
 @pytest.mark.parametrize("token", [None, "t"])
@@ -29,7 +30,7 @@ def test_a_hundred_faces_join_and_leave_in_one_transaction_each(local: People, t
         owned = sum(owner == "ada" for owner in local.owners().values())
         seen.append((len(local.members("ada")), owned, found[0][1] if found else 0))
 
-    watched = StoredUsers(FaultyItems(local.items, before=look), pause=no_pause)
+    watched = StoredUsers(FaultyItems(local.items, before=look), clock=FakeClock())
     ids = [face.face_id for face in faces]
     key = request_token("t") if token else None
 
@@ -118,7 +119,7 @@ def test_faces_that_join_another_user_meanwhile_stay_with_it(local: People) -> N
     faces = local.add("ann", 5)
     local.user("ann", faces)
     local.user("bob")
-    other = StoredUsers(local.items, faces_per_commit=2, pause=no_pause)
+    other = StoredUsers(local.items, faces_per_commit=2, clock=FakeClock())
     joined: list[Association] = []
 
     def join_bob(_: int) -> None:
@@ -126,7 +127,7 @@ def test_faces_that_join_another_user_meanwhile_stay_with_it(local: People) -> N
             ids = [face.face_id for face in faces]
             joined.append(other.associate(local.collection, "bob", ids, lowest_cosine=-1.0, idempotency_token=None))
 
-    watched = StoredUsers(FaultyItems(local.items, before=join_bob), faces_per_commit=2, pause=no_pause)
+    watched = StoredUsers(FaultyItems(local.items, before=join_bob), faces_per_commit=2, clock=FakeClock())
     watched.disassociate(local.collection, "ann", [face.face_id for face in faces], None)
 
     assert len(joined) == 1
@@ -143,7 +144,7 @@ def test_a_call_that_is_done_is_not_refused_for_the_names_that_it_leaves(local: 
     busy = FaultyItems(local.items)
     busy.choose = lambda _: Fault.NONE if local.members("ann-smith") else Fault.CONTENDED
 
-    over = StoredUsers(busy, faces_per_commit=2, pause=no_pause)
+    over = StoredUsers(busy, faces_per_commit=2, clock=FakeClock())
     result = over.disassociate(local.collection, "ann-smith", [face.face_id for face in faces], None)
 
     assert len(result.changed) == 5
@@ -167,7 +168,7 @@ def test_a_client_that_dies_at_any_step_leaves_all_or_nothing(tmp_path: Path, fa
         people = People(items, MemoryBlobs(), new_collection(items))
         faces = people.add_at_once("ada", 8)
         people.user("ada", faces[:2])
-        killed = StoredUsers(FaultyItems(items, at(step, fault)), faces_per_commit=3, pause=no_pause)
+        killed = StoredUsers(FaultyItems(items, at(step, fault)), faces_per_commit=3, clock=FakeClock())
         ids = [face.face_id for face in faces]
         finished = False
         with contextlib.suppress(Killed):

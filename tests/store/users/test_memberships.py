@@ -16,7 +16,8 @@ from openrek.store.users.user_vectors import user_vector
 from tests.store.faults import Fault, FaultyItems, Killed
 from tests.store.invariants import all_items
 from tests.store.people import People, likeness, sound
-from tests.store.synthetic import no_pause, picture, slots, unit
+from tests.store.synthetic import picture, slots, unit
+from tests.support.clocks import FakeClock
 
 
 def test_faces_join_a_user(people: People) -> None:
@@ -173,13 +174,13 @@ def test_faces_of_a_large_picture_join_before_its_plan_is_settled(local: People)
     of, found = picture(1), slots(7)
     killed.choose = lambda _: Fault.KILLED_BEFORE if _plan_is_done(items, collection.uid) else Fault.NONE
     with contextlib.suppress(Killed):
-        StoredFaces(killed, faces_per_commit=3, pause=no_pause).index(collection, of, found, lambda f: unit(f))
+        StoredFaces(killed, faces_per_commit=3, clock=FakeClock()).index(collection, of, found, lambda f: unit(f))
     faces = local.faces.page(collection, None, 10).rows
     assert len(faces) == 7
     assert any("plan" in item.attributes for item in all_items(items, f"{collection.uid.hex}/face"))
 
     local.user("ada", faces[:5])
-    again = StoredFaces(items, faces_per_commit=3, pause=no_pause).index(collection, of, found, lambda f: unit(f))
+    again = StoredFaces(items, faces_per_commit=3, clock=FakeClock()).index(collection, of, found, lambda f: unit(f))
 
     assert {face.face_id for face in again} == {face.face_id for face in faces}
     assert local.members("ada") == {face.face_id for face in faces[:5]}

@@ -22,7 +22,7 @@ from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, Wire, always, at
 from tests.store.invariants import all_items, owned_items
 from tests.store.people import NOW_S, People, request_token, sound
-from tests.store.synthetic import no_pause
+from tests.support.clocks import FakeClock
 
 DAY_S = 86_400.0
 
@@ -145,13 +145,13 @@ def test_a_token_is_valid_for_24_hours(people: People) -> None:
     first = people.join("ada", faces, request_token("t"))
     people.leave("ada", faces)
 
-    people.now_s += DAY_S - 1
+    people.clock.at_s += DAY_S - 1
     assert people.join("ada", faces, request_token("t")) == first
     assert people.members("ada") == set()
-    people.now_s += 1
+    people.clock.at_s += 1
     assert people.join("ada", faces, request_token("t", "other")).changed == first.changed
     assert people.members("ada") == {faces[0].face_id}
-    people.now_s += DAY_S - 1
+    people.clock.at_s += DAY_S - 1
     with pytest.raises(IdempotentParameterMismatch):
         people.join("ada", faces, request_token("t"))
 
@@ -159,10 +159,10 @@ def test_a_token_is_valid_for_24_hours(people: People) -> None:
 def test_old_tokens_are_swept_and_young_ones_are_not(local: People) -> None:
     for number in range(3):
         local.users.create(local.collection, f"u{number}", request_token(f"t{number}"))
-        local.now_s += DAY_S / 2
+        local.clock.at_s += DAY_S / 2
     tokens = f"{local.collection.uid.hex}/token"
 
-    removed = OrphanSweep(local.items, local.blobs, clock=lambda: NOW_S + DAY_S, pause=no_pause).sweep()
+    removed = OrphanSweep(local.items, local.blobs, clock=FakeClock(NOW_S + DAY_S)).sweep()
 
     assert removed == 1
     assert [item.key.sort for item in all_items(local.items, tokens)] == ["t1", "t2"]
@@ -172,7 +172,7 @@ def test_tokens_go_with_their_collection(local: People) -> None:
     local.users.create(local.collection, "ada", request_token("t"))
     StoredCollections(local.items).delete("people")
 
-    OrphanSweep(local.items, local.blobs, clock=lambda: NOW_S, pause=no_pause).sweep()
+    OrphanSweep(local.items, local.blobs, clock=FakeClock(NOW_S)).sweep()
 
     assert owned_items(local.items, local.collection) == 0
 
@@ -185,7 +185,7 @@ def test_a_lost_reply_and_its_retry_are_one_call(local: People, name: str, fault
     call = calls(local, faces)[name]
     token = request_token("t")
     wire = Wire(local.items)
-    silent = StoredUsers(FaultyItems(local.items, always(fault), wire=wire), pause=no_pause)
+    silent = StoredUsers(FaultyItems(local.items, always(fault), wire=wire), clock=FakeClock())
     with contextlib.suppress(InternalServerError, Throttling):
         call.make(silent, token)
         assert fault is Fault.UNSAID, "the log tells what became of it"
@@ -203,7 +203,7 @@ def test_a_lost_reply_and_its_retry_are_one_call(local: People, name: str, fault
 def test_a_reply_lost_at_any_step(local: People, step: int) -> None:
     faces = local.add("ada", 8)
     local.user("ada")
-    unsaid = StoredUsers(FaultyItems(local.items, at(step, Fault.UNSAID)), faces_per_commit=3, pause=no_pause)
+    unsaid = StoredUsers(FaultyItems(local.items, at(step, Fault.UNSAID)), faces_per_commit=3, clock=FakeClock())
     ids = [face.face_id for face in faces]
 
     result = unsaid.associate(local.collection, "ada", ids, lowest_cosine=-1.0, idempotency_token=request_token("t"))

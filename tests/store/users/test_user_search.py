@@ -13,7 +13,8 @@ from openrek.store.search.search import StoredSearch
 from openrek.store.segments.segment_file import FACES, USERS
 from openrek.store.upkeep.compaction import Compactor, current_manifest
 from tests.store.people import People, likeness, sound
-from tests.store.synthetic import no_pause, now, unit
+from tests.store.synthetic import now, unit
+from tests.support.clocks import FakeClock
 
 
 def test_users_are_found_by_vector_face_and_user(people: People) -> None:
@@ -69,14 +70,14 @@ def test_a_search_process_that_was_there_before_sees_every_change(local: People)
     ):
         change()
         if step == 1:
-            Compactor(local.items, local.blobs, pause=no_pause).step("people", force=True)
+            Compactor(local.items, local.blobs, clock=FakeClock()).step("people", force=True)
         seen.append(local.nearest(likeness("ada", 0)))
 
     assert seen == [[], [("ada", 4)], [("ada", 3)], [], [("ada", 2)]]
 
 
 def test_users_are_compacted_as_faces_are(local: People) -> None:
-    compactor = Compactor(local.items, local.blobs, pause=no_pause)
+    compactor = Compactor(local.items, local.blobs, clock=FakeClock())
     everyone = {name: local.add(name, 4) for name in ("ada", "bob", "eve")}
     for name, faces in everyone.items():
         local.user(name, faces[:3])
@@ -98,7 +99,7 @@ def test_users_are_compacted_as_faces_are(local: People) -> None:
 
 def test_a_log_that_names_no_user_leaves_the_segments_of_users_alone(local: People) -> None:
     local.user("ada", local.add("ada", 2))
-    compactor = Compactor(local.items, local.blobs, fold_entries=1, pause=no_pause)
+    compactor = Compactor(local.items, local.blobs, fold_entries=1, clock=FakeClock())
     compactor.step("people")
     before = segments_of(local, USERS)
 
@@ -117,7 +118,7 @@ def segments_of(people: People, kind: int) -> list[str]:
 
 def test_old_log_entries_and_manifests_without_users_are_read(local: People) -> None:
     local.add("ada", 3)
-    Compactor(local.items, local.blobs, pause=no_pause).step("people", force=True)
+    Compactor(local.items, local.blobs, clock=FakeClock()).step("people", force=True)
     name = next(name for name in local.blobs.names() if name.endswith("manifest"))
     content = local.blobs.get(name)
     body = json.loads(content[9:])

@@ -16,7 +16,8 @@ from openrek.store.users.users import StoredUsers
 from tests.store.faults import Fault, FaultyItems, always
 from tests.store.invariants import check_collection
 from tests.store.people import People, likeness, sound
-from tests.store.synthetic import new_collection, no_pause, unit
+from tests.store.synthetic import new_collection, unit
+from tests.support.clocks import FakeClock
 
 
 def test_a_new_user_has_no_faces_and_is_found_by_no_search(people: People) -> None:
@@ -126,12 +127,12 @@ def test_who_loses_every_race_is_told_of_a_conflict(local: People) -> None:
     faces = local.add("ada", 1)
     local.user("ada")
     numbers = count()
-    meddler = StoredUsers(local.items, pause=no_pause)
+    meddler = StoredUsers(local.items, clock=FakeClock())
 
     def meddle(_: int) -> None:
         meddler.create(local.collection, f"u{next(numbers)}", None)
 
-    beaten = StoredUsers(FaultyItems(local.items, before=meddle), pause=no_pause)
+    beaten = StoredUsers(FaultyItems(local.items, before=meddle), clock=FakeClock())
     for call in (
         lambda: beaten.associate(
             local.collection, "ada", [faces[0].face_id], lowest_cosine=-1.0, idempotency_token=None
@@ -149,7 +150,7 @@ def test_who_loses_every_race_is_told_of_a_conflict(local: People) -> None:
 def test_a_store_that_never_answers_is_our_fault(local: People) -> None:
     faces = local.add("ada", 1)
     local.user("ada")
-    mute = StoredUsers(FaultyItems(local.items, always(Fault.LOST)), pause=no_pause)
+    mute = StoredUsers(FaultyItems(local.items, always(Fault.LOST)), clock=FakeClock())
 
     with pytest.raises(InternalServerError):
         mute.associate(local.collection, "ada", [faces[0].face_id], lowest_cosine=-1.0, idempotency_token=None)

@@ -23,9 +23,10 @@ from openrek.store.items.port import Items
 from openrek.store.search.search import StoredSearch
 from openrek.store.upkeep.upkeep import Upkeep
 from openrek.store.users.users import StoredUsers
-from tests.store.synthetic import Embedder, no_pause, open_items, picture, slot_of, slots, unit, vector_of
+from tests.store.synthetic import Embedder, open_items, picture, slot_of, slots, unit, vector_of
 from tests.support.aws import LocalAws, unsaid
 from tests.support.aws_meter import Meter
+from tests.support.clocks import FakeClock
 
 
 class Story:
@@ -161,7 +162,7 @@ def test_the_secret_of_page_tokens_is_stored_as_the_roles_allow_it(aws: LocalAws
     )
     aws.meddle("PutItem", unsaid)
 
-    token = SealedPageTokens(items, pause=no_pause).seal("p", "cursor")
+    token = SealedPageTokens(items, clock=FakeClock()).seal("p", "cursor")
 
     assert [name for name, _ in asked] == ["GetItem", "PutItem", "PutItem", "GetItem"]
     assert {params["Item"]["partition"]["S"] for name, params in asked if name == "PutItem"} == {"deployment"}

@@ -28,6 +28,7 @@ from openrek.store.users.users import StoredUsers
 from tests.store.invariants import check_collection, marked_faces, plan_items
 from tests.store.synthetic import new_collection, open_items
 from tests.store.workers import index_picture, named_picture
+from tests.support.clocks import FakeClock
 
 KILLS = int(os.environ.get("OPENREK_STORE_KILLS", "50"))
 ROOT = Path(__file__).parents[3]
@@ -50,7 +51,7 @@ def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path) -> N
         complete(items, collection, there, pending)
         check(items, blobs, collection, there, None)
     assert there
-    OrphanSweep(items, blobs, clock=lambda: time.time() + ABANDONED_AFTER_S + 1).sweep()
+    OrphanSweep(items, blobs, clock=FakeClock(time.time() + ABANDONED_AFTER_S + 1)).sweep()
     assert plan_items(items, collection) == []
     assert marked_faces(items, collection) == []
     check_collection(items, collection, blobs)

@@ -31,8 +31,9 @@ from tests.store.earlier.answers import answers, ids_of, probe_of
 from tests.store.earlier.make import PENDING_FACES
 from tests.store.invariants import check_collection
 from tests.store.people import likeness, request_token
-from tests.store.synthetic import Embedder, no_pause, open_items, picture, slots
+from tests.store.synthetic import Embedder, open_items, picture, slots
 from tests.support.aws import REGION, LocalAws
+from tests.support.clocks import FakeClock
 
 FORMATS = sorted((path.parent for path in (Path(__file__).parents[1] / "earlier").glob("*/answers.json")), key=str)
 MUCH_LATER_S = 4e9
@@ -63,7 +64,7 @@ class Earlier:
         names = [entry.collection_id for entry in StoredCollections(self.items).page(None, 100).rows]
         for name in names:
             check_collection(self.items, StoredCollections(self.items).require(name), self.blobs)
-        return [line for name in names for line in verify(self.items, self.blobs, name, pause=no_pause).findings]
+        return [line for name in names for line in verify(self.items, self.blobs, name, clock=FakeClock()).findings]
 
 
 @pytest.fixture(params=FORMATS, ids=lambda folder: folder.name)
@@ -113,7 +114,7 @@ def test_the_answers_are_the_same(earlier: Earlier) -> None:
 
 def test_the_answers_are_the_same_from_items_alone(earlier: Earlier) -> None:
     """Upkeep by the code of now folds the log and writes segments anew."""
-    Upkeep(earlier.items, earlier.blobs, pause=no_pause).purge()
+    Upkeep(earlier.items, earlier.blobs, clock=FakeClock()).purge()
 
     assert earlier.answers() == earlier.told
     assert earlier.findings() == []
@@ -121,7 +122,7 @@ def test_the_answers_are_the_same_from_items_alone(earlier: Earlier) -> None:
 
 def test_it_can_be_gone_on_with(earlier: Earlier) -> None:
     before = earlier.told["collections"]["people"]
-    faces, users = StoredFaces(earlier.items, pause=no_pause), StoredUsers(earlier.items, pause=no_pause)
+    faces, users = StoredFaces(earlier.items, clock=FakeClock()), StoredUsers(earlier.items, clock=FakeClock())
     added = faces.index(earlier.people, picture(9, "more:9"), slots(3), Embedder(picture(9, "more:9")))
     alone = [face[0] for face in before["faces"] if face[5] is None]
     assert len(faces.delete(earlier.people, ids_of(alone[:2])).deleted) == 2
@@ -130,7 +131,7 @@ def test_it_can_be_gone_on_with(earlier: Earlier) -> None:
     users.delete(earlier.people, "bob", None)
     assert earlier.findings() == []
 
-    Upkeep(earlier.items, earlier.blobs, clock=lambda: MUCH_LATER_S, pause=no_pause).purge()
+    Upkeep(earlier.items, earlier.blobs, clock=FakeClock(MUCH_LATER_S)).purge()
 
     assert earlier.findings() == []
     after = earlier.answers()["collections"]["people"]
@@ -145,7 +146,7 @@ def test_it_can_be_gone_on_with(earlier: Earlier) -> None:
 def test_a_call_that_was_killed_is_finished_by_its_repetition(earlier: Earlier) -> None:
     (item,) = plans_of(earlier.items, earlier.people.uid)
     plan, found = staged_write_of(item), slots(PENDING_FACES)
-    faces = StoredFaces(earlier.items, faces_per_commit=3, pause=no_pause)
+    faces = StoredFaces(earlier.items, faces_per_commit=3, clock=FakeClock())
 
     given = faces.index(earlier.people, picture(70), found, lambda face: likeness("fay", found.index(face)))
 
@@ -155,7 +156,7 @@ def test_a_call_that_was_killed_is_finished_by_its_repetition(earlier: Earlier) 
 
 
 def test_a_call_that_was_killed_is_cleared_away(earlier: Earlier) -> None:
-    Upkeep(earlier.items, earlier.blobs, clock=lambda: MUCH_LATER_S, pause=no_pause).sweep()
+    Upkeep(earlier.items, earlier.blobs, clock=FakeClock(MUCH_LATER_S)).sweep()
 
     assert plans_of(earlier.items, earlier.people.uid) == []
     assert earlier.answers() == earlier.told
@@ -166,7 +167,7 @@ def test_a_request_token_is_known_again(earlier: Earlier) -> None:
     token = earlier.items.get(token_key(earlier.people.uid, "join ada"))
     assert token is not None
     joined = ids_of([face[0] for face in earlier.told["collections"]["people"]["faces"]])
-    users = StoredUsers(earlier.items, clock=lambda: token.attributes["made_ms"] / 1000.0, pause=no_pause)
+    users = StoredUsers(earlier.items, clock=FakeClock(token.attributes["made_ms"] / 1000.0))
 
     answer = users.associate(
         earlier.people, "ada", joined, lowest_cosine=-1.0, idempotency_token=request_token("join ada")
@@ -190,12 +191,12 @@ def test_an_export_of_then_is_imported(kept: Path, tmp_path: Path) -> None:
     items: SqliteItems = open_items(tmp_path)
     blobs = FolderBlobs(tmp_path / "blobs")
 
-    import_archive(items, load(kept / "people.npz"), "people", pause=no_pause)
+    import_archive(items, load(kept / "people.npz"), "people", clock=FakeClock())
 
     now = answers(items, blobs, told["probes"])["collections"]["people"]
     then = told["collections"]["people"]
     same = set(then) - {"uid"}
     assert {name: now[name] for name in same} == {name: then[name] for name in same}
-    assert verify(items, blobs, "people", pause=no_pause).findings == ()
+    assert verify(items, blobs, "people", clock=FakeClock()).findings == ()
     assert all(len(probe_of(text)) == 128 for text in told["probes"])
     items.close()

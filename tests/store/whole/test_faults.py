@@ -36,6 +36,7 @@ from tests.store.world.user_calls import (
     unfinished,
 )
 from tests.store.world.world import World
+from tests.support.clocks import FakeClock
 
 EXAMPLES = int(os.environ.get("OPENREK_STORE_EXAMPLES", "100"))
 STEPS = 60
@@ -120,10 +121,10 @@ class TwoProcesses(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         opened = open_items(Path(self.folder.name))
         self.items: Items = TokenItems(opened) if tokens else opened
-        self.now_s = 1_700_000_000.0
+        self.clock = FakeClock(1_700_000_000.0)
         self.wire = Wire(self.items)
         self.blobs = MemoryBlobs()
-        self.processes = [Process(self.items, self.blobs, self.wire, lambda: self.now_s) for _ in range(2)]
+        self.processes = [Process(self.items, self.blobs, self.wire, self.clock) for _ in range(2)]
         self.world = World(self.items, self.blobs, NAMES)
         self.open_events: list[Event] = []
         self.last: list[ClientCall] = []
@@ -204,7 +205,7 @@ class TwoProcesses(RuleBasedStateMachine):
                 model.erasures.clear()
 
     def pass_hours(self, hours: float) -> None:
-        self.now_s += hours * ABANDONED_AFTER_S
+        self.clock.at_s += hours * ABANDONED_AFTER_S
         self.hours += hours
 
     def models(self) -> list[Model]:

@@ -59,6 +59,6 @@ def test_ends_of_the_scales() -> None:
     black, white = (np.full((112, 112, 3), level, np.uint8) for level in (0, 255))
     board = (np.indices((112, 112)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
 
-    assert quality(black) == Quality(brightness=0, sharpness=0)
-    assert quality(white) == Quality(brightness=pytest.approx(100, abs=1e-4), sharpness=0)
+    assert quality(black) == Quality(brightness=0, sharpness=0, coarse_sharpness=0)
+    assert quality(white) == Quality(brightness=pytest.approx(100, abs=1e-4), sharpness=0, coarse_sharpness=0)
     assert 95 < quality(board).sharpness <= 100

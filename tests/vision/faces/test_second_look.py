@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from openrek.domain.faces import cosine
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.faces.second_look import LOOK_PX, _best, _shared, _turned_back, closer_points
-from tests.support.variants import opened
+from tests.support.variants import opened, saved
 
 TIGHT = (620, 230, 940, 630)
 """A portrait that a face fills, of obama3.jpg."""
@@ -41,6 +42,23 @@ def test_the_points_of_a_face_at_an_edge_are_in_their_place_at_every_size(
 
     assert points == pytest.approx(points_at(reader, portrait, corner, 224), abs=0.025)
     assert (points[:, 0].min(), points[:, 1].max()) == pytest.approx((0.3, 0.72), abs=0.04)
+
+
+@pytest.mark.parametrize("name", ["obama.jpg", "obama3.jpg", "astronaut.png"])
+def test_a_face_that_fills_the_picture_is_looked_at_again(
+    reader: FaceReader, photos: dict[str, bytes], name: str
+) -> None:
+    """Leaning by 30 degrees: with the points of the search alone the cosine would be .59 to .72."""
+    picture, straight = opened(photos[name]), reader.read(photos[name])
+    face = straight.faces[0]
+    box = face.box
+    middle = (box.left + box.width / 2) * picture.width, (box.top + box.height / 2) * picture.height
+    leaning = picture.rotate(30, Image.Resampling.BICUBIC, center=middle)
+    left, top, right, bottom = (round(at + by * face.height_px) for by in (-0.5, 0.5) for at in middle)
+
+    crop = reader.read(saved(leaning.crop((left, top, right, bottom)).resize((150, 150)), "PNG"))
+
+    assert cosine(crop.embed(crop.faces[0]), straight.embed(face)) > 0.82
 
 
 @pytest.mark.parametrize("box", [(900, 100, 200, 200), (100, -700, 300, 300), (5000, 5000, 400, 500)])

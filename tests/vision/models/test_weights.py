@@ -1,6 +1,7 @@
 """The model files: built once whoever asks, and nothing starts with a wrong one."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,7 @@ def test_packs_name_what_there_is() -> None:
     manifest = zoo.manifest()
 
     assert next(iter(manifest.packs)) == "faces"
-    assert manifest.default_packs() == ["faces"]
+    assert manifest.default_packs()[0] == zoo.FACES == "faces"
     assert {name for pack in manifest.packs.values() for name in pack.weights} == set(manifest.weights)
     assert set(manifest.rows(["labels", "equipment"])) == {"picodet", "pplcnet", "movenet"}
     with pytest.raises(WeightsError, match=r"^There is no pack nails of models; the packs are faces, attributes, "):
@@ -68,6 +69,13 @@ def test_notice_names_every_model_with_its_licence_and_what_taught_it() -> None:
     notice = " ".join((Path(__file__).parents[3] / "NOTICE").read_text("utf-8").split())
     for row in zoo.manifest().weights.values():
         assert f"{row.file} ({row.what}): {row.licence}, {row.upstream}; learnt from {row.trained_on}." in notice
+
+
+def test_notice_names_no_model_that_is_not_there() -> None:
+    """Also in the order of the manifest, so that one that goes or changes its place is not left behind."""
+    notice = (Path(__file__).parents[3] / "NOTICE").read_text("utf-8")
+    named = re.findall(r"^  ([\w.-]+\.onnx) \(", notice, re.MULTILINE)
+    assert named == [row.file for row in zoo.manifest().weights.values()]
 
 
 def test_what_is_built_is_not_built_again(copied: Path) -> None:

@@ -15,12 +15,14 @@ from openrek.operations.translation.shapes import Request
 class OpenedPhoto:
     """A decoded photo, the collection it is for, and its faces, largest first.
 
-    `kept` passed the quality filter, at most as many as asked for; `dropped` are the others, each with the reasons.
+    `level` is the quality filter; `kept` passed it, at most as many as asked for; `dropped` are the others, each with
+    the reasons.
     """
 
     collection: Collection
     image: bytes
     photo: Photo
+    level: str
     kept: tuple[DetectedFace, ...]
     dropped: tuple[tuple[DetectedFace, tuple[str, ...]], ...]
 
@@ -43,5 +45,6 @@ def opened_photo(
     require_pinned_model(collection, reader.model)
     image = image_bytes(request["Image"], buckets)
     photo = reader.read(image)
-    kept, dropped = select(photo.faces, request.get("QualityFilter", default_filter), most_faces)
-    return OpenedPhoto(collection, image, photo, kept, dropped)
+    level = request.get("QualityFilter", default_filter)
+    kept, dropped = select(photo.faces, level, most_faces, photo.clearness)
+    return OpenedPhoto(collection, image, photo, level, kept, dropped)

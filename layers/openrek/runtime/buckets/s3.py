@@ -7,21 +7,11 @@ from collections.abc import Collection, Mapping
 from contextlib import closing
 from typing import Any, Final
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    FlexibleChecksumError,
-    IncompleteReadError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 from openrek.domain.errors import InternalServerError, InvalidS3Object, Refusal, Throttling
 from openrek.runtime.buckets.object_size import require_size
-
-READS: Final = 3
-BROKEN_OFF: Final = (FlexibleChecksumError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
-"""The body ended early or is wrong: botocore's own retries do not cover that."""
+from openrek.store.blobs.s3_reads import BROKEN_OFF, read_whole
 
 BUSY: Final = ("SlowDown", "ServiceUnavailable", "RequestLimitExceeded", "ThrottlingException")
 REASONS: Final[Mapping[str, str]] = {
@@ -48,16 +38,14 @@ class S3Buckets:
         if bucket not in self._allowed:
             raise InvalidS3Object(reason="The bucket is not one of those that this deployment may read.")
         asked = {"Bucket": bucket, "Key": name, **({"VersionId": version} if version else {})}
-        for _ in range(READS):
-            try:
-                return self._read(asked)
-            except BROKEN_OFF:
-                continue
-            except ClientError as error:
-                raise _refusal(error) from error
-            except BotoCoreError as error:
-                raise InternalServerError(reason="S3 does not answer.") from error
-        raise InternalServerError(reason="S3 did not send the whole object.")
+        try:
+            return read_whole(lambda: self._read(asked))
+        except BROKEN_OFF as error:
+            raise InternalServerError(reason="S3 did not send the whole object.") from error
+        except ClientError as error:
+            raise _refusal(error) from error
+        except BotoCoreError as error:
+            raise InternalServerError(reason="S3 does not answer.") from error
 
     def _read(self, asked: Mapping[str, str]) -> bytes:
         found = self._client.get_object(**asked)

@@ -23,7 +23,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the se
 photo_argument = click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
 
-def _writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+def writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
     """Check that a picture can be written, before any call is made. Raises BadParameter."""
     if path is None:
         return None
@@ -42,7 +42,7 @@ def _writable(_context: click.Context, _parameter: click.Parameter, path: Path |
 picture_option = click.option(
     "--picture",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=_writable,
+    callback=writable,
     help="Write the photo with its faces and their best match.",
 )
 

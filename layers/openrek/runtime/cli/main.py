@@ -12,6 +12,7 @@ from rich.console import Console
 
 from openrek.runtime.cli import extension_commands, search_commands, users_commands
 from openrek.runtime.cli.client_options import asking, endpoint_option
+from openrek.runtime.cli.evaluate.command import evaluate
 from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.maintenance_commands import COMMANDS
@@ -48,6 +49,9 @@ def main() -> None:
 def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
     """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA.
 
+    The models of the pack `faces` must be there (`openrek weights`); other packs that the server uses are built while
+    it serves, and what needs one is refused until it is there.
+
     Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
     connect too; this server speaks plain HTTP, so put a TLS proxy that keeps the Host header
     in front of it.
@@ -60,6 +64,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
     os.environ.setdefault(
         "OPENBLAS_NUM_THREADS", "1"
     )  # read when numpy is imported; searches share their rows themselves
+    from openrek.runtime.cli.build_line import BuildLine
     from openrek.runtime.keys.file_keys import DEFAULT_NAME, FileKeys
     from openrek.runtime.server import run
     from openrek.runtime.settings import Settings, SettingsError
@@ -71,7 +76,7 @@ def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None)
         settings = replace(Settings.of(os.environ), data=data)
         issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
         with private_files():
-            run.serve(settings, host, port, _announce, keys=issued)
+            run.serve(settings, host, port, _announce, display=BuildLine(sys.stderr), keys=issued)
     except (SettingsError, WeightsError, UnusableStore) as error:
         raise Failure(error) from None
 
@@ -136,6 +141,7 @@ for command in (
     *extension_commands.COMMANDS,
     keys_command,
     weights,
+    evaluate,
 ):
     main.add_command(command)
 

@@ -15,8 +15,9 @@ from openrek.runtime.cli.terminal_text import shown
 def weights(packs: tuple[str, ...], check: bool) -> None:
     """Build the model files if they are missing, and check them.
 
-    Without --pack these are the files of the pack `faces`. The other packs are attributes, labels, moderation, text,
-    equipment, foreground and hands. A build that follows an interrupted one reuses its downloads.
+    Without --pack these are the files of the packs that a server uses. The packs are faces, attributes, labels,
+    moderation, text, equipment, foreground and hands. A build that follows an interrupted one goes on where that broke
+    off.
     """
     from openrek.runtime.cli.downloads_display import DownloadsDisplay
     from openrek.runtime.settings import Settings, SettingsError

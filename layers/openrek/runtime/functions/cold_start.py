@@ -6,24 +6,25 @@ sweeps, needs a new seed.
 """
 
 import random
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 
-from openrek.runtime.parts.adapters import Adapters, OperationFunction, needs
+from openrek.operations.registry import Operation
+from openrek.runtime.parts.adapters import Adapters
 
-READER = "reader"
 SNAPSHOTS = "snapshot_restore_py"
 """Part of Lambda's runtime; there is none where a function runs elsewhere."""
 
 
-def start(operation: OperationFunction, adapters: Adapters) -> None:
-    """Make the operation's parts; models load in a thread meanwhile, and the first photo waits for them.
+def start(row: Operation, ports: Iterable[str], adapters: Adapters) -> None:
+    """Make the parts behind the operation's `ports`; its packs of models load in a thread, and the first photo waits.
 
     Raises SettingsError. An error of the models is raised to the first caller that needs them.
     """
-    loading = _loading(adapters) if READER in needs(operation) else None
-    for name in needs(operation):
-        if name != READER and adapters.knows(name):
+    loading = _loading(row.packs, adapters) if row.infers else None
+    for name in ports:
+        if adapters.knows(name) and not adapters.infers(name):
             adapters.part(name)
     seed_copies()
     if loading and find_spec(SNAPSHOTS):
@@ -40,8 +41,8 @@ def seed_copies() -> None:
         register_after_restore(random.seed)
 
 
-def _loading(adapters: Adapters) -> Future[None]:
+def _loading(packs: Iterable[str], adapters: Adapters) -> Future[None]:
     pool = ThreadPoolExecutor(1, "openrek-models")
-    loading = pool.submit(adapters.load_models, present=True)
+    loading = pool.submit(adapters.load_models, packs, present=True)
     pool.shutdown(wait=False)
     return loading

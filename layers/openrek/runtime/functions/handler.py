@@ -6,17 +6,17 @@ first event is made while the function starts: then it has more of the processor
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 from openrek.domain.errors import SerializationError
 from openrek.domain.ports import Collections
+from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION, Operation, OperationFunction, row_of
 from openrek.runtime.functions.gateway_event import Event, Handler, request_of, response_of
 from openrek.runtime.functions.invocation_notes import Notes, noted
 from openrek.runtime.functions.prefetch import AheadCollections
-from openrek.runtime.parts.adapters import Adapters, OperationFunction, bind, needs
+from openrek.runtime.parts.adapters import Adapters, bind, needs
 from openrek.runtime.parts.lazy import Lazy
-from openrek.runtime.parts.names import api_name
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply
@@ -32,11 +32,18 @@ def serve(operation: OperationFunction, settings: Settings | None = None) -> Han
     Raises SettingsError for settings that it cannot work with: that is for the operator's log.
     """
     settings = settings or _environment()
+    row = row_of(operation)
     notes = Notes()
     adapters = Adapters(settings, on_scan=notes.scan)
-    on_reply = _begin(operation, adapters, settings)
-    bound = noted(bind(operation, adapters, **_ahead(operation, adapters)), notes)
-    door = Door({api_name(operation): bound}, authenticate=adapters.authenticate(), elsewhere=_offered)
+    ports = needs(operation)
+    on_reply = _begin(row, ports, adapters, settings)
+    bound = noted(bind(operation, adapters, row.packs, **_ahead(row, ports, adapters)), notes, row.listed)
+    door = Door(
+        {row.name: bound},
+        authenticate=adapters.authenticate(),
+        elsewhere=OPERATIONS.__contains__,
+        touch_no_collection=TOUCH_NO_COLLECTION,
+    )
 
     def handler(event: Event, context: Any) -> dict[str, Any]:
         began_s = time.perf_counter()
@@ -52,12 +59,6 @@ def serve(operation: OperationFunction, settings: Settings | None = None) -> Han
     return handler
 
 
-def _offered(name: str) -> bool:
-    from openrek.runtime.parts.offered import OFFERED  # every operation, for the few requests that got lost
-
-    return name in OFFERED
-
-
 def _environment() -> Settings:
     settings = Settings.of(os.environ)
     if settings.aws is None and settings.data is None:
@@ -65,9 +66,9 @@ def _environment() -> Settings:
     return settings
 
 
-def _ahead(operation: OperationFunction, adapters: Adapters) -> dict[str, Lazy[Collections]]:
+def _ahead(row: Operation, ports: Collection[str], adapters: Adapters) -> dict[str, Lazy[Collections]]:
     """Return a Collections part that opens the collection while the photo is read, where a search follows."""
-    if not {"collections", "reader", "search"} <= set(needs(operation)):
+    if not (row.infers and {"collections", "search"} <= set(ports)):
         return {}
     return {
         "collections": Lazy(
@@ -76,7 +77,7 @@ def _ahead(operation: OperationFunction, adapters: Adapters) -> dict[str, Lazy[C
     }
 
 
-def _begin(operation: OperationFunction, adapters: Adapters, settings: Settings) -> OnReply | None:
+def _begin(row: Operation, ports: Collection[str], adapters: Adapters, settings: Settings) -> OnReply | None:
     """Make the parts and return the telemetry; on a developer's machine make nothing before its first use, and return
     None.
     """
@@ -85,5 +86,5 @@ def _begin(operation: OperationFunction, adapters: Adapters, settings: Settings)
     from openrek.runtime.functions.cold_start import start
     from openrek.runtime.functions.telemetry import Telemetry
 
-    start(operation, adapters)
-    return Telemetry(api_name(operation), cold=not settings.aws.provisioned)
+    start(row, ports, adapters)
+    return Telemetry(row, cold=not settings.aws.provisioned)

@@ -9,16 +9,15 @@ head shows already that they are not signed, or not now, start no function.
 import json
 import logging
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import ImageTooLarge, InternalServerError, Refusal, Throttling
 from openrek.runtime.functions.gateway_event import Event, Handler, head_of, response_of
-from openrek.runtime.parts.adapters import OperationFunction
 from openrek.runtime.parts.lambda_calls import lambda_client
 from openrek.runtime.settings import OPERATION, functions_of
 from openrek.wire.door import Door
@@ -39,10 +38,10 @@ log = logging.getLogger(__name__)
 
 
 def route(
-    operations: Mapping[str, OperationFunction],
+    operations: Iterable[str],
     functions: str | None = None,
     client: Any = None,
-    clock: Callable[[], float] = time.time,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Handler:
     """Return the router's handler: only the functions of `operations` are ever called, whatever a header says.
 
@@ -51,7 +50,7 @@ def route(
     """
     pattern = functions or functions_of(os.environ)
     targets = {name: pattern.replace(OPERATION, name) for name in operations}
-    door = Door(operations)
+    door = Door(dict.fromkeys(targets, _elsewhere))
     call = Call(client or lambda_client(get_session(), read_timeout_s=READ_TIMEOUT_S))
 
     def handler(event: Event, context: object) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def route(
         try:
             head = head_of(event)
             target = targets[door.target(head)]
-            plausible(head, clock())
+            plausible(head, clock.now_s())
             return call(target, event)
         except Refusal as refusal:
             return response_of(refuse(refusal))
@@ -67,17 +66,21 @@ def route(
     return handler
 
 
+def _elsewhere(*_: object) -> dict[str, Any]:
+    raise InternalServerError(reason="The router carries out nothing itself.")
+
+
 class Call:
     """The call of a function, sent once; only a proxy response is accepted as its response."""
 
-    def __init__(self, client: Any, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, client: Any, clock: Clock = SYSTEM_CLOCK) -> None:
         self._client = client
         self._clock = clock
         self._used_s = 0.0
 
     def __call__(self, function: str, event: Event) -> dict[str, Any]:
         """Call the function and return its response. Raises InternalServerError, Throttling or ImageTooLarge."""
-        if self._clock() - self._used_s > IDLE_S:
+        if self._clock.now_s() - self._used_s > IDLE_S:
             self._client.close()
         payload = json.dumps(event, separators=(",", ":")).encode()
         try:
@@ -89,7 +92,7 @@ class Call:
             log.error("%s was called and did not answer: %s", function, type(error).__name__)
             raise InternalServerError(reason="The operation's function did not answer.") from error
         finally:
-            self._used_s = self._clock()
+            self._used_s = self._clock.now_s()
         if response.get("FunctionError"):
             log.error("%s failed: %s", function, response["FunctionError"])
             raise InternalServerError(reason="The operation's function failed.")

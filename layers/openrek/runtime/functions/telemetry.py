@@ -11,6 +11,7 @@ from typing import Any, Final
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 
+from openrek.operations.registry import Operation
 from openrek.runtime.functions.invocation_notes import Notes
 from openrek.wire.http import HttpReply
 
@@ -20,7 +21,7 @@ NAME: Final = "openrek"
 class Telemetry:
     """The log and the metrics of one operation's function."""
 
-    def __init__(self, operation: str, *, cold: bool) -> None:
+    def __init__(self, operation: Operation, *, cold: bool) -> None:
         """Start the log and the metrics; `cold` says that a request waits for the start that is under way."""
         self._operation = operation
         self._cold = cold
@@ -34,12 +35,12 @@ class Telemetry:
         facts = {
             "request_id": reply.headers["x-amzn-RequestId"],
             "function_request_id": getattr(context, "aws_request_id", None),
-            "operation": self._operation,
+            "operation": self._operation.name,
             "collection": notes.collection,
             "status": reply.status,
             "code": code,
             "ms": round(ms, 1),
-            "faces": notes.faces,
+            self._operation.logged_as: notes.listed,
             "rows_scanned": notes.rows_scanned or None,
             "cold_start": cold,
         }
@@ -50,14 +51,14 @@ class Telemetry:
             self._count_error(code)
 
     def _count(self, notes: Notes, ms: float, *, cold: bool) -> None:
-        self._metrics.add_dimension("operation", self._operation)
+        self._metrics.add_dimension("operation", self._operation.name)
         self._metrics.add_metric("Latency", MetricUnit.Milliseconds, ms)
         for name, count in (
-            ("FacesIndexed", notes.indexed),
+            (self._operation.metric, notes.listed),
             ("RowsScanned", notes.rows_scanned),
             ("ColdStarts", int(cold)),
         ):
-            if count:
+            if name and count:
                 self._metrics.add_metric(name, MetricUnit.Count, count)
         self._metrics.flush_metrics()
 
@@ -65,7 +66,7 @@ class Telemetry:
         with single_metric("Errors", MetricUnit.Count, 1, namespace=NAME) as metric:
             if self._metrics.service:
                 metric.add_dimension("service", self._metrics.service)
-            metric.add_dimension("operation", self._operation)
+            metric.add_dimension("operation", self._operation.name)
             metric.add_dimension("code", code)
 
 

@@ -1,13 +1,12 @@
 """Access keys while requests are served: the step that verifies signatures, and the cache of keys."""
 
 import math
-import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from threading import Lock
 
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.caller import NO_ACCOUNT
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import Throttling
 from openrek.domain.ports import Keys, ListedKeys
 from openrek.wire.sigv4 import SigV4
@@ -32,10 +31,10 @@ class CachedKeys:
     memory. Above that, an id is looked up only if it has been found before or is in the list of all ids, which is read
     at most every 30 s: whatever strangers do, a caller with a key gets in, and an id that is in no list is unknown.
 
-    `clock` gives epoch seconds and not those since the start, which stand still while a Lambda function is frozen.
+    Their age is told by the time of day: steady seconds stand still while a Lambda function is frozen.
     """
 
-    def __init__(self, keys: ListedKeys, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, keys: ListedKeys, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._keys = keys
         self._clock = clock
         self._lock = Lock()
@@ -47,7 +46,7 @@ class CachedKeys:
 
     def find(self, key_id: str) -> AccessKey | None:
         """Return the key, or None. Raises Throttling, and the errors of the keys behind it."""
-        now = self._clock()
+        now = self._clock.now_s()
         with self._lock:
             kept = self._kept.get(key_id)
             if kept and 0 <= now - kept[0] < KNOWN_S:

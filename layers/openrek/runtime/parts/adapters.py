@@ -5,26 +5,26 @@ lists faces never loads numpy or onnxruntime, which is why the imports of this m
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from openrek.domain.caller import Caller
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.ports import Buckets, Collections, Erasure, Faces, PageTokens, Tags, Users
 from openrek.runtime.parts.lazy import Lazy
 from openrek.runtime.parts.local import LocalParts
+from openrek.runtime.parts.packs import Packs
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
+    from openrek.operations.registry import OperationFunction
     from openrek.store.blobs.port import Blobs
     from openrek.store.items.port import Items
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
     from openrek.vision.faces.reader import FaceReader
-
-OperationFunction: TypeAlias = Callable[..., dict[str, Any]]
-"""`operation(request, *, port, ...)`: an API operation and what it needs."""
 
 CALLER = "caller"
 
@@ -42,11 +42,24 @@ class PlatformParts(Protocol):
     def close(self) -> None: ...
 
 
+class ModelReader(Protocol):
+    """A reader of photos over the models of a pack."""
+
+    def session(self, name: str) -> object:
+        """Open the session of the model `name`, at its first use. Raises WeightsError."""
+        ...
+
+
 class Adapters:
     """The parts of one process. A part that cannot be made raises SettingsError, WeightsError or UnusableStore."""
 
     def __init__(
-        self, settings: Settings, *, on_scan: Callable[[int], None] | None = None, read_only: bool = False
+        self,
+        settings: Settings,
+        *,
+        on_scan: Callable[[int], None] | None = None,
+        read_only: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Make nothing yet. `on_scan` is called with the number of rows that each search read.
 
@@ -54,21 +67,26 @@ class Adapters:
         """
         self._settings = settings
         self._on_scan = on_scan
+        self._clock = clock
         self.platform: PlatformParts = _platform(settings, read_only=read_only)
         self.items = self.platform.items
         self.blobs = self.platform.blobs
         self.authenticate = self.platform.authenticate
+        self.packs = Packs(settings.weights, carried=settings.aws is not None)
         self.reader: Lazy[FaceReader] = Lazy(self._reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
+        self.readers: Mapping[str, Callable[[], ModelReader]] = {"faces": self.reader}
+        """Pack of models -> the reader that opens them."""
+        self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader}
         self._parts: dict[str, Callable[[], Any]] = {
+            **self.inferring,
             "collections": self.collections,
             "faces": Lazy(self._faces),
             "users": Lazy(self._users),
             "tags": Lazy(self._tags),
             "erasure": Lazy(self._erasure),
             "search": self.search,
-            "reader": self.reader,
             "buckets": self.platform.buckets,
             "tokens": Lazy(self._tokens),
         }
@@ -81,10 +99,14 @@ class Adapters:
         """Return True if there is a port of this name."""
         return name in self._parts
 
+    def infers(self, name: str) -> bool:
+        """Return True if models run behind the port of this name."""
+        return name in self.inferring
+
     def upkeep(self) -> "Upkeep":
         from openrek.store.upkeep.upkeep import Upkeep
 
-        return Upkeep(self.items(), self.blobs())
+        return Upkeep(self.items(), self.blobs(), clock=self._clock)
 
     def embedded(self) -> LocalParts:
         """Return the parts of the data folder. Raises SettingsError where the store is in AWS."""
@@ -103,22 +125,25 @@ class Adapters:
         with ExitStack() as afterwards:  # in reverse order
             if self.search.made:
                 afterwards.callback(self.search().tidy)
-            afterwards.callback(vacuum_if_due, self.embedded().items())
+            afterwards.callback(vacuum_if_due, self.embedded().items(), clock=self._clock)
             afterwards.callback(self.embedded().blobs().clear_aside, STALE_AFTER_S)
             self.upkeep().sweep()
 
-    def load_models(self, *, present: bool = False) -> None:
-        """Open every model of the default packs now rather than at its first use; with `present`, those whose files are
-        there: a function carries only its own. Raises WeightsError.
+    def load_models(self, packs: Iterable[str], *, present: bool = False) -> None:
+        """Open every model of the packs now rather than at its first use; with `present`, those whose files are there.
+
+        A function carries only what it uses of a pack. Raises WeightsError.
         """
         from openrek.vision.models import zoo
 
-        reader, manifest = self.reader(), zoo.manifest()
-        if not present:
-            zoo.check_present(self._settings.weights)
-        for name, row in manifest.rows(manifest.default_packs()).items():
-            if not present or (self._settings.weights / row.file).is_file():
-                reader.session(name)
+        manifest = zoo.manifest()
+        for pack in packs:
+            reader: ModelReader = self.readers[pack]()
+            if not present:
+                zoo.check_present(self._settings.weights, [pack])
+            for name, row in manifest.rows([pack]).items():
+                if not present or (self._settings.weights / row.file).is_file():
+                    reader.session(name)
 
     def close(self) -> None:
         self.platform.close()
@@ -126,40 +151,44 @@ class Adapters:
     def _collections(self) -> Collections:
         from openrek.store.collections.collections import StoredCollections
 
-        return StoredCollections(self.items())
+        return StoredCollections(self.items(), clock=self._clock)
 
     def _faces(self) -> Faces:
         from openrek.store.faces.faces import StoredFaces
 
-        return StoredFaces(self.items())
+        return StoredFaces(self.items(), clock=self._clock)
 
     def _users(self) -> Users:
         from openrek.store.users.users import StoredUsers
 
-        return StoredUsers(self.items())
+        return StoredUsers(self.items(), clock=self._clock)
 
     def _tags(self) -> Tags:
         from openrek.store.collections.tags import StoredTags
 
-        return StoredTags(self.items())
+        return StoredTags(self.items(), clock=self._clock)
 
     def _erasure(self) -> Erasure:
         from openrek.store.erasure.erasure import StoredErasure
 
-        return StoredErasure(self.items())
+        return StoredErasure(self.items(), clock=self._clock)
 
     def _search(self) -> "StoredSearch":
         from openrek.store.search.cache import MAX_BYTES
         from openrek.store.search.search import StoredSearch
 
         return StoredSearch(
-            self.items(), self.blobs(), on_scan=self._on_scan, max_bytes=self._settings.search_bytes or MAX_BYTES
+            self.items(),
+            self.blobs(),
+            on_scan=self._on_scan,
+            max_bytes=self._settings.search_bytes or MAX_BYTES,
+            clock=self._clock,
         )
 
     def _tokens(self) -> PageTokens:
         from openrek.store.collections.page_tokens import SealedPageTokens
 
-        return SealedPageTokens(self.items())
+        return SealedPageTokens(self.items(), clock=self._clock)
 
     def _reader(self) -> "FaceReader":
         from openrek.vision.faces.reader import FaceReader
@@ -178,18 +207,22 @@ def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:
     return AwsParts(settings.aws)
 
 
-def needs(operation: OperationFunction) -> tuple[str, ...]:
+def needs(operation: "OperationFunction") -> tuple[str, ...]:
     """Return the names of the operation's keyword-only parameters."""
     parameters = inspect.signature(operation).parameters.values()
     return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
 
 
-def bind(operation: OperationFunction, adapters: Adapters, **instead: Callable[[], object]) -> BoundOperation:
+def bind(
+    operation: "OperationFunction", adapters: Adapters, packs: Iterable[str] = (), **instead: Callable[[], object]
+) -> BoundOperation:
     """Return the operation with its needs filled in at each call; parts are made when they are first needed.
 
-    `instead` replaces the adapters' own parts by the results of these functions. `caller` is the one need that differs
-    from request to request. Raises LookupError for a need that no part fills.
+    A call raises Throttling before anything else while one of the model packs `packs` is not ready. `instead` replaces
+    the adapters' own parts by the results of these functions. `caller` is the one need that differs from request to
+    request. Raises LookupError for a need that no part fills.
     """
+    models = tuple(packs)
     names = needs(operation)
     ports = tuple(name for name in names if name != CALLER)
     for name in ports:
@@ -197,6 +230,7 @@ def bind(operation: OperationFunction, adapters: Adapters, **instead: Callable[[
             raise LookupError(f"{operation.__name__} needs {name}, which no adapter serves")
 
     def bound(request: dict[str, Any], caller: Caller) -> dict[str, Any]:
+        adapters.packs.require(models)
         parts = {name: instead[name]() if name in instead else adapters.part(name) for name in ports}
         if CALLER in names:
             parts[CALLER] = caller

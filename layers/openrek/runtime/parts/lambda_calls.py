@@ -2,13 +2,14 @@
 
 import json
 import logging
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
+
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 
 CONNECT_TIMEOUT_S: Final = 2.0
 HAND_OVER_TIMEOUT_S: Final = 3.0
@@ -43,9 +44,9 @@ class UpkeepCall:
         function: str,
         client: Callable[[], Any],
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Make no client yet: `client` makes one for Lambda at the first call. `clock` returns seconds."""
+        """Make no client yet: `client` makes one for Lambda at the first call."""
         self._function = function
         self._make = client
         self._clock = clock
@@ -54,7 +55,7 @@ class UpkeepCall:
 
     def __call__(self, collection_id: str) -> None:
         """Start the upkeep function for the collection, unless it was started within the last AGAIN_AFTER_S."""
-        now_s = self._clock()
+        now_s = self._clock.now_s()
         self._asked_s = {asked: at_s for asked, at_s in self._asked_s.items() if now_s - at_s < AGAIN_AFTER_S}
         if collection_id in self._asked_s:
             return

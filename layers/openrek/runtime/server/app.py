@@ -37,6 +37,7 @@ def threads_of(workers: int) -> int:
 
 class LocalApp:
     """The application over `operations` by API name; those named in `heavy` run inferences, `workers` at once.
+    `touch_no_collection`: see Door.
 
     With `signatures` every call must be signed. Strangers can then reach the server, so there is no page for them, and
     the health check says only yes or no. One check runs at a time, in a lane of its own, and its result goes to all
@@ -51,6 +52,7 @@ class LocalApp:
         examine: Callable[[], Health],
         workers: int,
         queue: int,
+        touch_no_collection: Collection[str] = (),
         signatures: SigV4 | None = None,
         health_timeout_s: float = HEALTH_TIMEOUT_S,
     ) -> None:
@@ -63,7 +65,11 @@ class LocalApp:
         self._health_lane = Lane("health", threads=1, queue=0)
         self._examination: asyncio.Task[Health] | None = None
         api = Api(
-            Door(operations, authenticate=signatures or caller_by_scope),
+            Door(
+                operations,
+                authenticate=signatures or caller_by_scope,
+                touch_no_collection=touch_no_collection,
+            ),
             heavy,
             inference=self._inference,
             quick=self._quick,

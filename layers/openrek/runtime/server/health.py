@@ -58,4 +58,5 @@ def _models(adapters: Adapters) -> tuple[bool, str]:
     if not adapters.reader.made:
         return False, "not loaded"
     model = adapters.reader().model
-    return True, f"loaded ({model.name}, face model version {model.version})"
+    loaded = f"loaded ({model.name}, face model version {model.version})"
+    return True, "; ".join([loaded, *(f"{pack} {state.value}" for pack, state in adapters.packs.unready().items())])

@@ -10,26 +10,38 @@ import apsw
 
 from openrek.domain.errors import StoreUnavailable
 from openrek.domain.ports import Keys, KeyStore
+from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION
 from openrek.runtime.keys.cached_keys import authenticator
-from openrek.runtime.parts.adapters import Adapters, bind, needs
-from openrek.runtime.parts.offered import OFFERED
+from openrek.runtime.parts.adapters import Adapters, bind
 from openrek.runtime.server.app import LocalApp, threads_of
 from openrek.runtime.server.health import examine
 from openrek.runtime.server.open_files import room_for_connections
+from openrek.runtime.server.pack_builder import BuildDisplay, PackBuilder
 from openrek.runtime.server.socket_server import LocalServer, listener, url_of
 from openrek.runtime.server.sweeper import Sweeper
 from openrek.runtime.settings import Settings, SettingsError
 from openrek.store.upkeep.upkeep import DAMAGED
+from openrek.vision.models import zoo
+
+OPEN_AT_START = ("faces",)
+"""The packs of models that are open before the first request is taken."""
 
 OWN_THREADS = 2
-"""The event loop's and the sweeper's."""
+"""The event loop's and the sweeper's. That of the build of packs opens no file of the store."""
 
 
 def serve(
-    settings: Settings, host: str, port: int, announce: Callable[[str], None], *, keys: KeyStore | None = None
+    settings: Settings,
+    host: str,
+    port: int,
+    announce: Callable[[str], None],
+    *,
+    display: BuildDisplay,
+    keys: KeyStore | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; call `announce` with the URL when connections are accepted.
 
+    Default packs of models that are missing are built meanwhile, which `display` shows; only `faces` must be there.
     With `keys`, every request must be signed with one of them. Raises SettingsError, WeightsError or UnusableStore
     before it serves.
     """
@@ -43,23 +55,27 @@ def serve(
         stack.callback(adapters.close)
         adapters.collections()
         adapters.blobs()  # now: later it might make anew a folder that was taken away
-        adapters.load_models()
+        adapters.load_models(OPEN_AT_START)
         app = local_app(adapters, settings, keys)
         stack.callback(app.close)
         sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, StoreUnavailable, *DAMAGED))
         sweeper.start()
         stack.callback(sweeper.stop)
+        builder = PackBuilder(adapters.packs, settings.weights, zoo.manifest().default_packs(), display)
+        builder.start()
+        stack.callback(builder.stop)
         LocalServer(app.asgi, lambda: announce(url_of(bound)), room=room).run(sockets=[bound])
 
 
 def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) -> LocalApp:
     """Return the application over the real operations."""
     return LocalApp(
-        {name: bind(operation, adapters) for name, operation in OFFERED.items()},
-        [name for name, operation in OFFERED.items() if "reader" in needs(operation)],
+        {name: bind(row.function(), adapters, row.packs) for name, row in OPERATIONS.items()},
+        [name for name, row in OPERATIONS.items() if row.infers],
         examine=lambda: examine(adapters),
         workers=settings.workers,
         queue=settings.queue,
+        touch_no_collection=TOUCH_NO_COLLECTION,
         signatures=None if keys is None else authenticator(keys),
     )
 

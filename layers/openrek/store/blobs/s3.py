@@ -12,17 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from botocore.config import Config
-from botocore.exceptions import (
-    ClientError,
-    ConnectionClosedError,
-    FlexibleChecksumError,
-    IncompleteReadError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import ClientError, IncompleteReadError
 from botocore.session import Session, get_session
 
 from openrek.store.blobs.port import BlobExists, BlobMissing, Buffer, checked_name, is_name
+from openrek.store.blobs.s3_reads import BROKEN_OFF, read_whole
 
 PART_BYTES: Final = 8 << 20
 CHUNK_BYTES: Final = 1 << 20
@@ -33,15 +27,6 @@ READ_TIMEOUT_S: Final = 10.0
 
 WRITER: Final = "openrek-writer"
 """Metadata of each object: a number that only the call which wrote it knows."""
-
-BROKEN_OFF: Final = (
-    ConnectionClosedError,
-    FlexibleChecksumError,
-    IncompleteReadError,
-    ReadTimeoutError,
-    ResponseStreamingError,
-)
-"""The response began, and its body ended early or is wrong: botocore's own retries do not cover that."""
 
 MISSING: Final = ("NoSuchKey", "404")
 CONFLICT: Final = "ConditionalRequestConflict"
@@ -176,12 +161,7 @@ class S3Blobs:
         Raises BlobMissing, also when the blob changed meanwhile, for then it was deleted; BeyondEnd when it ends before
         the range.
         """
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return self._known(name, fetch)
-            except BROKEN_OFF:
-                continue
-        return self._known(name, fetch)
+        return read_whole(lambda: self._known(name, fetch))
 
     @staticmethod
     def _known(name: str, fetch: Callable[[], Result]) -> Result:

@@ -1,10 +1,10 @@
 """Collections: created, listed and deleted, each in one transaction on the head."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection, CollectionEntry
 from openrek.domain.errors import ResourceAlreadyExists, Throttling, collection_not_found
 from openrek.domain.models import FaceModel
@@ -17,19 +17,15 @@ from openrek.store.log.keys import DIRECTORY, directory_key, tags_key, uid_key
 
 
 class StoredCollections:
-    """The collections of a store. `clock` returns epoch seconds; `pause` takes seconds."""
+    """The collections of a store."""
 
-    def __init__(
-        self, items: Items, *, clock: Callable[[], float] = time.time, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, items: Items, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._items = items
         self._clock = clock
-        self._pause = pause
 
     def create(self, collection_id: str, model: FaceModel, tags: Mapping[str, str]) -> Collection:
-        head = Head(
-            collection_id, uuid4(), seq=0, faces=0, users=0, model=model.version, created_ms=int(self._clock() * 1000)
-        )
+        created_ms = int(self._clock.now_s() * 1000)
+        head = Head(collection_id, uuid4(), seq=0, faces=0, users=0, model=model.version, created_ms=created_ms)
         writes: list[Write] = [
             Put(head.key, head.attributes(), expect=ABSENT),
             Put(directory_key(collection_id), head.lines[directory_key(collection_id)]),
@@ -69,7 +65,7 @@ class StoredCollections:
 
         If the store does not tell, `landed` reads it; it returns None if reading cannot tell either.
         """
-        sent = send(self._items, writes, pause=self._pause)
+        sent = send(self._items, writes, clock=self._clock)
         if sent in (Sent.WRITTEN, Sent.REFUSED):
             return sent is Sent.WRITTEN
         found = None
@@ -91,7 +87,7 @@ class StoredCollections:
             if self._items.get(head.key) is None:
                 return None
             forbidden = {"id": head.collection_id, "created_ms": head.created_ms, "forbidden": True}
-            if send(self._items, [Put(key, forbidden, expect=ABSENT)], pause=self._pause) is Sent.WRITTEN:
+            if send(self._items, [Put(key, forbidden, expect=ABSENT)], clock=self._clock) is Sent.WRITTEN:
                 return False
         line = self._items.get(key)
         return None if line is None else "forbidden" not in line.attributes

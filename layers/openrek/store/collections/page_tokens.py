@@ -6,10 +6,9 @@ import hashlib
 import hmac
 import secrets
 import threading
-import time
-from collections.abc import Callable
 from typing import Final
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import InvalidPaginationToken
 from openrek.store.items.port import ABSENT, Item, Items, Put
 from openrek.store.items.retries import refusal_of, send
@@ -20,15 +19,15 @@ SECRET_KEY: Final = deployment_key("page-token-secret")
 
 
 class SealedPageTokens:
-    """NextTokens that nobody can forge. `pause` takes seconds.
+    """NextTokens that nobody can forge.
 
     Token = base64url(HMAC-SHA256(secret, place 0x00 cursor)[:16] + cursor): 198 characters at most for a cursor of 129,
     the longest there is (that of an over-long collection id).
     """
 
-    def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, items: Items, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._items = items
-        self._pause = pause
+        self._clock = clock
         self._lock = threading.Lock()
         self._secret: bytes | None = None
 
@@ -59,7 +58,7 @@ class SealedPageTokens:
     def _first_secret(self) -> Item:
         """Return the item with the deployment's secret, written by this process or by another that was faster."""
         sent = send(
-            self._items, [Put(SECRET_KEY, {"secret": secrets.token_bytes(32)}, expect=ABSENT)], pause=self._pause
+            self._items, [Put(SECRET_KEY, {"secret": secrets.token_bytes(32)}, expect=ABSENT)], clock=self._clock
         )
         found = self._items.get(SECRET_KEY)
         if found is None:

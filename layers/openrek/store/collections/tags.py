@@ -1,10 +1,10 @@
 """The tags of a collection: one item, written on the condition that it has not changed meanwhile."""
 
 import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ServiceQuotaExceeded, Throttling
 from openrek.store.items.port import ABSENT, Check, Expect, Item, Items, Put, Write
@@ -17,11 +17,11 @@ ATTEMPTS: Final = 40
 
 
 class StoredTags:
-    """The tags of the collections of a store. `pause` takes seconds."""
+    """The tags of the collections of a store."""
 
-    def __init__(self, items: Items, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, items: Items, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._items = items
-        self._pause = pause
+        self._clock = clock
 
     def read(self, collection: Collection) -> Mapping[str, str]:
         return tags_in(self._stored(collection))
@@ -44,7 +44,7 @@ class StoredTags:
                 raise ServiceQuotaExceeded(reason=f"A collection has at most {MAX_TAGS} tags, not {len(after)}.")
             if self._written(collection, stored, after):
                 return
-            self._pause(jittered_s(attempt))
+            self._clock.sleep(jittered_s(attempt))
         raise Throttling(reason="Too many clients change these tags at once; nothing was written.")
 
     def _written(self, collection: Collection, stored: Item | None, after: Mapping[str, str]) -> bool:
@@ -55,7 +55,7 @@ class StoredTags:
             Check(head_key(collection.collection_id), {"uid": collection.uid.bytes}),
             Put(tags_key(collection.uid), fresh, expect=expect),
         ]
-        sent = send(self._items, writes, pause=self._pause)
+        sent = send(self._items, writes, clock=self._clock)
         if sent in (Sent.WRITTEN, Sent.REFUSED):
             return sent is Sent.WRITTEN
         if sent is not Sent.BUSY:

@@ -2,11 +2,10 @@
 
 import errno
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import StoreUnavailable
 from openrek.store.disk.throttled_log import ThrottledLog
 
@@ -18,7 +17,7 @@ _WITHOUT_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class DataLocation:
     """A file or a folder that was opened. Errors that keep it from being written are logged, at most once a minute."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._path = path.absolute()
         self._log_error = ThrottledLog(clock)
         self._opened = self._now()

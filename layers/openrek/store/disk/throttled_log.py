@@ -1,10 +1,10 @@
 """A log of errors of the store that repeats each at most once a minute."""
 
 import logging
-import time
-from collections.abc import Callable
 from threading import Lock
 from typing import Final
+
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 
 AGAIN_AFTER_S: Final = 60.0
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class ThrottledLog:
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._logged_s: dict[str, float] = {}
         self._lock = Lock()
@@ -20,7 +20,7 @@ class ThrottledLog:
     def __call__(self, sentence: str) -> None:
         """Log the sentence as an error, unless that was done within the last minute."""
         with self._lock:
-            now_s = self._clock()
+            now_s = self._clock.steady_s()
             self._logged_s = {logged: at_s for logged, at_s in self._logged_s.items() if now_s - at_s < AGAIN_AFTER_S}
             if sentence in self._logged_s:
                 return

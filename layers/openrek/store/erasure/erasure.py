@@ -11,7 +11,6 @@ The faces of an ExternalImageId are found by the records of their pictures, whos
 on the number of faces to erase, not on the collection. The orphan sweep completes abandoned plans.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, user_not_found
 from openrek.domain.users import Erased
@@ -78,33 +78,31 @@ class Removal:
 
 
 class StoredErasure:
-    """The erasure of persons from the collections of a store. `clock` returns epoch seconds; `pause` takes seconds."""
+    """The erasure of persons from the collections of a store."""
 
     def __init__(
         self,
         items: Items,
         *,
         faces_per_commit: int = FACES_PER_COMMIT,
-        clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._items = items
         self._faces_per_commit = min(faces_per_commit, FACES_PER_COMMIT)
         self._clock = clock
-        self._pause = pause
-        self._commits = Commits(items, lost=Conflict, pause=pause)
+        self._commits = Commits(items, lost=Conflict, clock=clock)
         self._memberships = Memberships(items, self._commits)
-        self._staged_writes = StagedWrites(items, clock=clock, pause=pause)
+        self._staged_writes = StagedWrites(items, clock=clock)
 
     def erase_user(self, collection: Collection, user_id: str) -> Erased:
-        return self._erase(collection, new_erasure_plan(collection.uid, user_id, None, self._clock()))
+        return self._erase(collection, new_erasure_plan(collection.uid, user_id, None, self._clock.now_s()))
 
     def erase_external_image_id(self, collection: Collection, external_image_id: str) -> Erased:
         try:
             self._stop_adding(collection.uid, external_image_id)
         except StagedWriteLost:
             raise Conflict(reason=UNFINISHED) from None
-        return self._erase(collection, new_erasure_plan(collection.uid, None, external_image_id, self._clock()))
+        return self._erase(collection, new_erasure_plan(collection.uid, None, external_image_id, self._clock.now_s()))
 
     def complete(self, collection: Collection, item: Item) -> None:
         """Complete an abandoned plan."""
@@ -267,7 +265,7 @@ class StoredErasure:
                 Delete(now.key, expect=now.unmoved),
                 *(Delete(key) for key in memories[: DELETES_PER_TRANSACTION - 1]),
             ]
-            sent = send(self._items, writes, pause=self._pause)
+            sent = send(self._items, writes, clock=self._clock)
             if sent is Sent.WRITTEN or (sent is Sent.DOUBTFUL and self._items.get(plan.key) is None):
                 return erased
             if sent not in (Sent.REFUSED, Sent.DOUBTFUL):
@@ -284,7 +282,7 @@ class StoredErasure:
     def _delete(self, keys: Sequence[Key]) -> None:
         for batch in batches(keys, DELETES_PER_TRANSACTION):
             deletions: list[Write] = [Delete(key) for key in batch]
-            sent = send(self._items, deletions, pause=self._pause)
+            sent = send(self._items, deletions, clock=self._clock)
             if sent is not Sent.WRITTEN:
                 raise refusal_of(sent)
 

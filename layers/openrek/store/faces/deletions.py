@@ -6,13 +6,13 @@ both deleted. The last chunk deletes the plan.
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.faces import FaceDeletion, FaceNotDeleted
 from openrek.store.faces.duplicates import removals
@@ -42,7 +42,7 @@ class DeletionProgress:
 
 
 class Deletions:
-    """The deletion of faces, at most `faces_per_commit` in one commit. `clock` returns epoch seconds."""
+    """The deletion of faces, at most `faces_per_commit` in one commit."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Deletions:
         commits: Commits,
         *,
         faces_per_commit: int = FACES_PER_COMMIT,
-        clock: Callable[[], float] = time.time,
+        clock: Clock,
     ) -> None:
         self._items = items
         self._faces_per_commit = min(faces_per_commit, FACES_PER_COMMIT)
@@ -105,7 +105,7 @@ class Deletions:
             return None
         item = self._commits.read_at(head, [key])[0]
         if item is None:
-            return DeletionProgress(key, secrets.token_bytes(16), int(self._clock() * 1000), ())
+            return DeletionProgress(key, secrets.token_bytes(16), int(self._clock.now_s() * 1000), ())
         ids = tuple(UUID(bytes=face_id) for face_id in item.attributes["deleted"])
         return DeletionProgress(key, item.attributes["id"], item.attributes["made_ms"], ids)
 

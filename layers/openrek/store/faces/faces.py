@@ -1,12 +1,12 @@
 """Faces: added, listed and deleted. Each change is an entry of the collection's log."""
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Refusal, ServiceQuotaExceeded, Throttling
 from openrek.domain.faces import DetectedFace, Embedding, Face, FaceDeletion, Picture
@@ -47,7 +47,7 @@ class StagedWork:
 
 
 class StoredFaces:
-    """The faces of the collections of a store. `clock` returns epoch seconds; `pause` takes seconds."""
+    """The faces of the collections of a store."""
 
     def __init__(
         self,
@@ -55,15 +55,14 @@ class StoredFaces:
         *,
         max_faces: int = MAX_FACES,
         faces_per_commit: int = FACES_PER_COMMIT,
-        clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._items = items
         self._max_faces = max_faces
         self._faces_per_commit = faces_per_commit
-        self._commits = Commits(items, pause=pause)
+        self._commits = Commits(items, clock=clock)
         self._memberships = Memberships(items, self._commits)
-        self._staged_writes = StagedWrites(items, clock=clock, pause=pause)
+        self._staged_writes = StagedWrites(items, clock=clock)
         self._deletions = Deletions(items, self._commits, faces_per_commit=faces_per_commit, clock=clock)
 
     def index(

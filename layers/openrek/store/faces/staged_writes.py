@@ -11,12 +11,12 @@ Every step can be repeated, by any process, after a crash at any point.
 
 import hashlib
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.faces import DetectedFace
 from openrek.store.faces.duplicates import DuplicateRecord
@@ -77,20 +77,17 @@ def staged_write_of(item: Item) -> StagedWrite:
 
 
 class StagedWrites:
-    """The staged writes of a store. `clock` returns epoch seconds; `pause` takes seconds."""
+    """The staged writes of a store."""
 
-    def __init__(
-        self, items: Items, *, clock: Callable[[], float] = time.time, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, items: Items, *, clock: Clock) -> None:
         self._items = items
         self._clock = clock
-        self._pause = pause
 
     def new(self, uid: UUID, record: DuplicateRecord, missing: Sequence[DetectedFace]) -> StagedWrite:
         """Return a new plan for this work, not yet stored. The same work always has the same key."""
         return StagedWrite(
             plan_key(uid, f"index/{work_hash(record, missing)}"), secrets.token_bytes(16), PENDING, 0,
-            int(self._clock() * 1000), record.fingerprint(), tuple(uuid4() for _ in missing),
+            int(self._clock.now_s() * 1000), record.fingerprint(), tuple(uuid4() for _ in missing),
         )  # fmt: skip
 
     def stage(self, collection: Collection, plan: StagedWrite, rows: Sequence[FaceRow], picture: str) -> list[FaceRow]:
@@ -163,7 +160,7 @@ class StagedWrites:
 
     def _tried(self, writes: Sequence[Write]) -> bool:
         """Send a transaction; return whether it is known to be written. Each one here may safely be sent twice."""
-        sent = send(self._items, writes, pause=self._pause)
+        sent = send(self._items, writes, clock=self._clock)
         if sent in (Sent.BUSY, Sent.UNKNOWN):
             raise refusal_of(sent)
         return sent is Sent.WRITTEN

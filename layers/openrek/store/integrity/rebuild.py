@@ -7,7 +7,6 @@ between makes the whole scan void, so that a busy collection needs its writers s
 """
 
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import Refusal, collection_not_found
 from openrek.domain.models import face_model
 from openrek.store.blobs.port import Blobs
@@ -64,12 +64,12 @@ def rebuild(
     collection_id: str,
     *,
     segment_bytes: int = SEGMENT_BYTES,
-    pause: Callable[[float], None] = time.sleep,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Rebuilt:
     """New segments, manifest and counts for the collection; its log becomes empty, the records of its pictures and its
     lines right, and users and faces say the same of each other.
 
-    The head moves by one change, so that every process reads the collection anew. `pause` takes seconds. Raises
+    The head moves by one change, so that every process reads the collection anew. Raises
     ResourceNotFound, WritersBusy or BadFaces; then nothing was changed but records, lines and what users and faces say
     of each other.
     """
@@ -77,7 +77,7 @@ def rebuild(
         head = head_now(items, collection_id)
         if head is None:
             raise collection_not_found(collection_id)
-        if not _unmoved(partial(mend_users, items, head, pause=pause)):
+        if not _unmoved(partial(mend_users, items, head, clock=clock)):
             continue
         users, tables = _users(items, head)
         refs = (
@@ -86,26 +86,26 @@ def rebuild(
         )
         faces = sum(ref.rows for ref in refs if ref.kind == FACES)
         version = max(head.version, _newest(blobs, head)) + 1
-        manifest = Manifest(head.uid, version, head.seq + 1, int(time.time() * 1000), refs)
+        manifest = Manifest(head.uid, version, head.seq + 1, int(clock.now_s() * 1000), refs)
         name = blob_name(head.uid, head.version, "manifest")
         blobs.put(name, encode_manifest(manifest))
         counted = replace(head, faces=faces, users=users)
-        mended = _unmoved(partial(mend, items, head, pause=pause))
-        if mended and _swap(items, counted, name, manifest, pause):
-            _tidy(items, blobs, head, manifest, pause)
+        mended = _unmoved(partial(mend, items, head, clock=clock))
+        if mended and _swap(items, counted, name, manifest, clock):
+            _tidy(items, blobs, head, manifest, clock)
             return Rebuilt(faces, users, len(refs))
         if attempt < ATTEMPTS - 1:
-            pause(PAUSE_S)
+            clock.sleep(PAUSE_S)
     raise WritersBusy(f"The collection {collection_id} changed during every attempt; stop the servers and try again.")
 
 
-def _tidy(items: Items, blobs: Blobs, head: Head, manifest: Manifest, pause: Callable[[float], None]) -> None:
+def _tidy(items: Items, blobs: Blobs, head: Head, manifest: Manifest, clock: Clock) -> None:
     """Remove what means nothing beside the new manifest."""
     with suppress(Contended, OutcomeUnknown):  # the next compaction trims what is left
-        Compactor(items, blobs, pause=pause).trim(head, manifest.through)
+        Compactor(items, blobs, clock=clock).trim(head, manifest.through)
     with suppress(Refusal):  # they mean nothing
-        release_claims(items, head, pause=pause)
-    GarbageCollector(items, blobs, pause=pause).collect(head.collection_id)
+        release_claims(items, head, clock=clock)
+    GarbageCollector(items, blobs, clock=clock).collect(head.collection_id)
 
 
 def _newest(blobs: Blobs, head: Head) -> int:
@@ -166,7 +166,7 @@ def table_bytes(table: Table) -> int:
     return sum(column.nbytes for column in columns) + sum(text.offsets.nbytes + text.content.nbytes for text in texts)
 
 
-def _swap(items: Items, head: Head, name: str, manifest: Manifest, pause: Callable[[float], None]) -> bool:
+def _swap(items: Items, head: Head, name: str, manifest: Manifest, clock: Clock) -> bool:
     """Turn the head, with the counts of `head`, to the new manifest; return False if anything was written since it was
     read.
     """
@@ -185,7 +185,7 @@ def _swap(items: Items, head: Head, name: str, manifest: Manifest, pause: Callab
     # Behind an unmoved head they belong to no change.
     strays = items.query(last.partition, after=last.sort, limit=MAX_WRITES - 1).rows
     writes += [Delete(entry.key, forget=True) for entry in strays]
-    sent = send(items, writes, pause=pause)
+    sent = send(items, writes, clock=clock)
     if sent in (Sent.DOUBTFUL, Sent.UNKNOWN):
         now = head_now(items, head.collection_id)
         return now is not None and now.nonce == nonce

@@ -4,11 +4,11 @@ A record names exactly the visible faces of its picture, as they are stored. Eve
 was written to the collection since its head was read.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from openrek.domain.clock import Clock
 from openrek.store.faces.duplicates import DuplicateRecord, duplicate_record, picture_of
 from openrek.store.items.batches import batches
 from openrek.store.items.port import Check, Item, Items, Key, Put, Write
@@ -23,14 +23,14 @@ from openrek.store.log.visibility import visible
 KEYS_PER_READ: Final = 90
 
 
-def mend(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
+def mend(items: Items, head: Head, *, clock: Clock) -> None:
     """Repair the records and lines.
 
     Can be killed at any step and repeated. Raises Moved if the collection changed since `head`.
     """
 
     def write(operations: Sequence[Write]) -> None:
-        if operations and send(items, [Check(head.key, head.unmoved), *operations], pause=pause) is not Sent.WRITTEN:
+        if operations and send(items, [Check(head.key, head.unmoved), *operations], clock=clock) is not Sent.WRITTEN:
             raise Moved
 
     keys = list(head.lines)

@@ -4,11 +4,11 @@ So a doubt never gives a face to the wrong person. Vectors are computed anew fro
 the condition that nothing was written to the collection since its head was read.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from openrek.domain.clock import Clock
 from openrek.domain.models import face_model
 from openrek.store.integrity.item_scan import fault_of_face, user_pages
 from openrek.store.items.batches import batches
@@ -24,7 +24,7 @@ from openrek.store.users.memberships import Memberships, StoredUser, hand_over, 
 PER_TRANSACTION: Final = 90
 
 
-def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
+def mend_users(items: Items, head: Head, *, clock: Clock) -> None:
     """Repair the users and owners; bad items are skipped. Can be killed at any step and repeated.
 
     Raises Moved if the collection changed since `head`.
@@ -32,7 +32,7 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
 
     def write(operations: Sequence[Write]) -> None:
         for batch in batches(operations, PER_TRANSACTION):
-            if send(items, [Check(head.key, head.unmoved), *batch], pause=pause) is not Sent.WRITTEN:
+            if send(items, [Check(head.key, head.unmoved), *batch], clock=clock) is not Sent.WRITTEN:
                 raise Moved
 
     for page in user_pages(items, head.uid, face_model(head.model).dimensions):
@@ -44,12 +44,12 @@ def mend_users(items: Items, head: Head, *, pause: Callable[[float], None] = tim
             write(hand_over(_unlisted(items, head, batch), None))
 
 
-def release_claims(items: Items, head: Head, *, pause: Callable[[float], None] = time.sleep) -> None:
+def release_claims(items: Items, head: Head, *, clock: Clock) -> None:
     """Remove from faces the names of users that they do not belong to: clients that died leave claims.
 
     For a collection that is whole. Raises what a commit raises.
     """
-    memberships = Memberships(items, Commits(items, pause=pause))
+    memberships = Memberships(items, Commits(items, clock=clock))
     for rows in item_pages(items, owned(head.uid, "face")):
         void = [UUID(face.key.sort) for face in visible(items, rows) if face is not None and is_void(face)]
         memberships.release(head.collection(), void)

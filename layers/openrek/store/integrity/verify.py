@@ -5,14 +5,14 @@ records of their pictures and with their users. A face or user that changes mean
 one that the log names during the check is dropped. A check that a compaction disturbed is repeated.
 """
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
 import numpy as np
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
 from openrek.store.blobs.port import Blobs
@@ -71,8 +71,8 @@ class Suspects:
                 findings.add(kind, f"{name}{' ' * bool(detail)}{detail}")
 
 
-def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[float], None] = time.sleep) -> Report:
-    """Check one collection; damage is reported, and everything else is checked. `pause` takes seconds.
+def verify(items: Items, blobs: Blobs, collection_id: str, *, clock: Clock = SYSTEM_CLOCK) -> Report:
+    """Check one collection; damage is reported, and everything else is checked.
 
     Raises ResourceNotFound.
     """
@@ -87,7 +87,7 @@ def verify(items: Items, blobs: Blobs, collection_id: str, *, pause: Callable[[f
         if settled or not report.findings:
             return report
         if attempt < ATTEMPTS - 1:
-            pause(PAUSE_S)
+            clock.sleep(PAUSE_S)
     disturbed = "the collection was compacted during every check; stop the servers and check again to be sure"
     return replace(report, notes=(*report.notes, disturbed))
 

@@ -5,7 +5,6 @@ time. Knows pynamodb, and nothing of what the items mean.
 """
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from botocore.session import Session
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import InternalServerError, Throttling
 from openrek.store.items.dynamo_errors import failure_of
 from openrek.store.items.dynamo_values import Typed, condition, item_of, schema, typed_attributes, within
@@ -49,19 +49,19 @@ class DynamoItems:
         host: str | None = None,
         session: Session | None = None,
         read_timeout_s: float = READ_TIMEOUT_S,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Connect to nothing yet.
 
         `host`: the endpoint's URL, by default AWS's; `session`: one to share with other clients, which then start
-        faster; `read_timeout_s`: the longest wait for a response; `pause` takes seconds.
+        faster; `read_timeout_s`: the longest wait for a response.
         """
         self._table_name = table_name
         self._region = region
         self._host = host
         self._session = session
         self._read_timeout_s = read_timeout_s
-        self._pause = pause
+        self._clock = clock
         self._connecting = threading.Lock()
         self._connected: Connection | None = None
 
@@ -190,7 +190,7 @@ class DynamoItems:
 
         Raises Throttling or InternalServerError when it stays so, LimitExceeded for a read that exceeds a limit.
         """
-        give_up_s = time.monotonic() + READ_PATIENCE_S
+        give_up_s = self._clock.steady_s() + READ_PATIENCE_S
         failure: Exception | None = None
         for attempt in range(READ_ATTEMPTS):
             try:
@@ -202,9 +202,9 @@ class DynamoItems:
                 failure = failure_of(error)
                 if not isinstance(failure, Contended | OutcomeUnknown):
                     raise failure from error
-            if time.monotonic() > give_up_s:
+            if self._clock.steady_s() > give_up_s:
                 break
-            self._pause(jittered_s(attempt))
+            self._clock.sleep(jittered_s(attempt))
         if isinstance(failure, Contended):
             raise Throttling(reason="The store is too busy to be read.") from failure
         raise InternalServerError(reason="The store does not answer.") from failure

@@ -1,11 +1,11 @@
 """Retries of a transaction, while the store is busy or its outcome is unknown."""
 
 import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
+from openrek.domain.clock import Clock
 from openrek.domain.errors import InternalServerError, Refusal, StoreUnavailable, Throttling
 from openrek.store.items.port import ConditionFailed, Contended, Items, OutcomeUnknown, Write
 
@@ -25,12 +25,12 @@ class Sent(Enum):
     UNKNOWN = "the store did not say; it may be written, or may still be"
 
 
-def send(items: Items, writes: Sequence[Write], *, pause: Callable[[float], None], token: str | None = None) -> Sent:
+def send(items: Items, writes: Sequence[Write], *, clock: Clock, token: str | None = None) -> Sent:
     """Send it until the store says what became of it, a bounded number of times and about `PATIENCE_S` seconds long.
 
     Raises StoreUnavailable when it was not written and never will be.
     """
-    give_up_s = time.monotonic() + PATIENCE_S
+    give_up_s = clock.steady_s() + PATIENCE_S
     unknown = False
     for attempt in range(RESENDS):
         try:
@@ -46,9 +46,9 @@ def send(items: Items, writes: Sequence[Write], *, pause: Callable[[float], None
             raise
         except ConditionFailed:
             return Sent.DOUBTFUL if unknown else Sent.REFUSED
-        if time.monotonic() > give_up_s:
+        if clock.steady_s() > give_up_s:
             break
-        pause(jittered_s(attempt))
+        clock.sleep(jittered_s(attempt))
     return Sent.UNKNOWN if unknown else Sent.BUSY
 
 

@@ -1,13 +1,13 @@
 """The check of the database file itself: its pages, its structure, and the checksums of its items."""
 
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import apsw
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.store.items import sqlite_rows
 from openrek.store.items.findings import Findings
 from openrek.store.items.port import DamagedItem, Key
@@ -22,20 +22,20 @@ def faults(
     path: Path,
     superseded: Collection[int] = (),
     *,
-    pause: Callable[[float], None] = time.sleep,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> list[str]:
     """Return the faults in sentences.
 
-    `superseded`: pages of which the write-ahead log holds a newer copy. `pause` takes seconds.
+    `superseded`: pages of which the write-ahead log holds a newer copy.
     """
     findings = Findings()
-    _check_pages(path, superseded, findings, pause)
+    _check_pages(path, superseded, findings, clock)
     _check_structure(connection, findings)
     _check_rows(connection, findings)
     return list(findings.lines())
 
 
-def _check_pages(path: Path, superseded: Collection[int], findings: Findings, pause: Callable[[float], None]) -> None:
+def _check_pages(path: Path, superseded: Collection[int], findings: Findings, clock: Clock) -> None:
     """Check each page's checksum; a page that a server may just be writing is looked at again."""
     attempts = ATTEMPTS if path.with_name(f"{path.name}-shm").exists() else 1
     with closing(for_raw_reading(path)) as raw:
@@ -45,7 +45,7 @@ def _check_pages(path: Path, superseded: Collection[int], findings: Findings, pa
                 if place + 1 in superseded or _is_whole(raw, place * page_bytes, page_bytes):
                     break
                 if attempt < attempts - 1:
-                    pause(PAUSE_S)
+                    clock.sleep(PAUSE_S)
             else:
                 findings.add("a page's checksum is wrong", f"page {place + 1}")
 

@@ -7,8 +7,6 @@ sqlite.org/fileformat2.html#the_write_ahead_log describes the file, sqlite.org/w
 """
 
 import struct
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +14,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 
 HEADER: Final = struct.Struct(">IIII8sII")
 """Magic, version, page size, checkpoints, both salts, both checksums of these."""
@@ -57,11 +57,11 @@ class Log:
 NO_LOG: Final = Log(b"", 0, frozenset(), trailing=False, lost=False)
 
 
-def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[Log, list[str], list[str]]:
+def log_of(path: Path, *, clock: Clock = SYSTEM_CLOCK) -> tuple[Log, list[str], list[str]]:
     """Return the log beside the database `path`, its faults, and the things that are merely worth a note.
 
-    Call it before this process opens the database: to close a file of shared memory drops SQLite's locks on it. `pause`
-    takes seconds: a log that a server is just writing is looked at again.
+    Call it before this process opens the database: to close a file of shared memory drops SQLite's locks on it. A log
+    that a server is just writing is looked at again.
     """
     for attempt in range(ATTEMPTS):
         index = _read_index(path.with_name(f"{path.name}-shm"))  # first: the log only grows beyond what it tells
@@ -69,7 +69,7 @@ def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[
         known = index.frames if index is not None and index.salts == log.salts else None
         gone = index is not None and not log.salts and index.frames > index.copied
         if gone and attempt < ATTEMPTS - 1:
-            pause(PAUSE_S)  # a server may just have copied the last frames, and emptied the log
+            clock.sleep(PAUSE_S)  # a server may just have copied the last frames, and emptied the log
             continue
         if gone or log.lost or (known is not None and known > log.committed):
             return log, ["the write-ahead log lost its end, and with it changes that were acknowledged"], []
@@ -78,7 +78,7 @@ def log_of(path: Path, *, pause: Callable[[float], None] = time.sleep) -> tuple[
         if known == log.committed:
             return log, [], ["the write-ahead log ends in a change that was never finished"]
         if attempt < ATTEMPTS - 1:
-            pause(PAUSE_S)
+            clock.sleep(PAUSE_S)
     doubtful = (
         "the write-ahead log lost its end, or its last change was never finished: it breaks off after "
         f"{log.committed} whole frames"

@@ -6,13 +6,13 @@ cannot say whether a transaction was written, the log can: entry n+1 carries a n
 
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, Refusal, StoreUnavailable, Throttling
 from openrek.store.items.port import ABSENT, Item, Items, Key, Put, Write, item_size_bytes
@@ -56,13 +56,11 @@ class Moved(Exception):
 
 
 class Commits:
-    def __init__(
-        self, items: Items, *, lost: type[Refusal] = Throttling, pause: Callable[[float], None] = time.sleep
-    ) -> None:
-        """Raise `lost` in callers that lose too many races. `pause` takes seconds; tests pass their own."""
+    def __init__(self, items: Items, *, lost: type[Refusal] = Throttling, clock: Clock) -> None:
+        """Raise `lost` in callers that lose too many races."""
         self._items = items
         self._lost = lost
-        self._pause = pause
+        self._clock = clock
         self._turns = [threading.Lock() for _ in range(64)]
 
     def commit(self, collection: Collection, prepare: Callable[[Head], Change[Result]]) -> Result:
@@ -71,7 +69,7 @@ class Commits:
         `prepare` must read what it depends on with `read_at`. Raises ResourceNotFound when the collection is gone,
         `lost` when the race was lost too often (nothing written), and whatever `prepare` raises.
         """
-        give_up_s = time.monotonic() + PATIENCE_S
+        give_up_s = self._clock.steady_s() + PATIENCE_S
         with self._turn(collection):
             for attempt in range(ATTEMPTS):
                 head = require_head(self._items, collection)
@@ -81,9 +79,9 @@ class Commits:
                         return change.result
                 except Moved:
                     pass
-                if time.monotonic() > give_up_s:
+                if self._clock.steady_s() > give_up_s:
                     break
-                self._pause(jittered_s(attempt))
+                self._clock.sleep(jittered_s(attempt))
         raise self._lost(reason=TOO_MANY_WRITERS)
 
     @contextmanager
@@ -114,7 +112,7 @@ class Commits:
         entry_bytes = item_size_bytes(entry.key, entry.attributes)
         moved = head.advanced(faces=change.faces, users=change.users, entry_bytes=entry_bytes)
         operations: list[Write] = [Put(head.key, moved.attributes(), expect=head.unmoved), entry, *change.writes]
-        sent = send(self._items, operations, pause=self._pause, token=writer.hex())
+        sent = send(self._items, operations, clock=self._clock, token=writer.hex())
         if sent is Sent.BUSY:
             raise refusal_of(sent)
         if sent in (Sent.WRITTEN, Sent.REFUSED):

@@ -7,13 +7,13 @@ that dead rows leave memory and deleted files are let go.
 """
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError, Refusal, ResourceNotFound
 from openrek.domain.models import face_model
@@ -94,22 +94,22 @@ class CollectionCache:
         blobs: Blobs,
         *,
         max_bytes: int = MAX_BYTES,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
         """Make an empty cache of about `max_bytes` bytes, which always keeps the collection in use.
 
-        `later` runs what may wait (reading the segments that a compaction made). `pause` takes seconds.
+        `later` runs what may wait (reading the segments that a compaction made).
         """
         self._items = items
         self._blobs = blobs
         self._max_bytes = max_bytes
-        self._pause = pause
+        self._clock = clock
         self._later = later
         self._open: OrderedDict[str, OpenCollection] = OrderedDict()
         self._open_bytes = 0
         self._opening = threading.Lock()
-        self._log_error = ThrottledLog()
+        self._log_error = ThrottledLog(clock)
 
     def current(self, collection: Collection) -> Snapshot:
         """Return the collection with every change that was acknowledged before `collection` was read.
@@ -158,7 +158,7 @@ class CollectionCache:
                 return head, self._caught_up(collection, kept, head)
             except (LogGap, BlobMissing) as error:  # compacted meanwhile: the head of now names what there is
                 missing = error
-                self._pause(REFRESH_PAUSE_S)
+                self._clock.sleep(REFRESH_PAUSE_S)
             except (CorruptManifest, CorruptSegment) as error:
                 raise self._damaged(collection, error) from error
         raise self._damaged(collection, missing) from missing

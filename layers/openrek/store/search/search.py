@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InvalidParameter, user_not_found
 from openrek.domain.faces import Embedding, FaceMatch
@@ -41,6 +42,7 @@ class StoredSearch:
         on_scan: Callable[[int], None] | None = None,
         max_bytes: int = MAX_BYTES,
         later: Callable[[Callable[[], None]], None] = in_a_thread,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Make a search with an empty cache.
 
@@ -49,7 +51,7 @@ class StoredSearch:
         segments that a compaction made, and building sketches of large segments.
         """
         self._items = items
-        self._cache = CollectionCache(items, blobs, max_bytes=max_bytes, later=later)
+        self._cache = CollectionCache(items, blobs, max_bytes=max_bytes, clock=clock, later=later)
         self._later = later
         self._threads = threads or os.cpu_count() or 1
         self._on_scan = on_scan

@@ -4,7 +4,6 @@ Writers go on meanwhile. Faces and users that the log names during the scan are 
 they were read.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from uuid import UUID
@@ -12,6 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import collection_not_found
 from openrek.domain.models import face_model
 from openrek.store.collections.tags import tags_in
@@ -71,11 +71,11 @@ def export(
     collection_id: str,
     *,
     on_progress: Callable[[int], object] = lambda _: None,
-    pause: Callable[[float], None] = time.sleep,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Archive:
     """Return the collection as it is at one moment of the call.
 
-    `on_progress` is called with the number of faces read so far. `pause` takes seconds. Raises ResourceNotFound or
+    `on_progress` is called with the number of faces read so far. Raises ResourceNotFound or
     NotExported.
     """
     for _ in range(ATTEMPTS):
@@ -85,7 +85,7 @@ def export(
         try:
             return _archive(items, head, _scan(items, head, on_progress))
         except LogGap:
-            pause(PAUSE_S)
+            clock.sleep(PAUSE_S)
     raise NotExported(
         f"The collection {collection_id} changed faster than it could be read; export it when it is quieter."
     )

@@ -5,7 +5,6 @@ It can be interrupted anywhere: started again it skips the faces that the collec
 another content or another user is refused before anything is written.
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import numpy as np
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceAlreadyExists, ResourceNotFound, ServiceQuotaExceeded
 from openrek.domain.faces import BoundingBox, Face, Picture
@@ -65,15 +65,15 @@ def import_archive(
     max_faces: int = MAX_FACES,
     max_users: int = MAX_USERS,
     on_progress: Callable[[int], object] = lambda _: None,
-    pause: Callable[[float], None] = time.sleep,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Imported:
     """Add the archive's faces and users to the collection, which is made with the archive's tags when it is missing.
 
-    `on_progress` is called with how many faces are there so far. `pause` takes seconds. Raises BadArchive with nothing
-    written when the archive does not suit the collection; any Refusal that a commit may end in.
+    `on_progress` is called with how many faces are there so far. Raises BadArchive with nothing written when
+    the archive does not suit the collection; any Refusal that a commit may end in.
     """
     order = _by_picture(archive)
-    collections = StoredCollections(items, pause=pause)
+    collections = StoredCollections(items, clock=clock)
     collection = _existing(collections, collection_id)
     if collection is not None and collection.model_version != archive.model_version:
         raise BadArchive(
@@ -87,13 +87,13 @@ def import_archive(
     made = collection is None
     if collection is None:
         collection = _make(collections, collection_id, archive)
-    commits = Commits(items, pause=pause)
+    commits = Commits(items, clock=clock)
     added = done = 0
     for chunk in _chunks(archive, order):
         added += commits.commit(collection, _preparation(items, commits, chunk, max_faces))
         done += len(chunk)
         on_progress(done)
-    import_users(items, commits, archive, collection, pause=pause)
+    import_users(items, commits, archive, collection, clock=clock)
     return Imported(added, len(archive) - added, made)
 
 

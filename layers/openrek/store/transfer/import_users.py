@@ -1,13 +1,13 @@
 """Import of an archive's users: the check that they fit into the collection, and their creation."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 import numpy as np
 
+from openrek.domain.clock import Clock
 from openrek.domain.collections import Collection
 from openrek.domain.users import MOST_FACES_OF_USER
 from openrek.store.items.batches import batches
@@ -40,7 +40,7 @@ def import_users(
     archive: Archive,
     collection: Collection,
     *,
-    pause: Callable[[float], None] = time.sleep,
+    clock: Clock,
 ) -> None:
     """Create the users that are missing, and give each its faces.
 
@@ -49,7 +49,7 @@ def import_users(
     members = _members(archive)
     for chunk in _chunks(list(members)):
         commits.commit(collection, partial(_missing, commits, chunk))
-    users = StoredUsers(items, pause=pause)
+    users = StoredUsers(items, clock=clock)
     for user_id, face_ids in members.items():
         if not face_ids:
             continue

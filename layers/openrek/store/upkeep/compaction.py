@@ -11,13 +11,13 @@ anywhere: before the swap no manifest names its blobs, and after it no reader of
     trim      log entries that the manifest covers are deleted, in ascending order
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.store.blobs.port import BlobMissing, Blobs
 from openrek.store.items.port import MAX_WRITES, Delete, Item, Items, Write
 from openrek.store.log.blob_damage import naming_damage
@@ -70,16 +70,13 @@ class Compactor:
         items: Items,
         blobs: Blobs,
         *,
-        clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
         fold_entries: int = FOLD_ENTRIES,
         small_bytes: int = SMALL_BYTES,
     ) -> None:
-        """Take `clock`, which gives epoch seconds, and `pause`, which takes seconds."""
         self._items = items
         self._blobs = blobs
         self._clock = clock
-        self._pause = pause
         self._fold_entries = fold_entries
         self._small_bytes = small_bytes
 
@@ -114,7 +111,7 @@ class Compactor:
         successor = replace(manifest, version=head.version + 1, through=through, made_ms=made_ms, segments=refs)
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, encode_manifest(successor))
-        if swap_manifest(self._items, head, name, successor, pause=self._pause):
+        if swap_manifest(self._items, head, name, successor, clock=self._clock):
             self.trim(head, through)
         return True  # after somebody else's swap there may be more, too
 
@@ -194,7 +191,7 @@ class Compactor:
         return replace(each.ref, tombstones=name, dead=each.dead_count, dead_since_ms=each.since_ms)
 
     def _now_ms(self) -> int:
-        return int(self._clock() * 1000)
+        return int(self._clock.now_s() * 1000)
 
 
 def _outdates(entry: Item) -> bool:

@@ -5,11 +5,10 @@ is garbage if its base version is lower than the current one and the current man
 bring it back. On an idle collection the version is moved first.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.store.blobs.port import BlobMissing, Blobs
 from openrek.store.items.port import Items
 from openrek.store.log.head import Head, head_now
@@ -23,11 +22,10 @@ ATTEMPTS: Final = 8
 class GarbageCollector:
     """Deletes blobs that compactions left behind."""
 
-    def __init__(self, items: Items, blobs: Blobs, *, pause: Callable[[float], None] = time.sleep) -> None:
-        """Take `pause`, which takes seconds."""
+    def __init__(self, items: Items, blobs: Blobs, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._items = items
         self._blobs = blobs
-        self._pause = pause
+        self._clock = clock
 
     def collect(self, collection_id: str, *, force: bool = False) -> int:
         """Delete the blobs that are certainly garbage; return their number.
@@ -77,4 +75,4 @@ class GarbageCollector:
         successor = replace(current_manifest(self._blobs, head), version=head.version + 1)
         name = blob_name(head.uid, head.version, "manifest")
         self._blobs.put(name, encode_manifest(successor))
-        return swap_manifest(self._items, head, name, successor, pause=self._pause)
+        return swap_manifest(self._items, head, name, successor, clock=self._clock)

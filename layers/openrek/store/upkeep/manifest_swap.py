@@ -1,11 +1,10 @@
 """The commit of a compaction: the head turns to a new manifest in one conditional write."""
 
 import secrets
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from openrek.domain.clock import Clock
 from openrek.store.items.port import Items, Put
 from openrek.store.items.retries import Sent, jittered_s, send
 from openrek.store.log.head import Head, head_now
@@ -20,7 +19,7 @@ def swap_manifest(
     name: str,
     successor: Manifest,
     *,
-    pause: Callable[[float], None] = time.sleep,
+    clock: Clock,
 ) -> bool:
     """Point the head from the manifest of `head` to `successor`, stored as blob `name`.
 
@@ -43,7 +42,7 @@ def swap_manifest(
             compacted_through=successor.through,
             log_bytes=max(0, now.log_bytes - head.log_bytes) if folded_all else now.log_bytes,
         )
-        if send(items, [Put(now.key, swapped.attributes(), expect=now.unmoved)], pause=pause) is Sent.WRITTEN:
+        if send(items, [Put(now.key, swapped.attributes(), expect=now.unmoved)], clock=clock) is Sent.WRITTEN:
             return True
-        pause(jittered_s(attempt))
+        clock.sleep(jittered_s(attempt))
     return False

@@ -3,11 +3,11 @@
 It may run at any time, in several processes at once, and be killed at any point: every step can be repeated.
 """
 
-import time
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Refusal
 from openrek.store.blobs.port import Blobs
@@ -54,15 +54,13 @@ class OrphanSweep:
         items: Items,
         blobs: Blobs,
         *,
-        clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Take `clock`, which gives epoch seconds, and `pause`, which takes seconds."""
         self._items = items
         self._blobs = blobs
         self._clock = clock
-        self._staged_writes = StagedWrites(items, clock=clock, pause=pause)
-        self._erasure = StoredErasure(items, clock=clock, pause=pause)
+        self._staged_writes = StagedWrites(items, clock=clock)
+        self._erasure = StoredErasure(items, clock=clock)
 
     def sweep(self, should_stop: Callable[[], bool] = never) -> int:
         """Make one pass, or until `should_stop` returns True; return how many items and blobs it removed.
@@ -140,7 +138,7 @@ class OrphanSweep:
         """Remove the stored results of request tokens that have expired."""
         removed = 0
         for rows in item_pages(self._items, owned(uid, "token")):
-            spent = [row for row in rows if is_spent(row, self._clock())]
+            spent = [row for row in rows if is_spent(row, self._clock.now_s())]
             for batch in batches(spent, MAX_WRITES):
                 deletions: list[Write] = [
                     Delete(row.key, expect={"made_ms": row.attributes["made_ms"]}) for row in batch
@@ -150,7 +148,7 @@ class OrphanSweep:
         return removed
 
     def _age_s(self, made_ms: int) -> float:
-        return self._clock() - made_ms / 1000.0
+        return self._clock.now_s() - made_ms / 1000.0
 
     def _erase(self, partition: str, should_stop: Callable[[], bool]) -> int:
         removed = 0

@@ -1,10 +1,9 @@
 """Vacuums of the embedded store, twice a day at most, so that deleted data is out of its files in time."""
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import StoreUnavailable
 from openrek.store.items.port import Contended, OutcomeUnknown, Put
 from openrek.store.items.sqlite import SqliteItems
@@ -17,16 +16,16 @@ AGAIN_AFTER_S: Final = 3600.0
 """After an attempt that failed: the disk is too small for the copy, or somebody reads without a pause."""
 
 
-def vacuum_if_due(items: SqliteItems, *, clock: Callable[[], float] = time.time) -> bool:
+def vacuum_if_due(items: SqliteItems, *, clock: Clock = SYSTEM_CLOCK) -> bool:
     """Vacuum the database if that was requested since the last time, which must be `VACUUM_AFTER_S` ago, or
     `AGAIN_AFTER_S` if it came to nothing; return whether this call did it.
 
-    `clock` gives epoch seconds. Raises apsw.Error when the disk is full.
+    Raises apsw.Error when the disk is full.
     """
     key = deployment_key("wiped")
     requests = items.vacuum_requests()  # before the vacuum: requests that come meanwhile remain for the next
     found = items.get(key)
-    now_s = clock()
+    now_s = clock.now_s()
     if found is not None:
         last = found.attributes
         wait_s = VACUUM_AFTER_S if last.get("done", True) else AGAIN_AFTER_S

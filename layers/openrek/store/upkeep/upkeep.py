@@ -1,11 +1,11 @@
 """Upkeep of a store: compaction, trimming, garbage collection and the orphan sweep, safe in any process at any time."""
 
 import random
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import Refusal
 from openrek.store.blobs.port import BlobMissing, Blobs
 from openrek.store.items.port import ConditionFailed, Contended, DamagedItem, Items, OutcomeUnknown
@@ -36,14 +36,12 @@ class Upkeep:
         items: Items,
         blobs: Blobs,
         *,
-        clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Take `clock`, which gives epoch seconds, and `pause`, which takes seconds."""
         self._items = items
-        self._compactor = Compactor(items, blobs, clock=clock, pause=pause)
-        self._garbage = GarbageCollector(items, blobs, pause=pause)
-        self._orphan_sweep = OrphanSweep(items, blobs, clock=clock, pause=pause)
+        self._compactor = Compactor(items, blobs, clock=clock)
+        self._garbage = GarbageCollector(items, blobs, clock=clock)
+        self._orphan_sweep = OrphanSweep(items, blobs, clock=clock)
 
     def sweep(self) -> None:
         """Do all work that is due, in one pass. Busy collections are left to the next pass.

@@ -1,11 +1,10 @@
 """ClientRequestTokens: the result of a call is stored in its transaction, and returned again for 24 hours."""
 
 import struct
-import time
-from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
+from openrek.domain.clock import Clock
 from openrek.domain.errors import token_in_use
 from openrek.domain.users import Association, FaceNotChanged, RequestToken, User
 from openrek.store.items.port import Item, Key, Put, Write
@@ -16,9 +15,9 @@ COSINE: Final = struct.Struct("<d")
 
 
 class RequestTokens:
-    """The stored results of calls with a request token. `clock` returns epoch seconds."""
+    """The stored results of calls with a request token."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, clock: Clock) -> None:
         self._clock = clock
 
     def key(self, uid: UUID, token: RequestToken) -> Key:
@@ -30,7 +29,7 @@ class RequestTokens:
 
         Raises IdempotentParameterMismatch.
         """
-        if item is None or is_spent(item, self._clock()):
+        if item is None or is_spent(item, self._clock.now_s()):
             return None
         if item.attributes["input"] != token.input_sha256:
             raise token_in_use(token.value)
@@ -38,7 +37,7 @@ class RequestTokens:
 
     def put(self, uid: UUID, token: RequestToken, result: Association) -> Write:
         """Return the write that stores a result. It needs no condition: that on the head protects it."""
-        marks = {"input": token.input_sha256, "made_ms": int(self._clock() * 1000)}
+        marks = {"input": token.input_sha256, "made_ms": int(self._clock.now_s() * 1000)}
         return Put(self.key(uid, token), {**marks, **_attributes(result)})
 
 

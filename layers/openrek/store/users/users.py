@@ -1,12 +1,12 @@
 """Users: created, listed and deleted, and associated with faces. The effect of each call is one transaction."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, Refusal, ServiceQuotaExceeded, user_not_found
 from openrek.domain.faces import cosine
@@ -58,8 +58,7 @@ class Verdict:
 class StoredUsers:
     """The users of the collections of a store.
 
-    A transaction rewrites at most `faces_per_commit` face items, if it has room for so many. `clock` returns epoch
-    seconds; `pause` takes seconds.
+    A transaction rewrites at most `faces_per_commit` face items, if it has room for so many.
     """
 
     def __init__(
@@ -68,13 +67,12 @@ class StoredUsers:
         *,
         max_users: int = MAX_USERS,
         faces_per_commit: int = MAX_WRITES,
-        clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._items = items
         self._max_users = max_users
         self._faces_per_commit = faces_per_commit
-        self._commits = Commits(items, lost=Conflict, pause=pause)
+        self._commits = Commits(items, lost=Conflict, clock=clock)
         self._memberships = Memberships(items, self._commits)
         self._tokens = RequestTokens(clock=clock)
 

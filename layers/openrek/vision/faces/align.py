@@ -37,6 +37,15 @@ def aligned(image: Image.Image, points: Floats) -> Crop:
     return _sampled(region, (corner - complex(left, top) + (0.5 + 0.5j)) / by - (0.5 + 0.5j), step / by)
 
 
+def shown(points: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Mark the pixels, [112, 112], of the crop of these points that come from a picture of (width, height) `size`; the
+    others are black."""
+    corner, step = _placed(points)
+    places = corner + step * np.add.outer(1j * _ALONG, _ALONG)
+    within = (places.real >= 0) & (places.real <= size[0] - 1) & (places.imag >= 0) & (places.imag <= size[1] - 1)
+    return np.asarray(within)
+
+
 def _placed(points: Floats) -> tuple[complex, complex]:
     """Fit the crop: return its first pixel's place in the picture, x + iy, and the step to its right neighbour."""
     source = points.astype(np.float64) @ (1, 1j)

@@ -28,6 +28,7 @@ COARSE_FROM_PX = 320
 LEAST_WITHIN = 0.8
 _STRIDES = (8, 16, 32)
 _OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES for kind in ("cls", "obj", "bbox", "kps")]
+_SCORES = [name for name in _OUTPUTS if name.startswith(("cls", "obj"))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,12 @@ def search(session: InferenceSession, tensor: Floats) -> Detections:
     boxes, scores, points = (np.concatenate(parts) for parts in zip(*grids, strict=True))
     kept = _without_overlaps(boxes, scores)
     return Detections(boxes[kept], scores[kept], points[kept], boxes[kept, 3])
+
+
+def best_score(session: InferenceSession, tensor: Floats) -> float:
+    """Return the highest score, 0..1, that any place of a tensor has, however low."""
+    outputs = dict(zip(_SCORES, session.run(_SCORES, {"input": tensor}), strict=True))
+    return max(float(np.sqrt((outputs[f"cls_{stride}"] * outputs[f"obj_{stride}"]).max())) for stride in _STRIDES)
 
 
 def _merged(fine: Detections, coarse: Detections, step: Floats) -> Detections:

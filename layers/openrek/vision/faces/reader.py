@@ -5,16 +5,19 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 from onnxruntime import InferenceSession
+from PIL import Image
 
 from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, Landmark, float32
 from openrek.domain.models import SFACE, FaceModel
-from openrek.vision.faces.align import aligned
-from openrek.vision.faces.detect import detect
-from openrek.vision.faces.embed import embed
+from openrek.vision.faces.align import aligned, shown
+from openrek.vision.faces.detect import Detections
+from openrek.vision.faces.embed import raw_vector, unit
 from openrek.vision.faces.pose import pose
 from openrek.vision.faces.quality import quality
 from openrek.vision.faces.second_look import closer_points, is_close
+from openrek.vision.faces.turned import detect_every_way, is_upside_down, turned_over
 from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.decode import Upright, decode
 from openrek.vision.models import zoo
@@ -48,20 +51,29 @@ class FaceReader:
 
     def read_upright(self, upright: Upright) -> "FacePhoto":
         """Find the faces of a decoded photo. Raises WeightsError."""
-        found = detect(self.session("yunet"), upright.image)
+        found = detect_every_way(self.session("yunet"), upright.image)
         areas = found.boxes[:, 2] * found.boxes[:, 3]
         largest_first = np.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
-            points = found.points[index]
-            if not is_close(float(found.heights[index]), float(found.scores[index])):
-                points = closer_points(self.session("yunet"), upright.image, found.boxes[index], points)
-            crop = aligned(upright.image, points)
+            points, crop = self._placed(upright.image, found, index)
             face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
             crops[face.landmarks] = crop
             faces.append(face)
         return FacePhoto(self, tuple(faces), crops)
+
+    def _placed(self, image: Image.Image, found: Detections, index: int) -> tuple[Floats, Crop]:
+        """Return the points [5, 2] of a detected face, from a second look where that helps, and its crop."""
+        yunet, box, score = self.session("yunet"), found.boxes[index], float(found.scores[index])
+        points = found.points[index]
+        if not is_close(float(found.heights[index]), score):
+            points = closer_points(yunet, image, box, points)
+        crop = aligned(image, points)
+        if is_upside_down(yunet, crop, score):
+            points = closer_points(yunet, image, box, turned_over(points))
+            crop = aligned(image, points)
+        return points, crop
 
     def session(self, name: str) -> InferenceSession:
         """Return this reader's only session for the model `name`, opened on first use. Raises WeightsError."""
@@ -83,13 +95,24 @@ class FacePhoto:
         self._reader = reader
         self._faces = faces
         self._crops = crops
+        self._vectors: dict[tuple[Landmark, ...], NDArray[np.float64]] = {}
 
     @property
     def faces(self) -> Sequence[DetectedFace]:
         return self._faces
 
     def embed(self, face: DetectedFace) -> Embedding:
-        return embed(self._reader.session("sface"), self._crops[face.landmarks])
+        return unit(self._vector(face))
+
+    def clearness(self, face: DetectedFace) -> float:
+        return float(np.linalg.norm(self._vector(face))) / self._reader.model.clear_length
+
+    def _vector(self, face: DetectedFace) -> NDArray[np.float64]:
+        """Return the raw vector of a face, computed when it is first needed."""
+        key = face.landmarks
+        if key not in self._vectors:
+            self._vectors[key] = raw_vector(self._reader.session("sface"), self._crops[key])
+        return self._vectors[key]
 
 
 def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Crop) -> DetectedFace:
@@ -104,7 +127,7 @@ def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Cro
         confidence=float32(100 * min(score, 1.0)),
         landmarks=landmarks,
         pose=pose(points),
-        quality=quality(crop),
+        quality=quality(crop, shown(points, upright.image.size)),
         width_px=float32(across / width * upright.width_px),
         height_px=float32(down / height * upright.height_px),
     )

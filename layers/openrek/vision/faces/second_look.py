@@ -10,6 +10,7 @@ eyes on the mouth. Such crops are like each other whoever they show. So a face t
 ones are, mostly with .94, is looked at in its four quarter turns: in the right one it is, with .91 to .96.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,7 +30,7 @@ SURE_SCORE = 0.9
 LEAST_BETTER = 0.02
 """By so much a turned look has to be better than the one that was not turned."""
 
-_TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
+_TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
 
 def is_close(height_px: float, score: float) -> bool:
@@ -39,10 +40,8 @@ def is_close(height_px: float, score: float) -> bool:
 
 def closer_points(session: InferenceSession, image: Image.Image, box: Floats, points: Floats) -> Floats:
     """Return the five points [5, 2] of the face in `box` (left, top, width, height in pixels of `image`) from a second
-    look; the given ones when it does not see that face."""
+    look, which is at first turned as the given ones are; these when it does not see that face."""
     side = max(2, round(float(max(box[2:])) * LOOK_PX / FACE_PX))
-    if side > 1.25 * max(image.size):
-        return points
     by = max(1, side // LOOK_PX)
     side -= side % by
     left, top = (
@@ -55,15 +54,17 @@ def closer_points(session: InferenceSession, image: Image.Image, box: Floats, po
     look = image.reduce(by, inside).crop((across, down, across + side // by, down + side // by))
     corner, scale = np.array([left, top], np.float32), np.float32(side / LOOK_PX)
     wanted = np.concatenate([box[:2] - corner, box[2:]]) / scale
-    best = _best(_looks(session, look, wanted.astype(np.float32)))
+    best = _best(_looks(session, look, wanted.astype(np.float32), _quarters(points)))
     return points if best is None else (best * scale + corner).astype(np.float32)
 
 
-def _looks(session: InferenceSession, look: Image.Image, wanted: Floats) -> Iterator[tuple[float, Floats]]:
-    """Yield score and points [5, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: as it is,
-    then turned by a quarter, a half and three quarters. All in pixels of the look as it is, LOOK_PX a side."""
+def _looks(session: InferenceSession, look: Image.Image, wanted: Floats, first: int) -> Iterator[tuple[float, Floats]]:
+    """Yield score and points [5, 2] of the face in the box `wanted` of a square look, 0 where it is not seen: turned to
+    the left by `first` quarters, then by the three other numbers of them. All in pixels of the look as it is, LOOK_PX a
+    side."""
     to_size = reduced_tensor if look.width >= LOOK_PX else enlarged_tensor
-    for quarters, turn in enumerate((None, *_TURNS)):
+    for quarters in (first, *({0, 1, 2, 3} - {first})):
+        turn = _TURNS[quarters]
         found = search(session, to_size(look if turn is None else look.transpose(turn), (LOOK_PX, LOOK_PX)))
         corners = _turned_back(np.stack([found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]], 1), quarters)
         low, high = corners.min(axis=1), corners.max(axis=1)
@@ -83,6 +84,12 @@ def _best(looks: Iterator[tuple[float, Floats]]) -> Floats | None:
         if other_score > score + LEAST_BETTER:
             score, points = other_score, other_points
     return points if score else None
+
+
+def _quarters(points: Floats) -> int:
+    """Return by how many quarters to the left a picture must be turned for the face with these points to be upright."""
+    right, down = (points[3] + points[4] - points[0] - points[1]).tolist()
+    return round(-math.atan2(right, down) / (math.pi / 2)) % 4
 
 
 def _turned_back(places: Floats, quarters: int) -> Floats:

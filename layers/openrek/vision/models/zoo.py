@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
+FACES = "faces"
+"""The pack without which no server starts."""
 
 
 class WeightsError(Exception):
@@ -53,6 +55,7 @@ class Weights:
     members: tuple[Member, ...]
     recipe: str
     built_sha256: str
+    built_bytes: int
     licence: str
     upstream: str
     trained_on: str

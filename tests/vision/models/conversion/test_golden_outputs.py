@@ -73,6 +73,11 @@ def test_every_network_that_is_converted_has_golden_outputs() -> None:
     assert set(GOLDEN) == converted - edited
 
 
+def test_built_files_have_the_size_by_which_layers_are_planned(packs_folder: Path) -> None:
+    for row in zoo.manifest().weights.values():
+        assert (packs_folder / row.file).stat().st_size == row.built_bytes, row.file
+
+
 @pytest.mark.parametrize("which", ["whole", "face"])
 @pytest.mark.parametrize("network", GOLDEN)
 def test_the_converted_graph_gives_the_numbers_of_the_original(

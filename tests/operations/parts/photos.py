@@ -1,4 +1,5 @@
-"""Photos that are bytes which name what they show: `b"ann bob"` has two faces, the first one larger.
+"""Photos that are bytes which name what they show: `b"ann bob"` has two faces, the first one larger; those of
+`b"blurred ann"` and of `b"faint ann"` are bad.
 
 A name always has the same embedding; `ann2` looks a lot like `ann`.
 """
@@ -16,12 +17,18 @@ NAMES = ("ann", "bob", "cyd", "dan")
 
 
 def embedding(name: str) -> Embedding:
-    """One axis per person; a digit after the name turns it away from the axis by that many tenths of a radian."""
+    """One axis per person; a digit after the name turns it away from the axis by about so many tenths of a radian.
+
+    Numbers that the store's bytes hold exactly: whole ones of which the largest is 127, made unit length.
+    """
     person, turn = name.rstrip("0123456789"), int(name.lstrip("abcdefghijklmnopqrstuvwxyz") or 0) / 10
-    values = [0.0] * 5
-    values[NAMES.index(person)] = math.cos(turn)
-    values[4] = math.sin(turn)
-    return array("f", values)
+    along, across = math.cos(turn), math.sin(turn)
+    largest = max(along, across)
+    values = [0] * SFACE.dimensions
+    values[NAMES.index(person)] = round(127 * along / largest)
+    values[len(NAMES)] = round(127 * across / largest)
+    length = math.hypot(*values)
+    return array("f", (value / length for value in values))
 
 
 def detected(place: int, *, sharpness: float = 90.0) -> DetectedFace:
@@ -34,7 +41,7 @@ def detected(place: int, *, sharpness: float = 90.0) -> DetectedFace:
         confidence=float32(99.9 - place / 100),
         landmarks=landmarks,
         pose=Pose(roll=1.0, yaw=-2.0, pitch=3.0),
-        quality=Quality(brightness=80.0, sharpness=sharpness),
+        quality=Quality(brightness=80.0, sharpness=sharpness, coarse_sharpness=60.0),
         width_px=100.0,
         height_px=100.0,
     )
@@ -44,10 +51,14 @@ def detected(place: int, *, sharpness: float = 90.0) -> DetectedFace:
 class NamedPhoto:
     names: list[str]
     blurred: bool = False
+    faint: bool = False
 
     @property
     def faces(self) -> Sequence[DetectedFace]:
         return tuple(detected(place, sharpness=0.0 if self.blurred else 90.0) for place in range(len(self.names)))
+
+    def clearness(self, face: DetectedFace) -> float:
+        return 0.3 if self.faint else 1.0
 
     def embed(self, face: DetectedFace) -> Embedding:
         return embedding(self.names[self.faces.index(face)])
@@ -65,7 +76,8 @@ class NamingReader:
         if image.startswith(b"GIF"):
             raise InvalidImageFormat
         words = image.decode().split()
-        return NamedPhoto([word for word in words if word != "blurred"], blurred="blurred" in words)
+        names = [word for word in words if word not in ("blurred", "faint")]
+        return NamedPhoto(names, blurred="blurred" in words, faint="faint" in words)
 
 
 @dataclass
