@@ -16,8 +16,9 @@ from openrek.vision.faces.detect import Detections
 from openrek.vision.faces.embed import raw_vector, unit
 from openrek.vision.faces.pose import pose
 from openrek.vision.faces.quality import quality
+from openrek.vision.faces.rescue import detect_anywhere
 from openrek.vision.faces.second_look import closer_points, is_close
-from openrek.vision.faces.turned import detect_every_way, is_upside_down, turned_over
+from openrek.vision.faces.turned import is_upside_down, turned_over
 from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.decode import Upright, decode
 from openrek.vision.models import zoo
@@ -51,14 +52,15 @@ class FaceReader:
 
     def read_upright(self, upright: Upright) -> "FacePhoto":
         """Find the faces of a decoded photo. Raises WeightsError."""
-        found = detect_every_way(self.session("yunet"), upright.image)
+        image, found = detect_anywhere(self.session("yunet"), upright.image)
         areas = found.boxes[:, 2] * found.boxes[:, 3]
         largest_first = np.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
-            points, crop = self._placed(upright.image, found, index)
-            face = _face(upright, found.boxes[index], float(found.scores[index]), points, crop)
+            points, crop = self._placed(image, found, index)
+            as_sent = crop if image is upright.image else aligned(upright.image, points)
+            face = _face(upright, found.boxes[index], float(found.scores[index]), points, as_sent)
             crops[face.landmarks] = crop
             faces.append(face)
         return FacePhoto(self, tuple(faces), crops)
