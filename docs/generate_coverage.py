@@ -10,7 +10,7 @@ from openrek.operations.translation.matching import MOST_FACES_IN_PHOTO
 from openrek.runtime.buckets.object_size import MAX_OBJECT_BYTES
 from openrek.store.faces.faces import MAX_FACES
 from openrek.store.users.users import MAX_USERS
-from openrek.vision.images.decode import LARGEST_SIDE_PX, MOST_INTERLACED_PX, MOST_PNG_BYTES, SMALLEST_SIDE_PX
+from openrek.vision.images.decode import MOST_INTERLACED_PX, MOST_PNG_BYTES, MOST_PX, SMALLEST_SIDE_PX
 from openrek.wire.extensions import extensions
 from openrek.wire.limits import MIB, max_body_bytes
 from openrek.wire.model import Shape, service_model
@@ -76,7 +76,7 @@ def _photo_limits() -> tuple[LimitRow, ...]:
             ),
             "`ImageTooLargeException`; without an image `SerializationException`",
         ),
-        ("longer side of a photo", f"{LARGEST_SIDE_PX:,} px", "`ImageTooLargeException`"),
+        ("a photo", f"{MOST_PX // 1_000_000} megapixels; its sides as long as may be", "`ImageTooLargeException`"),
         ("shorter side of a photo, at least", f"{SMALLEST_SIDE_PX} px", "`InvalidParameterException`"),
         (
             "a PNG; an interlaced one",

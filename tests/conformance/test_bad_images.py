@@ -32,20 +32,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], tuple[str, str]]] = {
     "79 px wide": (lambda good: jpeg(opened(good).resize((79, 200))), PARAMETERS),
     "79 px high": (lambda good: saved(opened(good).resize((200, 79)), "PNG"), PARAMETERS),
     "1 x 1": (lambda _: saved(Image.new("RGB", (1, 1)), "PNG"), PARAMETERS),
-    "10,001 px wide": (
-        lambda _: saved(Image.new("1", (10_001, 100)), "PNG"),
-        (
-            "ImageTooLargeException",
-            "Input image dimensions 10001 x 100 exceed maximum dimension size of 10000 pixels",
-        ),
-    ),
-    "PNG bomb": (
-        lambda _: png_header(30_000, 30_000),
-        (
-            "ImageTooLargeException",
-            "Input image dimensions 30000 x 30000 exceed maximum dimension size of 10000 pixels",
-        ),
-    ),
+    "PNG bomb": (lambda _: png_header(30_000, 30_000), ("ImageTooLargeException", "Image size is too large")),
     "PNG that unpacks to 800 MB": (
         lambda _: png((10_000, 10_000), 16, 6, [b""]),
         ("ImageTooLargeException", "Image size is too large"),

@@ -17,8 +17,9 @@ from openrek.vision.faces.embed import face_vector, raw_vector
 from openrek.vision.faces.packs import FacePack
 from openrek.vision.faces.pose import pose
 from openrek.vision.faces.quality import quality
+from openrek.vision.faces.rescue import detect_anywhere
 from openrek.vision.faces.second_look import closer_face, is_close, quarters_to_upright
-from openrek.vision.faces.turned import detect_every_way, is_upside_down, turned_over
+from openrek.vision.faces.turned import is_upside_down, turned_over
 from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.decode import Upright, decode
 from openrek.vision.models import zoo
@@ -68,14 +69,15 @@ class FaceReader:
         """Find the faces of a decoded photo, as `read` does. Raises WeightsError, LookupError."""
         pack = self._first if model is None else self._packs[model.version]
         detector = self.session(pack.detector)
-        found = detect_every_way(detector, upright.image)
+        image, found = detect_anywhere(detector, upright.image)
         areas = found.boxes[:, 2] * found.boxes[:, 3]
         largest_first = np.lexsort((found.boxes[:, 0], found.boxes[:, 1], -areas))[:MOST_FACES]
         crops: dict[tuple[Landmark, ...], Crop] = {}
         faces = []
         for index in largest_first:
-            points, box, crop = _placed(detector, upright.image, found, index)
-            face = _face(upright, box, float(found.scores[index]), points, crop)
+            points, box, crop = _placed(detector, image, found, index)
+            as_sent = crop if image is upright.image else aligned(upright.image, points)
+            face = _face(upright, box, float(found.scores[index]), points, as_sent)
             crops[face.landmarks] = crop
             faces.append(face)
         faces.sort(key=lambda face: -face.box.area)
