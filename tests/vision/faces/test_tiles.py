@@ -47,10 +47,10 @@ def test_each_face_of_a_long_screenshot_is_found_once(
 
 
 def test_a_crowd_is_searched_more_closely(reader: FaceReader, photos: dict[str, bytes]) -> None:
-    session, small = reader.session("yunet"), portrait(photos, 26)
+    session, small = reader.session("yunet"), portrait(photos, 60)
     crowd = Image.new("RGB", (1600, 1200), (96, 110, 120))
     for which in range(100):
-        crowd.paste(small.resize((18 + which % 9, 18 + which % 9)), (60 + which % 10 * 150, 40 + which // 10 * 115))
+        crowd.paste(small.resize((26 + which % 9, 26 + which % 9)), (60 + which % 10 * 150, 40 + which // 10 * 115))
     whole = detect(session, crowd)
 
     found = detect_in_tiles(session, crowd, whole)
