@@ -8,6 +8,7 @@ nothing.
 """
 
 import argparse
+import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +33,10 @@ _Floats = NDArray[np.float64]
 def annotated(listing: Path) -> dict[str, _Floats]:
     """Return the rows [n, 10] of each picture: left, top, width, height in px, then marks."""
     lines = iter(listing.read_text("utf-8").splitlines())
-    return {name: np.array([next(lines).split() for _ in range(max(1, int(next(lines))))], float) for name in lines}
+    return {
+        name: np.array([row.split() for row in itertools.islice(lines, max(1, int(next(lines, "0"))))], float)
+        for name in lines
+    }
 
 
 class Tally:

@@ -13,7 +13,8 @@ from openrek.runtime.server.open_files import MAX_CONNECTIONS
 from openrek.runtime.settings import Settings
 from openrek.store.log.head import FOLD_BYTES, FOLD_ENTRIES
 from openrek.store.search.cache import MAX_BYTES
-from openrek.vision.images.decode import MOST_INTERLACED_PX, MOST_PNG_BYTES, MOST_SCANNED_PX, MOST_SCANS
+from openrek.vision.faces.tiles import LARGEST_GRID, strips
+from openrek.vision.images.decode import MOST_INTERLACED_PX, MOST_PNG_BYTES, MOST_PX, MOST_SCANNED_PX, MOST_SCANS
 from openrek.wire.limits import MIB, max_body_bytes
 from openrek.wire.model import service_model
 
@@ -67,7 +68,12 @@ def told_pictures(told: dict[str, str]) -> tuple[str, ...]:
     assert memory in told
     scans = "scans of a progressive JPEG"
     assert told[scans].startswith(f"{MOST_SCANS}; all together {MOST_SCANNED_PX // 1_000_000:,} megapixels")
-    return scans, png, memory
+    photo, tiles = "a photo", "tiles of a picture"
+    assert told[photo] == f"{MOST_PX // 1_000_000} megapixels, its sides as long as may be"
+    most = len(strips((80, 65_535)))
+    assert told[tiles].startswith(f"{most} of a long narrow one")
+    assert told[tiles].endswith(f"; {LARGEST_GRID**2} of a crowd")
+    return scans, png, memory, photo, tiles
 
 
 def test_what_is_told_elsewhere() -> None:

@@ -22,12 +22,11 @@ FLAT: dict[str, Change] = {
 def scene(photo: Image.Image) -> Image.Image:
     """The photo small in a dull room, as in a picture that was not taken for the face."""
     room = Image.new("RGB", (600, 450), (110, 120, 100))
-    photo.thumbnail((240, 240))
-    room.paste(photo, (180, 100))
+    room.paste(photo.resize((420 * photo.width // photo.height, 420)), (100, 15))
     return room
 
 
-@pytest.mark.parametrize("name", ["obama.jpg", "astronaut.png"])
+@pytest.mark.parametrize("name", ["obama.jpg", "biden.jpg", "astronaut.png"])
 @pytest.mark.parametrize("change", sorted(FLAT))
 def test_a_dark_or_pale_face_is_found_and_is_itself(
     reader: FaceReader, photos: dict[str, bytes], name: str, change: str
@@ -39,7 +38,7 @@ def test_a_dark_or_pale_face_is_found_and_is_itself(
     found = reader.read_upright(Upright(picture, *picture.size))
 
     assert len(found.faces) == len(plain.faces) == 1
-    assert cosine(found.embed(found.faces[0]), plain.embed(plain.faces[0])) > 0.8
+    assert cosine(found.embed(found.faces[0]), plain.embed(plain.faces[0])) > 0.88
     bright, as_sent = (photo.faces[0].quality.brightness for photo in (plain, found))
     if "light" in change:
         assert as_sent < 0.15 * bright
@@ -47,7 +46,7 @@ def test_a_dark_or_pale_face_is_found_and_is_itself(
 
 @pytest.mark.parametrize("width", [1400, 2000, 2500])
 def test_a_face_of_printed_dots_is_found(reader: FaceReader, photos: dict[str, bytes], width: int) -> None:
-    room = scene(opened(photos["astronaut.png"]))
+    room = scene(opened(photos["astronaut.png"]).crop((120, 0, 330, 210)))
     print_ = room.resize((width, width * 3 // 4), Image.Resampling.LANCZOS).convert("1").convert("RGB")
 
     assert is_dotted(print_)

@@ -47,16 +47,29 @@ def test_each_face_of_a_long_screenshot_is_found_once(
 
 
 def test_a_crowd_is_searched_more_closely(reader: FaceReader, photos: dict[str, bytes]) -> None:
-    session, small = reader.session("yunet"), portrait(photos, 26)
+    session, small = reader.session("yunet"), portrait(photos, 60)
     crowd = Image.new("RGB", (1600, 1200), (96, 110, 120))
     for which in range(100):
-        crowd.paste(small.resize((18 + which % 9, 18 + which % 9)), (60 + which % 10 * 150, 40 + which // 10 * 115))
+        crowd.paste(small.resize((26 + which % 9, 26 + which % 9)), (60 + which % 10 * 150, 40 + which // 10 * 115))
     whole = detect(session, crowd)
 
     found = detect_in_tiles(session, crowd, whole)
 
     assert 3 <= len(whole.scores) < len(found.scores) <= 100
     assert (np.diff(found.scores) <= 0).all()
+
+
+def test_faces_that_a_large_picture_hides_are_found(reader: FaceReader, photos: dict[str, bytes]) -> None:
+    """At 1280 px they are some 13 px high, and only some are seen."""
+    small, picture = portrait(photos, 80), Image.new("RGB", (3999, 2500), (90, 110, 120))
+    for which in range(60):
+        picture.paste(small, (100 + which % 10 * 390, 100 + which // 10 * 390))
+    whole = detect(reader.session("yunet"), picture)
+
+    found = detect_in_tiles(reader.session("yunet"), picture, whole)
+
+    assert 1 <= len(whole.scores) < 50
+    assert len(found.scores) == 60
 
 
 @pytest.mark.parametrize("size", [(80, 80), (1920, 1080), (4000, 2000), (640, 100), (100, 640), (2000, 900)])
