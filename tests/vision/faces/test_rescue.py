@@ -38,7 +38,7 @@ def test_a_dark_or_pale_face_is_found_and_is_itself(
     found = reader.read_upright(Upright(picture, *picture.size))
 
     assert len(found.faces) == len(plain.faces) == 1
-    assert cosine(found.embed(found.faces[0]), plain.embed(plain.faces[0])) > 0.88
+    assert cosine(found.embed(found.faces[0]).embedding, plain.embed(plain.faces[0]).embedding) > 0.88
     bright, as_sent = (photo.faces[0].quality.brightness for photo in (plain, found))
     if "light" in change:
         assert as_sent < 0.15 * bright
