@@ -4,10 +4,12 @@ Requests and DynamoDB's units are counted in this run, against a stand-in for Dy
 which a function runs, are inputs: change benchmarks/prices.py for another region or another day.
 """
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from benchmarks.prices import (
@@ -41,8 +43,8 @@ from openrek.store.faces.faces import StoredFaces
 from openrek.store.search.search import StoredSearch
 from openrek.store.upkeep.compaction import FOLD_ENTRIES, SEGMENT_BYTES
 from openrek.store.upkeep.upkeep import Upkeep
-from tests.operations.fakes.photos import detected
-from tests.operations.fakes.world import World
+from tests.operations.parts.photos import detected
+from tests.operations.parts.world import World
 from tests.store.synthetic import Embedder, new_collection, picture, slots, unit
 from tests.support.aws import LocalAws, local_aws
 from tests.support.aws_meter import Meter, Usage
@@ -83,8 +85,9 @@ class Deployment:
         self.meter.watch(self._items.client)
         self.meter.watch(client)
         self.upkeep = Upkeep(self._items, self._blobs)
-        self._world = World()
-        self._world.collections = StoredCollections(self._items)  # type: ignore[assignment]
+        self._folder = tempfile.TemporaryDirectory()  # of the local store, which only users and tags would use
+        self._world = World(Path(self._folder.name))
+        self._world.collections = StoredCollections(self._items)
         self._world.faces = StoredFaces(self._items)  # type: ignore[assignment]
         self._world.reader = OneFace()  # type: ignore[assignment]
         self.restart()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from botocore.model import Shape
 
@@ -43,6 +44,8 @@ class Recorded:
         def call(*values: Any, **named: Any) -> Any:
             self.called.append(name)
             self.asked.append(named)
+            ids = [each for value in values if isinstance(value, list) for each in value if isinstance(each, UUID)]
+            assert len(set(ids)) == len(ids), "the ports are given each id once"
             return method(*values, **named)
 
         return call

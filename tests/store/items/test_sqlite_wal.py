@@ -165,13 +165,25 @@ def test_frames_of_an_older_generation_mean_nothing(live: SqliteItems, tmp_path:
         assert found(copy) == ([], [])
 
 
+class WhileOthersWork(FakeClock):
+    """Others do something whenever somebody sleeps."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__()
+        self._work = work
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._work()
+
+
 def test_a_log_that_is_being_written(live: SqliteItems, tmp_path: Path) -> None:
     """Nothing is said of a log that grows, is copied and is emptied all the while."""
     database = tmp_path / "live" / "items.sqlite3"
     told: list[str] = []
     steps = iter(range(10**6))
 
-    def others(_: float = 0.0) -> None:
+    def others() -> None:
         number = next(steps)
         live.transact([Put(Key("q", str(number % 50)), {"b": os.urandom(5000)})])
         if number % 3 == 0:
@@ -181,7 +193,7 @@ def test_a_log_that_is_being_written(live: SqliteItems, tmp_path: Path) -> None:
 
     for _ in range(60):
         others()
-        told += log_of(database, pause=others)[1]
+        told += log_of(database, clock=WhileOthersWork(others))[1]
 
     assert told == []
 
