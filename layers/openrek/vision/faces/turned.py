@@ -2,7 +2,7 @@
 
 YuNet finds 40 % of the faces that lie on their side and 90 % of those that are upside down, and none with a score that
 upright ones have. So a picture in which no face is seen as surely as that is searched in its other three quarter turns
-too: at first small, which costs half of a search, and finely only in the turns in which that shows a face.
+too: at first small, which costs a third of a search, and finely only in the turns in which that shows a face.
 
 A face that is upside down may still be read as if it were upright, the eyes on the mouth: seldom by a score that is
 sure, but such crops are like each other whoever they show. So the crop of each face with a score below that of most
