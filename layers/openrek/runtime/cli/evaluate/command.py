@@ -102,7 +102,7 @@ def evaluate(
         evaluation = run.evaluated(sample, face_model, face, threads or cores(), like)
         if det is not None:
             run.draw(evaluation, det)
-    click.echo(report.as_json_text(evaluation)) if as_json else report.show(evaluation)
+    report.show(evaluation, as_json=as_json)
     sys.exit(1 if evaluation.found.unreadable else 0)
 
 

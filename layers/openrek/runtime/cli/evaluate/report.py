@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -30,8 +31,15 @@ INTERVALS = (
 STRANGERS_ONLY = "Each photo was taken for another person: two photos of one count as a false match."
 
 
-def show(evaluation: Evaluation) -> None:
+def show(evaluation: Evaluation, *, as_json: bool) -> None:
     """Print the figures."""
+    if as_json:
+        click.echo(json.dumps(_json(evaluation), indent=2))
+    else:
+        _tables(evaluation)
+
+
+def _tables(evaluation: Evaluation) -> None:
     console, measured = _console(), evaluation.measured
     for text in _sample(evaluation):
         console.print(line(text))
@@ -63,26 +71,12 @@ def _console() -> Console:
     return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=PIPE_COLUMNS)
 
 
-def as_json_text(evaluation: Evaluation) -> str:
-    """Return the figures as JSON."""
-    return json.dumps(as_json(evaluation), indent=2)
-
-
-def as_json(evaluation: Evaluation) -> dict[str, Any]:
+def _json(evaluation: Evaluation) -> dict[str, Any]:
     """Return the figures as values that JSON has."""
     chosen, found, measured = evaluation.chosen, evaluation.found, evaluation.measured
-    sample = chosen.sample
-    of_people = sample if isinstance(sample, PeopleSample) else None
     return {
         "face_model_version": measured.model.version,
-        "photos": len(sample.paths),
-        "photos_with_a_face": len(found.places),
-        "people": measured.whole.people,
-        "people_known": of_people is None or of_people.people_known,
-        "photos_excluded": chosen.excluded,
-        "photos_not_drawn": of_people.left_out if of_people else 0,
-        "photos_without_label": of_people.ignored if of_people else 0,
-        "pairs_left_out": None if of_people else measured.left_out,
+        **_photos_json(evaluation),
         "without_face": [str(_place(path, chosen.folder)) for path in found.without_face],
         "unreadable": [
             {"file": str(_place(fault.path, chosen.folder)), "why": fault.why} for fault in found.unreadable
@@ -112,6 +106,23 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
 def _thresholds_json(model: FaceModel) -> list[dict[str, float]]:
     pairs = zip(THRESHOLDS_PCT, lowest_cosines(model), strict=True)
     return [{"similarity": pct, "cosine": cosine} for pct, cosine in pairs]
+
+
+def _photos_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return how many photos were read, and how many were not."""
+    chosen, found, measured = evaluation.chosen, evaluation.found, evaluation.measured
+    sample = chosen.sample
+    of_people = sample if isinstance(sample, PeopleSample) else None
+    return {
+        "photos": len(sample.paths),
+        "photos_with_a_face": len(found.places),
+        "people": measured.whole.people,
+        "people_known": of_people is None or of_people.people_known,
+        "photos_excluded": chosen.excluded,
+        "photos_not_drawn": of_people.left_out if of_people else 0,
+        "photos_without_label": of_people.ignored if of_people else 0,
+        "pairs_left_out": None if of_people else measured.left_out,
+    }
 
 
 def _sample(evaluation: Evaluation) -> Iterable[str]:
