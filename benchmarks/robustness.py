@@ -29,7 +29,7 @@ from openrek.domain.faces import DetectedFace
 from openrek.domain.ports import Photo
 from openrek.domain.quality import quality_reasons
 from openrek.runtime.cli.evaluate.numbers import percent, rare
-from openrek.runtime.cli.users_report import plain_table
+from openrek.runtime.cli.users.report import plain_table
 from openrek.runtime.evaluation.measure import lowest_cosines
 from openrek.runtime.evaluation.pipeline import Pipeline, most_central, open_pipeline
 from openrek.runtime.evaluation.rates import Cell, Rating

@@ -11,7 +11,7 @@ turned upright before they are embedded, upside down as they may be.
 | EXTREME_POSE: pitch, beyond       | 60  | 45     | 30   | degrees, either way
 | LOW_BRIGHTNESS: below             | 4   | 8      | 12   | low on purpose: dark skin in dim light is no bad photo
 | LOW_SHARPNESS: below              | 10  | 30     | 45   |
-| LOW_SHARPNESS: coarse, below      | 47  | 50     | 55   | `Quality.coarse_sharpness`
+| LOW_SHARPNESS: coarse, below      | 49  | 52     | 55   | `Quality.coarse_sharpness`
 | LOW_FACE_QUALITY: clearness below | .5  | .56    | .62  | length of the face's vector, relative to clear photos
 
 LOW_FACE_QUALITY is also added when two or more of the others apply. NONE has no limits. Every limit rises with the
@@ -43,10 +43,10 @@ class Limits:
 
 
 _LOW = Limits(
-    confidence=75, side_px=14, brightness=4, sharpness=10, coarse_sharpness=47, clearness=0.5, yaw_deg=70, pitch_deg=60
+    confidence=75, side_px=14, brightness=4, sharpness=10, coarse_sharpness=49, clearness=0.5, yaw_deg=70, pitch_deg=60
 )
 _MEDIUM = Limits(
-    confidence=82, side_px=22, brightness=8, sharpness=30, coarse_sharpness=50, clearness=0.56, yaw_deg=50, pitch_deg=45
+    confidence=82, side_px=22, brightness=8, sharpness=30, coarse_sharpness=52, clearness=0.56, yaw_deg=50, pitch_deg=45
 )
 _HIGH = Limits(
     confidence=88,

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from openrek.domain.faces import cosine
 from openrek.domain.models import SFACE, SFACE_7_1, FaceModel, FaceModels
 from openrek.runtime.cli import maintenance
 from openrek.runtime.cli.main import main
@@ -18,6 +19,7 @@ from openrek.runtime.parts.face_packs import OFFER, FaceOffer
 from openrek.runtime.server.run import local_app
 from openrek.runtime.settings import Settings
 from openrek.vision.faces import sface
+from openrek.vision.faces.reader import FaceReader
 from tests.conformance.conftest import refusal
 from tests.support import wide_pack
 from tests.support.server import app_server, client
@@ -210,3 +212,21 @@ def test_models_that_a_file_cannot_be_converted_to_are_told_and_nothing_is_made(
             done = CliRunner().invoke(main, arguments)
             assert (done.exit_code, why in " ".join(done.output.split())) == (1, True), done.output
         assert stock.list_collections()["CollectionIds"] == ["people"]
+
+
+def test_faces_are_compared_by_the_newest_model(
+    weights_folder: Path, photos: dict[str, bytes], reader: FaceReader, tmp_path: Path
+) -> None:
+    source, target = photos["obama.jpg"], photos["biden.jpg"]
+    with serving(tmp_path, weights_folder, OFFER) as stock:
+        done = stock.compare_faces(SourceImage={"Bytes": source}, TargetImage={"Bytes": target}, SimilarityThreshold=0)
+    (match,) = done["FaceMatches"]
+
+    likeness = {}
+    for model in (SFACE_7_1, SFACE):
+        read = [reader.read(image, model) for image in (source, target)]
+        first, second = (photo.embed(photo.faces[0]).embedding for photo in read)
+        likeness[model] = model.similarity_pct(cosine(first, second))
+
+    assert match["Similarity"] == pytest.approx(likeness[SFACE_7_1], rel=1e-5)
+    assert match["Similarity"] != pytest.approx(likeness[SFACE], rel=1e-2)

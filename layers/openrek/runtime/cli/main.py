@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from openrek.runtime.cli import extension_commands, search_commands, users_commands
+from openrek.runtime.cli import extension_commands, search_commands
 from openrek.runtime.cli.client_options import asking, endpoint_option
 from openrek.runtime.cli.evaluate.command import evaluate
 from openrek.runtime.cli.failure import Failure
@@ -18,6 +18,7 @@ from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.labels.commands import labels
 from openrek.runtime.cli.maintenance_commands import COMMANDS
 from openrek.runtime.cli.umask import private_files
+from openrek.runtime.cli.users import commands as users
 from openrek.runtime.cli.weights_command import weights
 from openrek.runtime.server.signals import end_at_once, signals_to
 
@@ -138,7 +139,7 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
 for command in (
     *COMMANDS,
     *search_commands.COMMANDS,
-    *users_commands.COMMANDS,
+    *users.COMMANDS,
     *extension_commands.COMMANDS,
     keys_command,
     labels,

@@ -9,7 +9,7 @@ from rich.table import Table
 from openrek.runtime.cli.annotate import Mark, annotate
 from openrek.runtime.cli.search_report import mark, photo_name
 from openrek.runtime.cli.terminal_text import add_row
-from openrek.runtime.cli.users_report import plain_table
+from openrek.runtime.cli.users.report import plain_table
 
 
 def table(response: Mapping[str, Any]) -> Table:

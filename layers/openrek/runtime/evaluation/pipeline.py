@@ -43,7 +43,7 @@ def open_pipeline(version: str | None = None, environ: Mapping[str, str] = os.en
     Raises WeightsError, SettingsError, or InvalidParameter for a version that is not offered.
     """
     weights = Settings.of(environ).weights
-    zoo.check_present(weights)
+    zoo.check_present(weights, [zoo.FACES])
     models = OFFER.models
     return Pipeline(OFFER.reader(weights, THREADS), models.newest if version is None else models.of(version))
 

@@ -86,15 +86,9 @@ class Adapters:
         self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
         self._parts: dict[str, Callable[[], Any]] = {
             **self.inferring,
-            "collections": self.collections,
-            "faces": Lazy(self._faces),
-            "users": Lazy(self._users),
-            "tags": Lazy(self._tags),
-            "erasure": Lazy(self._erasure),
-            "search": self.search,
+            **self._stored(),
             "models": lambda: self.models,
             "buckets": self.platform.buckets,
-            "tokens": Lazy(self._tokens),
         }
 
     def part(self, name: str) -> object:
@@ -153,6 +147,18 @@ class Adapters:
 
     def close(self) -> None:
         self.platform.close()
+
+    def _stored(self) -> dict[str, Callable[[], Any]]:
+        """Return the parts of the store by the names of their ports."""
+        return {
+            "collections": self.collections,
+            "faces": Lazy(self._faces),
+            "users": Lazy(self._users),
+            "tags": Lazy(self._tags),
+            "erasure": Lazy(self._erasure),
+            "search": self.search,
+            "tokens": Lazy(self._tokens),
+        }
 
     def _collections(self) -> Collections:
         from openrek.store.collections.collections import StoredCollections

@@ -1,6 +1,5 @@
 """`openrek evaluate`: what the thresholds mean on photos of one's own."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -97,17 +96,13 @@ def evaluate(
     from openrek.runtime.cli.evaluate import report, run
     from openrek.runtime.settings import cores
 
-    columns = _columns(labels, person, by, where)
     with _in_a_sentence():
-        sample = run.sample_of(path, images, labels, columns, exclude, photos)
+        sample = run.sample_of(path, images, labels, _columns(labels, person, by, where), exclude, photos)
         run.require_curve(sample, wanted=det is not None)
         evaluation = run.evaluated(sample, face_model, face, threads or cores(), like)
         if det is not None:
             run.draw(evaluation, det)
-    if as_json:
-        click.echo(json.dumps(report.as_json(evaluation), indent=2))
-    else:
-        report.show(evaluation)
+    click.echo(report.as_json_text(evaluation)) if as_json else report.show(evaluation)
     sys.exit(1 if evaluation.found.unreadable else 0)
 
 

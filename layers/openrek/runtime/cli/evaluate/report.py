@@ -1,5 +1,6 @@
 """Output of `openrek evaluate`: tables for people, and the same figures as JSON."""
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from openrek.domain.models import FaceModel
 from openrek.runtime.cli.evaluate.numbers import FEW, one_in, percent, rare
 from openrek.runtime.cli.evaluate.run import Evaluation
 from openrek.runtime.cli.terminal_text import add_row, counted, line
-from openrek.runtime.cli.users_report import plain_table
+from openrek.runtime.cli.users.report import plain_table
 from openrek.runtime.evaluation.folds import Accuracy
 from openrek.runtime.evaluation.intervals import interval
 from openrek.runtime.evaluation.measure import THRESHOLDS_PCT, Measured, lowest_cosines
@@ -60,6 +61,11 @@ def _console() -> Console:
     """Return a console that has room for a row where no terminal sets the width."""
     console = Console()
     return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=PIPE_COLUMNS)
+
+
+def as_json_text(evaluation: Evaluation) -> str:
+    """Return the figures as JSON."""
+    return json.dumps(as_json(evaluation), indent=2)
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def delete(user_id: str, collection: str, endpoint_url: str | None) -> None:
 @json_option
 def list_(collection: str, endpoint_url: str | None, as_json: bool) -> None:
     """List the users of a collection."""
-    from openrek.runtime.cli import users_report
+    from openrek.runtime.cli.users import report
 
     with asking(endpoint_url) as rekognition:
         pages = rekognition.get_paginator("list_users").paginate(CollectionId=collection)
@@ -63,7 +63,7 @@ def list_(collection: str, endpoint_url: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"Users": found})
     elif found:
-        Console().print(users_report.users(found))
+        Console().print(report.users(found))
     else:
         click.echo(shown(f"{collection} has no users."))
 
@@ -82,13 +82,13 @@ def associate(
 
     A face must be similar to the faces that USER has already. Exits with 1 if a face was skipped.
     """
-    from openrek.runtime.cli import users_report
+    from openrek.runtime.cli.users import report
 
     with asking(endpoint_url) as rekognition:
         response = rekognition.associate_faces(
             CollectionId=collection, UserId=user_id, FaceIds=face_ids, UserMatchThreshold=threshold
         )
-    table = users_report.changes(
+    table = report.changes(
         face_ids,
         response["AssociatedFaces"],
         response["UnsuccessfulFaceAssociations"],
@@ -108,11 +108,11 @@ def disassociate(
     user_id: str, face_ids: tuple[str, ...], collection: str, endpoint_url: str | None, as_json: bool
 ) -> None:
     """Take faces from USER; they stay in the collection. Exits with 1 if a face was skipped."""
-    from openrek.runtime.cli import users_report
+    from openrek.runtime.cli.users import report
 
     with asking(endpoint_url) as rekognition:
         response = rekognition.disassociate_faces(CollectionId=collection, UserId=user_id, FaceIds=face_ids)
-    table = users_report.changes(
+    table = report.changes(
         face_ids,
         response["DisassociatedFaces"],
         response["UnsuccessfulFaceDisassociations"],
@@ -142,7 +142,7 @@ def search(
     as_json: bool,
 ) -> None:
     """Find the users most like the largest face of PHOTO, a user or a face."""
-    from openrek.runtime.cli import users_report
+    from openrek.runtime.cli.users import report
 
     if sum(given is not None for given in (photo, user_id, face_id)) != 1:
         raise click.UsageError("Give either PHOTO, --user or --face.")
@@ -166,7 +166,7 @@ def search(
     elif photo is not None and "SearchedFace" not in response:
         click.echo("No face was found in the photo.")
     elif response["UserMatches"]:
-        Console().print(users_report.matches(response["UserMatches"]))
+        Console().print(report.matches(response["UserMatches"]))
     else:
         click.echo(shown(f"No user of {collection} is at least {threshold:g} similar."))
 
