@@ -69,6 +69,16 @@ def test_a_better_score_is_surer(scores: list[float], tiles: bool) -> None:
     assert (np.diff(sure) <= 0).all()
 
 
+@pytest.mark.parametrize("tiles", [False, True])
+def test_no_other_box_is_surer_than_the_best(tiles: bool) -> None:
+    """Small boxes are surer than large ones of the same score."""
+    boxes = np.array([[0, 0, 1, 1], [0.5, 0.5, 0.51, 0.51]], np.float32)
+
+    first, second = confidences_of(np.array([0.975, 0.974], np.float32), boxes, tiles=tiles)
+
+    assert second <= first
+
+
 def test_a_second_thing_makes_the_first_surer() -> None:
     scores, boxes = np.array([0.5, 0.4], np.float32), np.array([[0, 0, 0.3, 0.3], [0.5, 0.5, 0.8, 0.8]], np.float32)
 
