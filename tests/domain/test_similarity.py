@@ -38,6 +38,6 @@ def test_the_document_says_the_same() -> None:
     assert formula is not None
     assert (float(formula[1]), float(formula[2])) == (SFACE.slope, SFACE.midpoint)
     rows = re.findall(r"^\| (\d+)(?: \(default\))? \| (\.\d+) \|", text, re.MULTILINE)
-    assert [similarity for similarity, _ in rows] == ["80", "99"]
+    assert [similarity for similarity, _ in rows] == ["80", "90", "95", "99"]
     for similarity, cosine in rows:
         assert SFACE.lowest_cosine(float(similarity)) == pytest.approx(float(cosine), abs=5e-5)

@@ -12,6 +12,7 @@ from infra.functions import OPERATIONS, UPKEEP, Grant
 from openrek.domain.caller import Caller
 from openrek.operations import registry
 from openrek.runtime.parts.adapters import needs
+from openrek.runtime.parts.face_packs import OFFER
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.blobs.port import Blobs, Buffer
 from openrek.store.collections.collections import StoredCollections
@@ -108,6 +109,7 @@ class Process:
             "collections": StoredCollections(self._items),
             "erasure": StoredErasure(self._items),
             "faces": StoredFaces(self._items),
+            "models": OFFER.models,
             "reader": reader,
             "search": StoredSearch(self._items, self._blobs),
             "tags": StoredTags(self._items),
