@@ -1,6 +1,7 @@
 """A collection that is found is opened beside the reading of the photo."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,11 @@ import pytest
 from openrek.domain.collections import Collection
 from openrek.domain.errors import ResourceNotFound
 from openrek.domain.models import SFACE
+from openrek.operations.registry import OPERATIONS
+from openrek.runtime.functions.handler import _ahead
 from openrek.runtime.functions.prefetch import AheadCollections
+from openrek.runtime.parts.adapters import Adapters, needs
+from openrek.runtime.settings import Settings
 from openrek.store.collections.collections import StoredCollections
 from tests.store.synthetic import open_items
 
@@ -55,3 +60,11 @@ def test_what_goes_wrong_ahead_is_left_to_the_search(tmp_path: Path) -> None:
     assert tried.wait(10)
     assert ahead.require("people").collection_id == "people"
     items.close()
+
+
+def test_searches_by_a_photo_open_their_collection_ahead_and_nothing_else_does(tmp_path: Path) -> None:
+    adapters = Adapters(replace(Settings.of({}), data=tmp_path))
+
+    ahead = {name for name, row in OPERATIONS.items() if _ahead(row, needs(row.function()), adapters)}
+
+    assert ahead == {"SearchAllFacesByImage", "SearchFacesByImage", "SearchUsersByImage"}
