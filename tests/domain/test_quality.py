@@ -1,6 +1,8 @@
 """The quality filter: what a stricter level keeps a laxer one keeps, and what MaxFaces leaves out."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -140,3 +142,24 @@ def test_every_face_is_kept_or_dropped_with_a_reason(faces: list[DetectedFace], 
     areas = [face.box.area for face in kept]
     assert areas == sorted(areas, reverse=True)
     assert all(face.box.area <= areas[-1] for face, reasons in dropped if reasons == ("EXCEEDS_MAX_FACES",))
+
+
+def test_the_document_has_the_limits() -> None:
+    """Callers choose a level by this table, so it and the limits change together or not at all."""
+    text = (Path(__file__).parents[2] / "docs" / "ACCURACY.md").read_text("utf-8")
+    section = text.partition("## Quality and the QualityFilter")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [A-Z_]+, [^|]+ \| ([\d.]+)[^|]*\| ([\d.]+)[^|]*\| ([\d.]+)[^|]*\|$", section, re.MULTILINE)
+    order = (
+        "confidence",
+        "side_px",
+        "yaw_deg",
+        "pitch_deg",
+        "brightness",
+        "sharpness",
+        "coarse_sharpness",
+        "clearness",
+    )
+    assert len(rows) == len(order)
+    for level, column in zip(("LOW", "MEDIUM", "HIGH"), zip(*rows, strict=True), strict=True):
+        assert [float(value) for value in column] == [getattr(LIMITS[level], name) for name in order]
+    assert LIMITS["AUTO"] == LIMITS["LOW"]

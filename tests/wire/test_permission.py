@@ -278,3 +278,8 @@ def test_only_asterisks_reach_all(pattern: str, name: str) -> None:
     if permissions.reach_all:
         assert permissions.reach(name)
     assert permissions.reach_all is (set(pattern) == {"*"})
+
+
+def test_a_refusal_that_names_no_resource_says_so_as_aws_does() -> None:
+    reply = ask(Permissions(("Search*",), ("*",)), "ListCollections", {})
+    assert json.loads(reply.body)["Message"].endswith("to perform: rekognition:ListCollections on resource: *")
