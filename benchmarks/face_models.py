@@ -23,6 +23,7 @@ from openrek.domain.models import FaceModel
 from openrek.vision.faces import sface
 from openrek.vision.faces.packs import FacePack, projected
 from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models.sessions import ModelSessions
 
 THRESHOLDS_PCT = (80.0, 99.0)
 ENOUGH = 30
@@ -43,7 +44,7 @@ def _from_middle(face: DetectedFace) -> float:
 
 
 def _vectors(folder: Path, out: Path, chosen: Callable[[Sequence[DetectedFace]], DetectedFace]) -> None:
-    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs())
+    reader = FaceReader(ModelSessions(Path(sys.prefix) / "share/openrek/weights"), sface.packs())
     names, raw = [], []
     for path in sorted(folder.rglob("*.jpg")):
         photo = reader.read(path.read_bytes())

@@ -32,6 +32,7 @@ from openrek.domain.quality import quality_reasons
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FacePhoto, FaceReader
 from openrek.vision.images.decode import Upright
+from openrek.vision.models.sessions import ModelSessions
 
 Spoil: TypeAlias = Callable[[Image.Image, float], Image.Image]
 """`spoil(picture, height of the face in px)`."""
@@ -222,7 +223,7 @@ def main() -> None:
     arguments.add_argument("--photos", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=7)
     given = arguments.parse_args()
-    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs())
+    reader = FaceReader(ModelSessions(Path(sys.prefix) / "share/openrek/weights"), sface.packs())
     photos = people(given.folder, given.photos, given.seed)
     spoilt_table(reader, photos, reader.model.lowest_cosine(99))
     turned_table(reader, photos)

@@ -33,6 +33,7 @@ from openrek.vision.labels.networks import OBJECTS, PICTURES
 from openrek.vision.labels.objects import CLASSES
 from openrek.vision.labels.reader import LabelPhoto, LabelReader
 from openrek.vision.labels.vocabulary import table
+from openrek.vision.models.sessions import ModelSessions
 
 THRESHOLDS = (50, 55, 70, 80)
 WANTED_PRECISION = 0.85
@@ -259,7 +260,7 @@ def plainly(photos: Sequence[Annotated], labels: LabelReader) -> Judged:
 def _plain_boxes(labels: LabelReader, picture: np.ndarray) -> dict[str, list[tuple[float, Box]]]:
     feed = {"image": _plain(cv2.resize(picture, (416, 416), interpolation=cv2.INTER_CUBIC)),
             "scale_factor": np.ones((1, 2), np.float32)}  # fmt: skip
-    scores, boxes = labels.session(OBJECTS).run(["concat_4.tmp_0", "tmp_17"], feed)
+    scores, boxes = labels.sessions.session(OBJECTS).run(["concat_4.tmp_0", "tmp_17"], feed)
     found = {}
     for index, of in enumerate(CLASSES):
         corners = boxes[0] / 416
@@ -274,7 +275,7 @@ def _plain_class(labels: LabelReader, picture: np.ndarray) -> tuple[float, int]:
     scale = 256 / min(height, width)
     small = cv2.resize(picture, (round(width * scale), round(height * scale)))
     top, left = (small.shape[0] - 224) // 2, (small.shape[1] - 224) // 2
-    chances = labels.session(PICTURES).run(
+    chances = labels.sessions.session(PICTURES).run(
         ["softmax_1.tmp_0"], {"x": _plain(small[top : top + 224, left : left + 224])}
     )[0]
     return float(chances.max()), int(chances.argmax())
@@ -309,8 +310,8 @@ def _bare_s(upright: Upright, faces: FaceReader, labels: LabelReader, seen: Labe
     faces.read_upright(upright)
     for _ in range(5 if tiles else 1):
         feed = {"image": square, "scale_factor": np.ones((1, 2), np.float32)}
-        labels.session(OBJECTS).run(None, feed)
-    labels.session(PICTURES).run(None, {"x": views})
+        labels.sessions.session(OBJECTS).run(None, feed)
+    labels.sessions.session(PICTURES).run(None, {"x": views})
     return time.process_time() - start
 
 
@@ -322,8 +323,8 @@ def main() -> None:
     asked = parser.parse_args()
     photos = annotated(asked.path)
     photos = photos[:: max(1, len(photos) // asked.photos)][: asked.photos]
-    weights = Settings.of(os.environ).weights
-    faces, labels = OFFER.reader(weights, 1), LabelReader(weights)
+    sessions = ModelSessions(Settings.of(os.environ).weights)
+    faces, labels = OFFER.reader(sessions), LabelReader(sessions)
     for result in (
         judged(photos, faces, labels, tiles=False),
         judged(photos, faces, labels, tiles=True),

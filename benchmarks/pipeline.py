@@ -32,6 +32,7 @@ from openrek.vision.faces import detect, second_look, sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.decode import decode
 from openrek.vision.models import build_weights
+from openrek.vision.models.sessions import ModelSessions
 from tests.support import photos as photo_packages
 from tests.support.originals import originals
 
@@ -177,7 +178,7 @@ def child(engine: str, path: str) -> None:
     image = Path(path).read_bytes()
     imported = resident_peak_mb()
     if engine == "openrek":
-        clients(FaceReader(WEIGHTS, sface.packs()), image, 1, 3)
+        clients(FaceReader(ModelSessions(WEIGHTS), sface.packs()), image, 1, 3)
     else:
         upright = decode(image)
         bgr = np.ascontiguousarray(np.asarray(upright.image)[:, :, ::-1])
@@ -211,7 +212,7 @@ def report(rounds: int) -> None:
     build_weights.build(WEIGHTS, print)
     images = pictures()
     print(f"\nOpenCV {cv2.__version__}, CPU time of one thread in ms, least of {rounds} rounds")
-    reader, plain = FaceReader(WEIGHTS, sface.packs()), PlainOpenCv(1)
+    reader, plain = FaceReader(ModelSessions(WEIGHTS), sface.packs()), PlainOpenCv(1)
     header(
         "picture", "OpenCV / openrek", "call / bare inferences", "call", "OpenCV", "bare", "decode", "detect", "embed"
     )
@@ -223,14 +224,14 @@ def report(rounds: int) -> None:
             ("call", "opencv", "bare", "decode", "detect", "embed")))  # fmt: skip
     print("\n" + "\n".join(verdicts))
 
-    reader, plain = FaceReader(WEIGHTS, sface.packs(), threads=2), PlainOpenCv(2)
+    reader, plain = FaceReader(ModelSessions(WEIGHTS, 2), sface.packs()), PlainOpenCv(2)
     header("picture, two threads, wall time", "OpenCV / openrek", "call", "OpenCV", "whole call with decoding")
     for name, image in images.items():
         works = parts(reader, plain, image)
         ms = least({part: works[part] for part in ("decode", "call", "opencv")}, rounds, wall_ms)
         row(name, ms["opencv"] / ms["call"], ms["call"], ms["opencv"], ms["decode"] + ms["call"])
 
-    reader = FaceReader(WEIGHTS, sface.packs())
+    reader = FaceReader(ModelSessions(WEIGHTS), sface.packs())
     header("clients (threads)", "images/s, 910x1137 portrait, decoding included")
     for count in (1, 2, 4, 8):
         row(count, max(clients(reader, images["910x1137 portrait"], count, 24) for _ in range(2)))

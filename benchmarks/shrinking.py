@@ -25,6 +25,7 @@ from openrek.vision.faces import detect, sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.arrays import Floats
 from openrek.vision.images.resample import reduced_tensor
+from openrek.vision.models.sessions import ModelSessions
 from tests.support import photos as photo_packages
 
 PORTRAITS = ("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "astronaut.png")
@@ -148,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=int, default=40)
     count = parser.parse_args().pictures
-    session = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs()).session("yunet")
+    session = FaceReader(ModelSessions(Path(sys.prefix) / "share/openrek/weights"), sface.packs()).session("yunet")
     rng = np.random.default_rng(SEED)
     found: dict[str, dict[str, list[Seen | None]]] = {spoilt: {way: [] for way in WAYS} for spoilt in SPOILT}
     for scene, faces in scenes(count, session, rng):

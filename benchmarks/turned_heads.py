@@ -15,6 +15,7 @@ from openrek.domain.faces import Embedding, cosine
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.decode import Upright
+from openrek.vision.models.sessions import ModelSessions
 from tests.support import photos as photo_packages
 
 PEOPLE = {
@@ -38,7 +39,7 @@ def embedded(reader: FaceReader, picture: Image.Image) -> "Embedding | None":
 
 
 def main() -> None:
-    reader = FaceReader(Path(sys.prefix) / "share/openrek/weights", sface.packs())
+    reader = FaceReader(ModelSessions(Path(sys.prefix) / "share/openrek/weights"), sface.packs())
     photos = photo_packages.load()
     upright, turned = [], []
     own = 0

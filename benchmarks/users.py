@@ -38,6 +38,7 @@ from openrek.store.users.user_vectors import user_vector
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import build_weights
+from openrek.vision.models.sessions import ModelSessions
 
 WEIGHTS = Path(sys.prefix) / "share/openrek/weights"
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -84,7 +85,7 @@ WAYS: dict[str, Callable[[Sequence[Portrait]], Any]] = {
 def read(folder: Path, spoil: Callable[[bytes], bytes]) -> Read:
     """Return the largest face of each photo; a photo without one, or that cannot be read, is skipped."""
     build_weights.build(WEIGHTS, print)
-    reader = FaceReader(WEIGHTS, sface.packs())
+    reader = FaceReader(ModelSessions(WEIGHTS), sface.packs())
     people: dict[str, list[Portrait]] = {}
     without_face = 0
     for home in sorted(path for path in folder.iterdir() if path.is_dir()):

@@ -19,10 +19,11 @@ from PIL import Image
 
 from benchmarks.pipeline import WEIGHTS, header, row
 from openrek.vision.faces.detect import Detections
-from openrek.vision.faces.reader import MOST_FACES, FaceReader
+from openrek.vision.faces.reader import MOST_FACES
 from openrek.vision.faces.rescue import detect_anywhere
 from openrek.vision.faces.turned import detect_every_way
 from openrek.vision.images.decode import decode
+from openrek.vision.models.sessions import ModelSessions
 
 HEIGHTS_PX = (10, 20, 30, 50)
 LEAST_SHARED = 0.5
@@ -91,7 +92,7 @@ def main() -> None:
     folder = given.path / f"WIDER_{given.part}" / "images"
     names = [name for name in sorted(truth) if (folder / name).exists()]
     random.Random(3).shuffle(names)
-    yunet = FaceReader(WEIGHTS).session("yunet")
+    yunet = ModelSessions(WEIGHTS).session("yunet")
     ways: dict[str, Callable[[Image.Image], Detections]] = {
         "whole": lambda image: detect_every_way(yunet, image),
         "anywhere": lambda image: detect_anywhere(yunet, image)[1],

@@ -11,6 +11,7 @@ from openrek.store.search.row_scan import fastest_scan, numpy_scan
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import build_weights
+from openrek.vision.models.sessions import ModelSessions
 from tests.support import photos as photo_packages
 
 # No test judges the machine: a busy one may take its time.
@@ -36,7 +37,7 @@ def row_scan() -> None:
 
 @pytest.fixture(scope="session")
 def reader(weights_folder: Path) -> FaceReader:
-    return FaceReader(weights_folder, sface.packs())
+    return FaceReader(ModelSessions(weights_folder), sface.packs())
 
 
 @pytest.fixture(scope="session")

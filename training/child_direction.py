@@ -19,6 +19,7 @@ from openrek.domain.errors import Refusal
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models.learnt_parts import Provenance, encode
+from openrek.vision.models.sessions import ModelSessions
 
 STEPS: Final = 65536.0
 SHORTEST_MEAN: Final = 0.05
@@ -60,7 +61,7 @@ def vectors_of(source: Path, weights_folder: Path) -> NDArray[np.float64]:
         if found.shape[-1] != dimensions:
             raise NoDirection(f"The vectors in {source} have {found.shape[-1]} numbers; faces have {dimensions}.")
         return found
-    reader = FaceReader(weights_folder, [sface.NETWORKS])
+    reader = FaceReader(ModelSessions(weights_folder), [sface.NETWORKS])
     vectors = []
     for path in sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES):
         try:

@@ -235,7 +235,8 @@ import sys
 from pathlib import Path
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
-photo = FaceReader(Path(sys.argv[1]), sface.packs()).read(Path(sys.argv[2]).read_bytes())
+from openrek.vision.models.sessions import ModelSessions
+photo = FaceReader(ModelSessions(Path(sys.argv[1])), sface.packs()).read(Path(sys.argv[2]).read_bytes())
 print(len(photo.faces))
 """
 

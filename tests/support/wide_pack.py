@@ -11,6 +11,7 @@ from openrek.vision.faces import sface
 from openrek.vision.faces.packs import FacePack
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import zoo
+from openrek.vision.models.sessions import ModelSessions
 
 WIDE = FaceModel(version="9.5", name="colours", dimensions=512, slope=20.0, midpoint=0.5, clear_length=10.0)
 PACK = FacePack(
@@ -23,8 +24,8 @@ def offer(*models: FaceModel) -> FaceOffer:
     return FaceOffer(FaceModels(models or (WIDE, SFACE)), reader, lambda _, __: None)
 
 
-def reader(weights_folder: Path, threads: int) -> FaceReader:
-    return FaceReader(weights_folder, [*sface.packs(), PACK], threads, load=_load)
+def reader(sessions: ModelSessions) -> FaceReader:
+    return FaceReader(ModelSessions(sessions.weights_folder, load=_load), [*sface.packs(), PACK])
 
 
 def _load(folder: Path, name: str) -> bytes:

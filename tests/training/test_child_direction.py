@@ -13,6 +13,7 @@ from openrek.vision.faces import sface
 from openrek.vision.faces.child_direction import FILE
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models.learnt_parts import decode
+from openrek.vision.models.sessions import ModelSessions
 from training.child_direction import NoDirection, learn, mean_direction, vectors_of
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ def test_a_folder_of_photos(weights_folder: Path, photos: dict[str, bytes], tmp_
     (tmp_path / "more").mkdir()
     for place, name in (("a.jpg", "obama.jpg"), ("more/b.PNG", "astronaut.png"), ("c.png", "chelsea.png")):
         (tmp_path / place).write_bytes(photos[name])
-    reader = FaceReader(weights_folder, sface.packs())
+    reader = FaceReader(ModelSessions(weights_folder), sface.packs())
     units = []
     for name in ("obama.jpg", "astronaut.png"):
         photo = reader.read(photos[name], SFACE)

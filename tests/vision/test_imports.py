@@ -45,8 +45,9 @@ def test_faces_are_read_without_opencv(weights_folder: Path, photos: dict[str, b
 import pathlib, sys
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models.sessions import ModelSessions
 image = pathlib.Path({str(tmp_path / "photo.jpg")!r}).read_bytes()
-photo = FaceReader(pathlib.Path({str(weights_folder)!r}), sface.packs()).read(image)
+photo = FaceReader(ModelSessions(pathlib.Path({str(weights_folder)!r})), sface.packs()).read(image)
 photo.embed(photo.faces[0])
 print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
 """

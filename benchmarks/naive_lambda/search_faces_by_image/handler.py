@@ -27,13 +27,14 @@ from pydantic import Base64Bytes, Field
 from openrek.domain.faces import largest
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models.sessions import ModelSessions
 
 logger = Logger(service="naive")
 metrics = Metrics(namespace="naive", service="naive")
 app = APIGatewayRestResolver()
 table = boto3.resource("dynamodb").Table(os.environ["OPENREK_TABLE"])
 s3 = boto3.client("s3")
-reader = FaceReader(Path(os.environ["OPENREK_WEIGHTS"]), sface.packs(), threads=2)
+reader = FaceReader(ModelSessions(Path(os.environ["OPENREK_WEIGHTS"]), 2), sface.packs())
 reader.session("yunet")
 reader.session("sface")
 

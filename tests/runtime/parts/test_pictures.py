@@ -8,6 +8,7 @@ from openrek.domain.errors import InvalidImageFormat
 from openrek.runtime.parts.pictures import DecodedPictures
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.labels.reader import LabelReader
+from openrek.vision.models.sessions import ModelSessions
 
 
 def test_both_readers_see_the_same_picture(reader: FaceReader, weights_folder: Path, photos: dict[str, bytes]) -> None:
@@ -15,7 +16,7 @@ def test_both_readers_see_the_same_picture(reader: FaceReader, weights_folder: P
 
     def labels() -> LabelReader:
         made.append("labels")
-        return LabelReader(weights_folder)
+        return LabelReader(ModelSessions(weights_folder))
 
     picture = DecodedPictures(lambda: reader, labels).open(photos["obama.jpg"])
     (face,) = picture.faces().faces

@@ -55,7 +55,7 @@ def test_what_reads_photos_waits_for_an_inference_and_nothing_else_does(tmp_path
     full = ("ThrottlingException", "4 requests for inference are already running or waiting.")
     reads_photos = {name for name in OPERATIONS if "Image" in MODEL.shapes[MODEL.operations[name]].members.values()}
     reader = SlowReader()
-    adapters = Adapters(settings, faces=replace(OFFER, reader=lambda _, __: cast("FaceReader", reader)))
+    adapters = Adapters(settings, faces=replace(OFFER, reader=lambda _: cast("FaceReader", reader)))
 
     with (
         app_server(local_app(adapters, settings)) as server,

@@ -16,9 +16,10 @@ READ = """
 import pathlib, sys
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models.sessions import ModelSessions
 def mb(what):
     return int(pathlib.Path("/proc/self/status").read_text().split(what + ":")[1].split()[0]) * 1024 / 1e6
-reader = FaceReader(pathlib.Path(sys.argv[1]), sface.packs())
+reader = FaceReader(ModelSessions(pathlib.Path(sys.argv[1])), sface.packs())
 for model in ("yunet", "sface"):
     reader.session(model)
 image, before = pathlib.Path(sys.argv[2]).read_bytes(), mb("VmRSS")

@@ -20,6 +20,7 @@ from openrek.vision.faces.packs import FacePack, conversion, projected
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import zoo
 from openrek.vision.models.learnt_parts import Provenance, decode, encode
+from openrek.vision.models.sessions import ModelSessions
 from openrek.vision.models.zoo import WeightsError
 
 NEW, OLD = sface.packs()
@@ -91,7 +92,7 @@ def test_one_session_serves_both_models(weights_folder: Path, photos: dict[str, 
         opened.append(name)
         return zoo.load(folder, name)
 
-    reader = FaceReader(weights_folder, sface.packs(), load=load)
+    reader = FaceReader(ModelSessions(weights_folder, load=load), sface.packs())
     found = {}
     for model in (SFACE, SFACE_7_1):
         photo = reader.read(photos["obama.jpg"], model)

@@ -12,6 +12,7 @@ from openrek.domain.faces import BoundingBox, cosine, float32
 from openrek.domain.quality import quality_reasons
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models.sessions import ModelSessions
 from tests.support import variants
 from tests.support.photos import PORTRAIT_BOXES
 
@@ -266,7 +267,7 @@ def test_no_image_is_refused(reader: FaceReader) -> None:
 
 
 def test_many_threads_get_what_one_gets(weights_folder: Path, photos: dict[str, bytes]) -> None:
-    fresh = FaceReader(weights_folder, sface.packs())
+    fresh = FaceReader(ModelSessions(weights_folder), sface.packs())
     names = ["astronaut.png", "obama.jpg", "biden.jpg"] * 4
 
     def vector(name: str) -> list[float]:

@@ -140,9 +140,10 @@ from PIL import Image
 from openrek.vision.faces.second_look import closer_points
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
+from openrek.vision.models.sessions import ModelSessions
 def status(name):
     return int(Path("/proc/self/status").read_text().split(name + ":")[1].split()[0]) / 1024
-session = FaceReader(Path({str(weights_folder)!r}), sface.packs()).session("yunet")
+session = FaceReader(ModelSessions(Path({str(weights_folder)!r})), sface.packs()).session("yunet")
 points = np.zeros((5, 2), np.float32)
 closer_points(session, Image.new("RGB", (800, 800)), np.array([100, 100, 600, 600], np.float32), points)
 picture = Image.new("RGB", (3999, 3999), "grey")

@@ -20,6 +20,7 @@ from openrek.vision.labels.objects import (
     sightings,
 )
 from openrek.vision.labels.reader import LabelReader
+from openrek.vision.models.sessions import ModelSessions
 
 PLACES, SIDES = st.integers(0, 90), st.integers(1, 50)
 CORNERS = st.tuples(PLACES, PLACES, SIDES, SIDES)
@@ -30,7 +31,7 @@ BOXES = st.lists(CORNERS, min_size=1, max_size=20).map(
 
 @pytest.fixture(scope="module")
 def label_reader(weights_folder: Path) -> LabelReader:
-    return LabelReader(weights_folder)
+    return LabelReader(ModelSessions(weights_folder))
 
 
 @given(BOXES, st.randoms())
@@ -91,7 +92,9 @@ def test_the_cat_is_found_where_it_is(label_reader: LabelReader, photos: dict[st
     picture = Image.open(io.BytesIO(photos["chelsea.png"])).convert("RGB")
 
     first = next(
-        each for each in sightings(label_reader.session(OBJECTS), picture, tiles=False) if each.coco_class == "cat"
+        each
+        for each in sightings(label_reader.sessions.session(OBJECTS), picture, tiles=False)
+        if each.coco_class == "cat"
     )
 
     assert first.confidence > 95
@@ -108,7 +111,7 @@ def test_tiles_find_a_person_that_is_too_small_for_one_look(
     picture.paste(small, (300, 300))
 
     def persons(*, tiles: bool) -> list[Sighting]:
-        seen = sightings(label_reader.session(OBJECTS), picture, tiles=tiles)
+        seen = sightings(label_reader.sessions.session(OBJECTS), picture, tiles=tiles)
         return [each for each in seen if each.coco_class == "person" and each.confidence >= 25]
 
     assert not persons(tiles=False)

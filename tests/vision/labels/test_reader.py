@@ -10,16 +10,17 @@ from openrek.domain.errors import ImageTooLarge
 from openrek.vision.images.decode import Upright, decode
 from openrek.vision.labels.networks import OBJECTS, PICTURES
 from openrek.vision.labels.reader import LARGEST_SIDE_PX, LabelReader
+from openrek.vision.models.sessions import ModelSessions
 from openrek.vision.models.zoo import WeightsError
 
 
 @pytest.fixture
 def label_reader(weights_folder: Path) -> LabelReader:
-    return LabelReader(weights_folder)
+    return LabelReader(ModelSessions(weights_folder))
 
 
 def opened(reader: LabelReader) -> set[str]:
-    return set(reader._sessions)
+    return set(reader.sessions._open)
 
 
 def test_networks_run_when_something_asks_for_what_they_say(
@@ -63,7 +64,7 @@ def test_a_picture_may_have_10000_px_a_side(label_reader: LabelReader, size: tup
 
 
 def test_a_missing_pack_is_an_error_that_says_how_to_build_it(tmp_path: Path, photos: dict[str, bytes]) -> None:
-    photo = LabelReader(tmp_path).read_upright(decode(photos["coffee.png"]))
+    photo = LabelReader(ModelSessions(tmp_path)).read_upright(decode(photos["coffee.png"]))
     with pytest.raises(WeightsError, match="run `openrek weights"):
         photo.labels()
 

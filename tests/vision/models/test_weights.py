@@ -16,6 +16,7 @@ import pytest
 from openrek.vision.faces import sface
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.models import archives, build_weights, pip_download, zoo
+from openrek.vision.models.sessions import ModelSessions
 from openrek.vision.models.zoo import Weights, WeightsError
 
 
@@ -104,7 +105,7 @@ def test_a_wrong_file_is_never_loaded(copied: Path, damage: str) -> None:
     path.write_bytes({"changed": bytes(graph), "cut": bytes(graph[:-1]), "empty": b""}[damage])
 
     with pytest.raises(WeightsError) as error:
-        FaceReader(copied, sface.packs()).session("yunet")
+        FaceReader(ModelSessions(copied), sface.packs()).session("yunet")
 
     assert str(error.value) == (
         f"The model file {path} does not have the sha256 that the manifest gives; "

@@ -10,6 +10,7 @@ from openrek.domain.ports import Photo, Reader
 from openrek.runtime.parts.face_packs import OFFER
 from openrek.runtime.settings import Settings
 from openrek.vision.models import zoo
+from openrek.vision.models.sessions import ModelSessions
 
 THREADS: Final = 1
 """Threads of one inference; many photos are read at once."""
@@ -45,7 +46,9 @@ def open_pipeline(version: str | None = None, environ: Mapping[str, str] = os.en
     weights = Settings.of(environ).weights
     zoo.check_present(weights, [zoo.FACES])
     models = OFFER.models
-    return Pipeline(OFFER.reader(weights, THREADS), models.newest if version is None else models.of(version))
+    return Pipeline(
+        OFFER.reader(ModelSessions(weights, THREADS)), models.newest if version is None else models.of(version)
+    )
 
 
 def most_central(faces: Sequence[DetectedFace]) -> DetectedFace:

@@ -5,7 +5,7 @@ lists faces never loads numpy or onnxruntime, which is why the imports of this m
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from openrek.store.upkeep.upkeep import Upkeep
     from openrek.vision.faces.reader import FaceReader
     from openrek.vision.labels.reader import LabelReader
+    from openrek.vision.models.sessions import ModelSessions
 
 CALLER = "caller"
 
@@ -43,14 +44,6 @@ class PlatformParts(Protocol):
     def buckets(self) -> Callable[[], Buckets]: ...
     def authenticate(self) -> Authenticate: ...
     def close(self) -> None: ...
-
-
-class ModelReader(Protocol):
-    """A reader of photos over the models of a pack."""
-
-    def session(self, name: str) -> object:
-        """Open the session of the model `name`, at its first use. Raises WeightsError."""
-        ...
 
 
 class Adapters:
@@ -77,12 +70,11 @@ class Adapters:
         self.items, self.blobs = self.platform.items, self.platform.blobs
         self.authenticate = self.platform.authenticate
         self.packs = Packs(settings.weights, carried=settings.aws is not None)
-        self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(settings.weights, settings.threads))
+        self.sessions: Lazy[ModelSessions] = Lazy(self._sessions)
+        self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(self.sessions()))
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
-        self.readers: Mapping[str, Callable[[], ModelReader]] = {"faces": self.reader, "labels": self.label_reader}
-        """Pack of models -> the reader that opens them."""
         self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
         self._parts: dict[str, Callable[[], Any]] = {
             **self.inferring,
@@ -138,12 +130,11 @@ class Adapters:
 
         manifest = zoo.manifest()
         for pack in packs:
-            reader: ModelReader = self.readers[pack]()
             if not present:
                 zoo.check_present(self._settings.weights, [pack])
             for name, row in manifest.rows([pack]).items():
                 if not present or (self._settings.weights / row.file).is_file():
-                    reader.session(name)
+                    self.sessions().session(name)
 
     def close(self) -> None:
         self.platform.close()
@@ -202,10 +193,15 @@ class Adapters:
 
         return SealedPageTokens(self.items(), clock=self._clock)
 
+    def _sessions(self) -> "ModelSessions":
+        from openrek.vision.models.sessions import ModelSessions
+
+        return ModelSessions(self._settings.weights, self._settings.threads)
+
     def _label_reader(self) -> "LabelReader":
         from openrek.vision.labels.reader import LabelReader
 
-        return LabelReader(self._settings.weights, self._settings.threads)
+        return LabelReader(self.sessions())
 
     def _pictures(self) -> "DecodedPictures":
         from openrek.runtime.parts.pictures import DecodedPictures

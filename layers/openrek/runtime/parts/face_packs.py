@@ -5,7 +5,6 @@ The models alone need only the standard library, so that functions without a pho
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from openrek.domain.models import SFACE, SFACE_7_1, FaceModel, FaceModels
@@ -13,9 +12,10 @@ from openrek.domain.models import SFACE, SFACE_7_1, FaceModel, FaceModels
 if TYPE_CHECKING:
     from openrek.store.transfer.conversion import ConvertVectors
     from openrek.vision.faces.reader import FaceReader
+    from openrek.vision.models.sessions import ModelSessions
 
-MakeReader: TypeAlias = "Callable[[Path, int], FaceReader]"
-"""`make(weights_folder, threads)`: the reader for all of the models."""
+MakeReader: TypeAlias = "Callable[[ModelSessions], FaceReader]"
+"""`make(sessions)`: the reader for all of the models."""
 
 
 FindConversion: TypeAlias = "Callable[[FaceModel, FaceModel], ConvertVectors | None]"
@@ -31,11 +31,11 @@ class FaceOffer:
     conversion: FindConversion
 
 
-def _sface_reader(weights_folder: Path, threads: int) -> "FaceReader":
+def _sface_reader(sessions: "ModelSessions") -> "FaceReader":
     from openrek.vision.faces import sface
     from openrek.vision.faces.reader import FaceReader
 
-    return FaceReader(weights_folder, sface.packs(), threads)
+    return FaceReader(sessions, sface.packs())
 
 
 def _sface_conversion(old: FaceModel, new: FaceModel) -> "ConvertVectors | None":

@@ -1,8 +1,6 @@
 """The face pipeline behind the ports Reader and Photo: decode, detect, look closer, align, measure; embed on demand."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from threading import Lock
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +20,7 @@ from openrek.vision.faces.second_look import closer_face, is_close, quarters_to_
 from openrek.vision.faces.turned import is_upside_down, turned_over
 from openrek.vision.images.arrays import Crop, Floats
 from openrek.vision.images.decode import Upright, decode
-from openrek.vision.models import zoo
-from openrek.vision.models.sessions import open_session
+from openrek.vision.models.sessions import ModelSessions
 
 MOST_FACES = 100
 _LANDMARKS = {"eyeLeft": 0, "eyeRight": 1, "mouthLeft": 3, "mouthRight": 4, "nose": 2}
@@ -31,26 +28,13 @@ _LANDMARKS = {"eyeLeft": 0, "eyeRight": 1, "mouthLeft": 3, "mouthRight": 4, "nos
 
 
 class FaceReader:
-    """The Reader port over the model files in `weights_folder`; safe for many threads. Sessions open on first use, and
-    packs that name the same file share its session."""
+    """The Reader port over the sessions of models; safe for many threads. Packs that name the same file share it."""
 
-    def __init__(
-        self,
-        weights_folder: Path,
-        packs: Sequence[FacePack],
-        threads: int = 1,
-        *,
-        load: Callable[[Path, str], bytes] = zoo.load,
-    ) -> None:
-        """Make a reader without open sessions for the face models of `packs`, each once; `threads` work on one
-        inference. `load` returns the graph of a name in the folder."""
-        self._weights_folder = weights_folder
+    def __init__(self, sessions: ModelSessions, packs: Sequence[FacePack]) -> None:
+        """Make a reader for the face models of `packs`, each once."""
+        self._sessions = sessions
         self._packs = {pack.model.version: pack for pack in packs}
         self._first = packs[0]
-        self._load = load
-        self._threads = threads
-        self._lock = Lock()
-        self._sessions: dict[str, InferenceSession] = {}
 
     @property
     def model(self) -> FaceModel:
@@ -84,11 +68,8 @@ class FaceReader:
         return FacePhoto(self, pack, tuple(faces), crops)
 
     def session(self, name: str) -> InferenceSession:
-        """Return this reader's only session for the model `name`, opened on first use. Raises WeightsError."""
-        with self._lock:
-            if name not in self._sessions:
-                self._sessions[name] = open_session(self._load(self._weights_folder, name), self._threads)
-            return self._sessions[name]
+        """Return the session of the model `name`. Raises WeightsError."""
+        return self._sessions.session(name)
 
 
 class FacePhoto:

@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from threading import Lock
 from typing import Final
 
-from onnxruntime import InferenceSession
 from PIL import Image
 
 from openrek.domain.errors import ImageTooLarge
@@ -18,8 +15,7 @@ from openrek.vision.labels.colors import Canvas
 from openrek.vision.labels.networks import OBJECTS, PICTURES, Part, impressions, middle, squeezed
 from openrek.vision.labels.objects import TILES_FROM_PX, Sighting, sightings
 from openrek.vision.labels.vocabulary import table
-from openrek.vision.models import zoo
-from openrek.vision.models.sessions import open_session
+from openrek.vision.models.sessions import ModelSessions
 
 LARGEST_SIDE_PX: Final = 10_000
 MOST_CROPS: Final = 5
@@ -32,17 +28,11 @@ _PERSON: Final = "person"
 
 
 class LabelReader:
-    """The label networks over the model files in `weights_folder`; safe for many threads.
+    """The label networks over the sessions of models; safe for many threads."""
 
-    Sessions open on first use.
-    """
-
-    def __init__(self, weights_folder: Path, threads: int = 1) -> None:
-        """Make a reader without open sessions; `threads` work on one inference."""
-        self._weights_folder = weights_folder
-        self._threads = threads
-        self._lock = Lock()
-        self._sessions: dict[str, InferenceSession] = {}
+    def __init__(self, sessions: ModelSessions) -> None:
+        """Make a reader; sessions open when something is asked of a photo."""
+        self.sessions = sessions
 
     def read_upright(self, upright: Upright, *, tiles: bool | None = None) -> "LabelPhoto":
         """Return a decoded photo, to be asked for labels.
@@ -57,21 +47,14 @@ class LabelReader:
                 f"{LARGEST_SIDE_PX} pixels"
             )
         closer = max(width_px, height_px) >= TILES_FROM_PX if tiles is None else tiles
-        return LabelPhoto(self, upright.image, closer)
-
-    def session(self, name: str) -> InferenceSession:
-        """Return this reader's only session for the model `name`, opened on first use. Raises WeightsError."""
-        with self._lock:
-            if name not in self._sessions:
-                self._sessions[name] = open_session(zoo.load(self._weights_folder, name), self._threads)
-            return self._sessions[name]
+        return LabelPhoto(self.sessions, upright.image, closer)
 
 
 class LabelPhoto:
     """The LabelPhoto port: one photo, for one request; what was measured once is kept."""
 
-    def __init__(self, reader: LabelReader, image: Image.Image, tiles: bool) -> None:
-        self._reader = reader
+    def __init__(self, sessions: ModelSessions, image: Image.Image, tiles: bool) -> None:
+        self._sessions = sessions
         self._image = image
         self._tiles = tiles
 
@@ -86,7 +69,7 @@ class LabelPhoto:
         views = [middle(self._image, (0, 0, *self._image.size)), squeezed(self._image)]
         telling = self._telling(seen)
         crops = [middle(self._image, self._around(sighting.box)) for sighting in telling]
-        looks = impressions(self._reader.session(PICTURES), views + crops)
+        looks = impressions(self._sessions.session(PICTURES), views + crops)
         found += evidence.from_impressions(looks[: len(views)])
         for look, sighting in zip(looks[len(views) :], telling, strict=True):
             found += evidence.from_crop(look, sighting)
@@ -103,7 +86,7 @@ class LabelPhoto:
 
     @cached_property
     def _sightings(self) -> list[Sighting]:
-        return sightings(self._reader.session(OBJECTS), self._image, tiles=self._tiles)
+        return sightings(self._sessions.session(OBJECTS), self._image, tiles=self._tiles)
 
     @cached_property
     def _canvas(self) -> Canvas:

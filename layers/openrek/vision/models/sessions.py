@@ -1,6 +1,36 @@
-"""onnxruntime sessions, set up for several workers on few cores."""
+"""onnxruntime sessions, set up for several workers on few cores, and those of one process, each opened once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
 
 import onnxruntime
+
+from openrek.vision.models import zoo
+
+
+class ModelSessions:
+    """The sessions over the model files in a folder; safe for many threads.
+
+    Each opens at its first use. Readers that share this share the sessions of models that they both use.
+    """
+
+    def __init__(
+        self, weights_folder: Path, threads: int = 1, *, load: Callable[[Path, str], bytes] = zoo.load
+    ) -> None:
+        """Open nothing yet. `threads` work on one inference; `load` returns the graph of a name in the folder."""
+        self.weights_folder = weights_folder
+        self._threads = threads
+        self._load = load
+        self._lock = Lock()
+        self._open: dict[str, onnxruntime.InferenceSession] = {}
+
+    def session(self, name: str) -> onnxruntime.InferenceSession:
+        """Return the only session for the model `name`. Raises WeightsError."""
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = open_session(self._load(self.weights_folder, name), self._threads)
+            return self._open[name]
 
 
 def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
