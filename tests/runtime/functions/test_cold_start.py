@@ -9,6 +9,7 @@ from snapshot_restore_py import get_after_restore, get_before_snapshot
 
 from openrek.operations.registry import Operation
 from openrek.runtime.functions.cold_start import start
+from tests.support.server import soon
 
 
 class Parts:
@@ -46,6 +47,7 @@ def test_models_load_beside_the_other_parts() -> None:
     assert not parts.loaded.is_set()
     parts.go.set()
     assert parts.loaded.wait(10)
+    assert soon(lambda: parts.made == ["collections", "search", "photo_reader"])
 
 
 def test_a_function_without_photos_loads_no_models() -> None:

@@ -144,6 +144,7 @@ def health_at(host: str, port: int) -> dict[str, Any]:
 def running(weights: Path, tmp_path: Path) -> Iterator[Running]:
     """The server as `serve` starts it, with DetectFaces and an operation that needs the pack `text`."""
     adapters = Adapters(Settings.of({"OPENREK_DATA": str(tmp_path / "data"), "OPENREK_WEIGHTS": str(weights)}))
+    adapters.reader()
     adapters.load_models(["faces"])
     operations = {
         "DetectFaces": bind(detect_faces, adapters),

@@ -22,7 +22,8 @@ def start(row: Operation, ports: Iterable[str], adapters: Adapters) -> None:
 
     Raises SettingsError. An error of the models is raised to the first caller that needs them.
     """
-    loading = _loading(row.packs, adapters) if row.infers else None
+    inferring = [name for name in ports if adapters.infers(name)]
+    loading = _loading(row.packs, inferring, adapters) if row.infers else None
     for name in ports:
         if adapters.knows(name) and not adapters.infers(name):
             adapters.part(name)
@@ -41,8 +42,13 @@ def seed_copies() -> None:
         register_after_restore(random.seed)
 
 
-def _loading(packs: Iterable[str], adapters: Adapters) -> Future[None]:
+def _loading(packs: Iterable[str], ports: Iterable[str], adapters: Adapters) -> Future[None]:
+    def load() -> None:
+        adapters.load_models(packs, present=True)
+        for name in ports:
+            adapters.part(name)
+
     pool = ThreadPoolExecutor(1, "openrek-models")
-    loading = pool.submit(adapters.load_models, packs, present=True)
+    loading = pool.submit(load)
     pool.shutdown(wait=False)
     return loading

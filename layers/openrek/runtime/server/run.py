@@ -55,6 +55,7 @@ def serve(
         stack.callback(adapters.close)
         adapters.collections()
         adapters.blobs()  # now: later it might make anew a folder that was taken away
+        adapters.reader()
         adapters.load_models(OPEN_AT_START)
         app = local_app(adapters, settings, keys)
         stack.callback(app.close)
