@@ -282,8 +282,8 @@ def test_a_change_that_cannot_be_put_in_place_leaves_nothing(path: Path, monkeyp
     def fails(source: str, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(SettingsError, match="cannot be written: No space left"):
-        patch.setattr(os, "replace", fails)
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(SettingsError, match="cannot be written: No space left"):
         keys.add(a_key())
     assert keys.listed() == [first]
     assert sorted(each.name for each in path.parent.iterdir()) == ["keys.json", "keys.json.lock"]
