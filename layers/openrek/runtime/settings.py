@@ -44,8 +44,13 @@ class SettingsError(Exception):
 
 
 def default_weights() -> Path:
-    """Return the folder where `openrek weights` builds the models."""
-    return Path(sys.prefix) / "share" / "openrek" / "weights"
+    """Return the folder where `openrek weights` builds the models: this Python's own, or where that is not ours to
+    write, the user's.
+    """
+    of_python = Path(sys.prefix) / "share" / "openrek" / "weights"
+    if of_python.is_dir() or os.access(sys.prefix, os.W_OK):
+        return of_python
+    return Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")) / "openrek" / "weights"
 
 
 def cores() -> int:

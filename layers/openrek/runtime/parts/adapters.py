@@ -133,7 +133,7 @@ class Adapters:
             if not present:
                 zoo.check_present(self._settings.weights, [pack])
             for name, row in manifest.rows([pack]).items():
-                if not present or (self._settings.weights / row.file).is_file():
+                if not present or zoo.path_of(self._settings.weights, row).is_file():
                     self.sessions().session(name)
 
     def close(self) -> None:
