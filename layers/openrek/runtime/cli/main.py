@@ -17,6 +17,7 @@ from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.labels.commands import labels
 from openrek.runtime.cli.maintenance_commands import COMMANDS
+from openrek.runtime.cli.moderation.command import moderate
 from openrek.runtime.cli.umask import private_files
 from openrek.runtime.cli.users import commands as users
 from openrek.runtime.cli.weights_command import weights
@@ -143,6 +144,7 @@ for command in (
     *extension_commands.COMMANDS,
     keys_command,
     labels,
+    moderate,
     weights,
     evaluate,
 ):
