@@ -94,6 +94,7 @@ OPERATIONS: Final = (
     _light("DescribeCollection", _LOOKS),
     _seeing("DetectFaces", (Grant.READ_KEYS,), "detector"),
     _seeing("DetectLabels", (Grant.READ_KEYS,), "labels"),
+    _seeing("DetectModerationLabels", (Grant.READ_KEYS,), "moderation"),
     _light("DisassociateFaces", _REGROUPS),
     _light("ErasePerson", _REMOVES),
     _seeing("IndexFaces", _WRITES),

@@ -33,6 +33,7 @@ class Deployment:
     certificate_arn: str = ""
     alarm_topic_arn: str = ""
     keys_kms_key_arn: str = ""
+    moderation_taxonomy: str = "7.0"
 
     @classmethod
     def of(cls, option: Callable[[str], Any]) -> "Deployment":
@@ -109,6 +110,7 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "certificate_arn": _arn("acm"),
     "alarm_topic_arn": _arn("sns"),
     "keys_kms_key_arn": _arn("kms"),
+    "moderation_taxonomy": _one_of("7.0", "6.1"),
 }
 
 

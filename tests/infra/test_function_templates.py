@@ -28,6 +28,7 @@ NUMBERS = (3008, 27, {"code", "aws", "numeric"})
 FACES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces"})
 DETECTOR = (3008, 27, {"code", "aws", "numeric", "vision", "weights-detector"})
 LABELS = (3008, 27, {"code", "aws", "numeric", "vision", "weights-labels"})
+MODERATION = (3008, 27, {"code", "aws", "numeric", "vision", "weights-moderation"})
 
 OPERATIONS = {
     "AssociateFaces": (*LIGHT, REGROUP),
@@ -40,6 +41,7 @@ OPERATIONS = {
     "DescribeCollection": (*LIGHT, LOOK),
     "DetectFaces": (*DETECTOR, KEY | SEE),
     "DetectLabels": (*LABELS, KEY | SEE),
+    "DetectModerationLabels": (*MODERATION, KEY | SEE),
     "DisassociateFaces": (*LIGHT, REGROUP),
     "ErasePerson": (*LIGHT, REMOVE),
     "IndexFaces": (*FACES, WRITE | SEE),

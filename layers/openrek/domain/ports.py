@@ -69,6 +69,18 @@ class Reader(Protocol):
         ...
 
 
+class Moderator(Protocol):
+    """The networks that see what some people should not see."""
+
+    def moderate(self, image: bytes) -> Mapping[str, float]:
+        """Decode an image and return the labels of version 7 that it shows, without those above them, each with its
+        confidence, 0..100, float32.
+
+        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
+        """
+        ...
+
+
 class LabelPhoto(Protocol):
     """A decoded photo, to be asked for labels; networks run when something asks for what they say."""
 

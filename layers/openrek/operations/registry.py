@@ -123,6 +123,19 @@ _ROWS: Final = (
         "1,000 px and more are searched for small objects too.",
     ),
     Operation(
+        "DetectModerationLabels",
+        packs=("moderation",),
+        touches_collection=False,
+        listed="ModerationLabels",
+        logged_as="labels",
+        note="A clean answer is no promise: what can be seen are nudity as a whole, swimwear, weapons, alcoholic "
+        "beverages, pills and slot machines; nothing else of the taxonomy, ContentTypes is always empty, and never "
+        "explicit acts or body parts by name. x-openrek-reason of every answer says so "
+        "([how well](ACCURACY.md#moderation)). OPENREK_MODERATION_TAXONOMY=6.1 answers with the older names, two "
+        "levels and no ContentTypes. A ProjectVersion or HumanLoopConfig is not found: there are no adapters and no "
+        "human reviews. Labels of less than 1 are never told.",
+    ),
+    Operation(
         "DisassociateFaces",
         note=f"A user that lost its last face is CREATED again and found by no search. {_REPEATED}.",
     ),
@@ -202,7 +215,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 NOT_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
     "Only faces and labels are read from photos so far.": _names(
-        "DetectModerationLabels DetectProtectiveEquipment DetectText GetCelebrityInfo RecognizeCelebrities"
+        "DetectProtectiveEquipment DetectText GetCelebrityInfo RecognizeCelebrities"
     ),
     "Bulk analysis is not offered.": _names("GetMediaAnalysisJob ListMediaAnalysisJobs StartMediaAnalysisJob"),
     "Face liveness is not offered.": _names("CreateFaceLivenessSession GetFaceLivenessSessionResults"),

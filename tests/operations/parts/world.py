@@ -22,6 +22,7 @@ from openrek.store.faces.faces import StoredFaces
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.search.search import StoredSearch
 from openrek.store.users.users import StoredUsers
+from tests.operations.parts.moderation import NamingModerator
 from tests.operations.parts.photos import DictBuckets, NamingReader
 from tests.operations.parts.pictures import NamingPictures
 from tests.support.clocks import FakeClock
@@ -74,6 +75,8 @@ class World:
         self.tokens = SealedPageTokens(self.items, clock=clock)
         self.models = FaceModels((SFACE,))
         self.reader = NamingReader()
+        self.moderator = NamingModerator()
+        self.moderation_version = "7.0"
         self.pictures = NamingPictures(self.reader)
         self.buckets = DictBuckets()
         self.caller = Caller(region="eu-west-1", account="123456789012")

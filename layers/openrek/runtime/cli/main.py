@@ -14,6 +14,7 @@ from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.labels.commands import labels
 from openrek.runtime.cli.maintenance_commands import COMMANDS
+from openrek.runtime.cli.moderation.command import moderate
 from openrek.runtime.cli.serve_command import serve
 from openrek.runtime.cli.umask import private_files
 from openrek.runtime.cli.users import commands as users
@@ -89,6 +90,7 @@ for command in (
     *extension_commands.COMMANDS,
     keys_command,
     labels,
+    moderate,
     weights,
     evaluate,
 ):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from openrek.vision.faces.reader import FaceReader
     from openrek.vision.labels.reader import LabelReader
     from openrek.vision.models.sessions import ModelSessions
+    from openrek.vision.moderation.reader import ModerationReader
 
 CALLER = "caller"
 
@@ -75,11 +76,16 @@ class Adapters:
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
-        self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
+        self.inferring: dict[str, Callable[[], Any]] = {
+            "reader": self.reader,
+            "pictures": Lazy(self._pictures),
+            "moderator": Lazy(self._moderator),
+        }
         self._parts: dict[str, Callable[[], Any]] = {
             **self.inferring,
             **self._stored(),
             "models": lambda: self.models,
+            "moderation_version": lambda: settings.moderation,
             "buckets": self.platform.buckets,
         }
 
@@ -202,6 +208,11 @@ class Adapters:
         from openrek.vision.labels.reader import LabelReader
 
         return LabelReader(self.sessions())
+
+    def _moderator(self) -> "ModerationReader":
+        from openrek.vision.moderation.reader import ModerationReader
+
+        return ModerationReader(self.sessions())
 
     def _pictures(self) -> "DecodedPictures":
         from openrek.runtime.parts.pictures import DecodedPictures
