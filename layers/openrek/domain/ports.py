@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from openrek.domain.access_keys import AccessKey
+from openrek.domain.attributes import FaceAttributes, Trait
 from openrek.domain.collections import Collection, CollectionEntry
 from openrek.domain.faces import (
     BoundingBox,
@@ -55,6 +56,10 @@ class Photo(Protocol):
     def clearness(self, face: DetectedFace) -> float:
         """Return how clearly the face model sees one of `faces`: the length of its vector before that is made a unit
         one, in lengths of a clear photo's. Costs an embedding; the same face is embedded once."""
+        ...
+
+    def attributes(self, face: DetectedFace, asked: frozenset[Trait]) -> FaceAttributes:
+        """Return what one of `faces` shows of what is asked; networks run for that only; the same face is read once."""
         ...
 
 
