@@ -1,6 +1,6 @@
 """The ports: interfaces through which operations use the other packages. Adapters live in store, vision and runtime."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -71,6 +71,14 @@ class Reader(Protocol):
 
         Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
         """
+        ...
+
+
+class Packs(Protocol):
+    """The packs of models of this process."""
+
+    def require(self, packs: Iterable[str]) -> None:
+        """Raise Throttling with the reason unless the models of all these packs are there."""
         ...
 
 

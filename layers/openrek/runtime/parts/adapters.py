@@ -80,6 +80,7 @@ class Adapters:
             **self.inferring,
             **self._stored(),
             "models": lambda: self.models,
+            "packs": lambda: self.packs,
             "buckets": self.platform.buckets,
         }
 
