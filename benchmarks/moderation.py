@@ -34,8 +34,8 @@ Z_95 = 1.959963985
 
 @dataclass
 class Counts:
-    """Of one label: ordinary pictures, and those that got it; pictures that show it, and those that got it; how sure the
-    ordinary ones were.
+    """Of one label: ordinary pictures and those that got it, pictures that show it and those that got it, and how sure
+    the ordinary ones were.
     """
 
     ordinary: int = 0

@@ -22,7 +22,6 @@ class Carried:
 
 
 WEIGHTS: Final = {
-    "detector": Carried(models=("yunet",)),
     "faces": Carried(("faces",)),
     "attributes": Carried(("attributes",), ("yunet",)),
     "faces-attributes": Carried(("faces", "attributes")),

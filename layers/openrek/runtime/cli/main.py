@@ -10,6 +10,7 @@ from rich.console import Console
 from openrek.runtime.cli import extension_commands, search_commands
 from openrek.runtime.cli.client_options import asking, endpoint_option
 from openrek.runtime.cli.evaluate.command import evaluate
+from openrek.runtime.cli.faces.detect_command import detect
 from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.labels.commands import labels
@@ -88,6 +89,7 @@ for command in (
     *search_commands.COMMANDS,
     *users.COMMANDS,
     *extension_commands.COMMANDS,
+    detect,
     keys_command,
     labels,
     moderate,

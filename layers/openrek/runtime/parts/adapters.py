@@ -86,6 +86,7 @@ class Adapters:
             **self._stored(),
             "models": lambda: self.models,
             "moderation_version": lambda: settings.moderation,
+            "packs": lambda: self.packs,
             "buckets": self.platform.buckets,
         }
 
