@@ -28,7 +28,7 @@ INPUTS: Final[Mapping[str, tuple[str, ...]]] = {
     "mustache": _LOWER_FACE,
     "occluded": _LOWER_FACE,
     "mouth_open": (*_LOWER_FACE, "movements"),
-    "smile": _LOWER_FACE,
+    "smile": (*_LOWER_FACE, "movements"),
     "eyes_open": ("lids", "eyes"),
     "male": ("feature", "genders"),
     "age": ("feature", "ages"),

@@ -48,6 +48,12 @@ def _eyes_open(learnt: Heads, signals: Signals) -> Judgement:
     return _judged(learnt.chance("eyes_open", signals))
 
 
+def _occluded(learnt: Heads, signals: Signals) -> Judgement:
+    """Something before mouth or nose, or sunglasses, which Rekognition counts too."""
+    free = (1 - learnt.chance("occluded", signals)) * (1 - learnt.chance("sunglasses", signals))
+    return _judged(1 - free)
+
+
 def _gender(learnt: Heads, signals: Signals) -> Gender:
     male = _judged(learnt.chance("male", signals))
     return Gender("Male" if male.value else "Female", male.confidence)
@@ -60,7 +66,7 @@ _READ: Final[Mapping[Trait, Mapping[str, Callable[[Heads, Signals], object]]]] =
     Trait.EYE_DIRECTION: {"eye_direction": lambda _, signals: eye_direction(signals)},
     Trait.EYEGLASSES: {"eyeglasses": _head("eyeglasses")},
     Trait.EYES_OPEN: {"eyes_open": _eyes_open},
-    Trait.FACE_OCCLUDED: {"face_occluded": _head("occluded")},
+    Trait.FACE_OCCLUDED: {"face_occluded": _occluded},
     Trait.GENDER: {"gender": _gender},
     Trait.MOUTH_OPEN: {"mouth_open": _head("mouth_open")},
     Trait.MUSTACHE: {"mustache": _head("mustache")},
