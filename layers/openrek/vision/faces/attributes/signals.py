@@ -12,7 +12,6 @@ from PIL import Image
 from openrek.domain.faces import DetectedFace
 from openrek.vision.faces.attributes import networks, regions
 from openrek.vision.faces.attributes.blendshapes import movements
-from openrek.vision.faces.attributes.crops import Square
 from openrek.vision.faces.attributes.mesh import LEAST_PRESENCE, Mesh, boxed, mesh_of
 from openrek.vision.images.arrays import Floats
 
@@ -54,12 +53,8 @@ class Signals:
 
     @cached_property
     def impression(self) -> networks.Impression:
-        return networks.impression(self._session("faceres"), self.image, self._square)
-
-    @cached_property
-    def regions(self) -> dict[str, Floats]:
-        """The numbers of each region of the face."""
-        return regions.described(self.impression.maps, self._square.within(self.mesh.points[:, :2]))
+        square = self.mesh.square(FACE_SIZE) if self.has_mesh else boxed(self._box, self._turn_rad, BOX_SIZE)
+        return networks.impression(self._session("faceres"), self.image, square, self.mesh)
 
     def numbers(self, block: str) -> Floats:
         """Return the numbers of a block that heads read: of one of BLOCKS."""
@@ -76,12 +71,6 @@ class Signals:
         """The chance of a man."""
         chip = networks.chip(self.mesh)
         return float(networks.dlib_probabilities(self._session("gender"), self.image, chip, networks.GENDER_PX)[1])
-
-    @cached_property
-    def _square(self) -> Square:
-        if self.has_mesh:
-            return self.mesh.square(FACE_SIZE)
-        return boxed(self._box, self._turn_rad, BOX_SIZE)
 
     @property
     def five_points(self) -> dict[str, Floats]:
@@ -130,7 +119,7 @@ def _genders(signals: Signals) -> Floats:
 
 
 def _region(name: str) -> Callable[[Signals], Floats]:
-    return lambda signals: signals.regions[name]
+    return lambda signals: signals.impression.regions[name]
 
 
 BLOCKS: Final[Mapping[str, Callable[[Signals], Floats]]] = {
