@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openrek.vision.faces.attributes.signals import Signals
-from openrek.vision.images.arrays import Floats
 from openrek.vision.models.learnt_parts import LearntPartError, decode
 from openrek.vision.models.zoo import WeightsError
 
@@ -48,13 +48,13 @@ SUREST_LOGIT: Final = 6.0
 class Heads:
     """Weights [numbers] and bias of each head, by its name in INPUTS."""
 
-    weights: Mapping[str, Floats]
+    weights: Mapping[str, NDArray[np.float64]]
     biases: Mapping[str, float]
 
     def value(self, name: str, signals: Signals) -> float:
         """Return what the head says of a face; runs the networks that it needs and that have not run."""
         numbers = np.concatenate([signals.numbers(block) for block in INPUTS[name]])
-        return float(self.weights[name].astype(np.float64) @ numbers.astype(np.float64)) + self.biases[name]
+        return float(self.weights[name] @ numbers.astype(np.float64)) + self.biases[name]
 
     def chance(self, name: str, signals: Signals) -> float:
         """Return the probability, 0..1, that a head gives."""
@@ -72,4 +72,4 @@ def heads(path: Path = FILE) -> Heads:
     if part.names != tuple(INPUTS) or {*part.arrays} != {*INPUTS, "biases"}:
         raise WeightsError(f"The file of heads {path} has other heads than this version of openrek.")
     biases = dict(zip(part.names, part.arrays["biases"].tolist(), strict=True))
-    return Heads({name: part.arrays[name] for name in INPUTS}, biases)
+    return Heads({name: part.arrays[name].astype(np.float64) for name in INPUTS}, biases)

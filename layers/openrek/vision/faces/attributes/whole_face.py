@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from openrek.domain.faces import Landmark, Pose, float32
+from openrek.vision.faces.attributes import mesh
 from openrek.vision.faces.attributes.crops import Square
 from openrek.vision.faces.attributes.head_pose import head_pose
 from openrek.vision.faces.attributes.signals import Signals
@@ -48,12 +49,15 @@ POINTS: Final[Mapping[str, Sequence[int]]] = {
     "upperJawlineRight": (356,),
 }
 """The means of these points of the mesh make a landmark; the pupils repeat the eyes, as Rekognition's do."""
+_MEANS: Final = np.zeros((len(POINTS), mesh.POINTS), np.float32)
+for _row, _numbers in zip(_MEANS, POINTS.values(), strict=True):
+    _row[list(_numbers)] = 1 / len(_numbers)
 _PUPILS: Final = {"leftPupil": "eyeLeft", "rightPupil": "eyeRight"}
 
 
 def landmarks(signals: Signals) -> tuple[Landmark, ...]:
     """Return the thirty landmarks of a face."""
-    places = {name: signals.mesh.at(*numbers) for name, numbers in POINTS.items()}
+    places = dict(zip(POINTS, _MEANS @ signals.mesh.points[:, :2], strict=True))
     if not signals.has_mesh:
         places = _fitted(places, signals.five_points)
     width, height = signals.image.size
