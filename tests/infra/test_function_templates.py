@@ -39,7 +39,7 @@ OPERATIONS = {
     "DeleteUser": (*LIGHT, REMOVE),
     "DescribeCollection": (*LIGHT, LOOK),
     "DetectFaces": (*DETECTOR, KEY | SEE),
-    "DetectLabels": (*LABELS, KEY | SEE),
+    "DetectLabels": (*LABELS, KEY | SEE | {("s3:GetObject", f"{BUCKET}/labels/*"), ("s3:ListBucket", BUCKET)}),
     "DisassociateFaces": (*LIGHT, REGROUP),
     "ErasePerson": (*LIGHT, REMOVE),
     "IndexFaces": (*FACES, WRITE | SEE),
@@ -108,7 +108,12 @@ def test_a_listing_may_write_the_secret_of_page_tokens_and_nothing_else(usual: S
 
 def test_no_other_statement_has_a_condition(usual: Synthesised) -> None:
     with_condition = {name for name in EVERY for each in usual.statements(name) if "Condition" in each}
-    assert with_condition == {"ListCollections", "ListFaces", "ListUsers"}
+    assert with_condition == {"DetectLabels", "ListCollections", "ListFaces", "ListUsers"}
+
+
+def test_the_owners_labels_are_all_that_their_reader_may_list(usual: Synthesised) -> None:
+    (listing,) = (each for each in usual.statements("DetectLabels") if "s3:ListBucket" in each["Action"])
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["labels/*"]}}
 
 
 @pytest.mark.parametrize("name", EVERY)

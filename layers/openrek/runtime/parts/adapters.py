@@ -21,6 +21,7 @@ from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
     from openrek.operations.registry import OperationFunction
+    from openrek.runtime.parts.own_labels import OwnLabels
     from openrek.runtime.parts.pictures import DecodedPictures
     from openrek.store.blobs.port import Blobs
     from openrek.store.items.port import Items
@@ -42,6 +43,8 @@ class PlatformParts(Protocol):
     def blobs(self) -> Callable[[], "Blobs"]: ...
     @property
     def buckets(self) -> Callable[[], Buckets]: ...
+    @property
+    def own_labels(self) -> Callable[[], "OwnLabels"]: ...
     def authenticate(self) -> Authenticate: ...
     def close(self) -> None: ...
 
@@ -73,6 +76,7 @@ class Adapters:
         self.sessions: Lazy[ModelSessions] = Lazy(self._sessions)
         self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(self.sessions()))
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
+        self.own_labels = self.platform.own_labels
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
         self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
@@ -201,7 +205,7 @@ class Adapters:
     def _label_reader(self) -> "LabelReader":
         from openrek.vision.labels.reader import LabelReader
 
-        return LabelReader(self.sessions())
+        return LabelReader(self.sessions(), self.own_labels().additions)
 
     def _pictures(self) -> "DecodedPictures":
         from openrek.runtime.parts.pictures import DecodedPictures

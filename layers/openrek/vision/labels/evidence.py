@@ -62,14 +62,12 @@ def _any(confidences: Sequence[float]) -> float:
     return 100 * (1 - math.prod(1 - confidence / 100 for confidence in confidences))
 
 
-def from_impressions(seen: Sequence[Impression]) -> list[Label]:
-    """Return the labels that ImageNet's classes and the heads answer, from several views of one picture."""
-    probabilities = np.mean([each.probabilities for each in seen], axis=0)
-    feature = np.mean([each.feature for each in seen], axis=0)
+def from_impression(whole: Impression) -> list[Label]:
+    """Return the labels that ImageNet's classes and the heads answer, from the mean of the views of a picture."""
     known = table()
-    pictured = 100 * picture_confidences(probabilities)
+    pictured = 100 * picture_confidences(whole.probabilities)
     heads = _heads()
-    logits = heads.arrays["weights"] @ feature + heads.arrays["biases"]
+    logits = heads.arrays["weights"] @ whole.feature + heads.arrays["biases"]
     told = 100 / (1 + np.exp(-logits))
     found = [*zip(known.pictured, pictured, strict=True), *zip(heads.names, told, strict=True)]
     return [_label(name, float(confidence)) for name, confidence in found if confidence >= LEAST_PCT]

@@ -1,5 +1,6 @@
 """The two networks of labels: what goes in and what comes out, in numpy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +33,8 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """A picture as a whole: probabilities of ImageNet's classes, float32 [1000]; the feature [1280], of unit length."""
+    """A picture as a whole: probabilities of ImageNet's classes, float32 [1000]; the feature [1280], of unit length (of
+    several views, the mean of such)."""
 
     probabilities: Floats
     feature: Floats
@@ -58,6 +60,13 @@ def impressions(session: InferenceSession, squares: list[Image.Image]) -> list[I
     probabilities, features = session.run(["softmax_1.tmp_0", "flatten_1.tmp_0"], {"x": tensors})
     units = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
     return [Impression(*each) for each in zip(probabilities, units, strict=True)]
+
+
+def mean_impression(views: Sequence[Impression]) -> Impression:
+    """Return the mean of several views of one picture."""
+    probabilities: Floats = np.mean([each.probabilities for each in views], axis=0)
+    feature: Floats = np.mean([each.feature for each in views], axis=0)
+    return Impression(probabilities, feature)
 
 
 def middle(image: Image.Image, part: Part) -> Image.Image:
