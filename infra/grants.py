@@ -58,6 +58,10 @@ def grants_of(stack: Stack, deployment: Deployment, function: Function, arns: De
             [f"arn:{stack.partition}:s3:::{bucket}/*" for bucket in deployment.image_buckets],
             wildcard="Callers name the objects; the buckets are those that were listed for it.",
         )
+    if Grant.READ_LABELS in grants and deployment.label_pack:
+        place = deployment.label_pack.removeprefix("s3://")
+        pack = f"arn:{stack.partition}:s3:::{place}/*"
+        yield Allowed(["s3:GetObject"], [pack], wildcard="What is in the pack says a file in it.")
     if Grant.ASK_UPKEEP in grants:
         yield Allowed(["lambda:InvokeFunction"], [arns.upkeep])
 

@@ -192,6 +192,13 @@ def test_without_image_buckets_no_image_is_read_from_s3(turned_round: Synthesise
     assert environment(turned_round, "DetectFaces")["OPENREK_IMAGE_BUCKETS"] == ""
 
 
+def test_a_label_pack_is_read_by_what_answers_labels(usual: Synthesised, turned_round: Synthesised) -> None:
+    assert environment(turned_round, "DetectLabels")["OPENREK_LABEL_PACK"] == "s3://models/packs/mine"
+    read = ("s3:GetObject", "arn:<AWS::Partition>:s3:::models/packs/mine/*")
+    assert {name for name in OPERATIONS if read in allowed(turned_round.statements(name))} == {"DetectLabels"}
+    assert "OPENREK_LABEL_PACK" not in environment(usual, "DetectLabels")
+
+
 def test_a_key_of_the_account_decrypts_only_through_ssm(turned_round: Synthesised) -> None:
     (decrypt,) = (each for each in turned_round.statements("ListFaces") if each["Action"] == ["kms:Decrypt"])
     service = decrypt["Condition"]["StringEquals"]["kms:ViaService"]

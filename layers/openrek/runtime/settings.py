@@ -6,6 +6,7 @@ OPENREK_WEIGHTS          folder of the built models
 OPENREK_WORKERS          inferences that run at once
 OPENREK_THREADS          threads of one inference
 OPENREK_QUEUE            requests that may wait, per kind of work, before the server answers ThrottlingException
+OPENREK_LABEL_PACK       the owner's label pack: a folder, or s3://bucket/prefix (docs/LABELS.md)
 
 In AWS, instead of OPENREK_DATA:
 
@@ -95,7 +96,8 @@ class Settings:
     """The settings of one process.
 
     `workers` inferences run at once with `threads` each; `queue` bounds the waiting requests of each kind of work.
-    `search_bytes` of collections stay in memory for searches; None leaves the bound to the store.
+    `search_bytes` of collections stay in memory for searches; None leaves the bound to the store. `label_pack` is a
+    folder or an s3:// URI.
     """
 
     data: Path | None
@@ -105,6 +107,7 @@ class Settings:
     queue: int
     aws: AwsSettings | None = None
     search_bytes: int | None = None
+    label_pack: str | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -119,6 +122,7 @@ class Settings:
             queue=_whole(environ, "OPENREK_QUEUE", 128),
             aws=AwsSettings.of(environ),
             search_bytes=_search_bytes(environ),
+            label_pack=environ.get("OPENREK_LABEL_PACK") or None,
         )
 
 

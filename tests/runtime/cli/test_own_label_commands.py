@@ -12,6 +12,7 @@ from PIL import Image
 
 from openrek.runtime.parts.own_labels import FOLDER
 from tests.support.aws import ENVIRON, LocalAws
+from tests.support.label_pack import write
 from tests.support.server import ServerProcess, client
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def crops(photo: bytes, folder: Path, count: int = 32) -> Path:
 def served(
     tmp_path_factory: pytest.TempPathFactory, weights_folder: Path
 ) -> Iterator[tuple[Path, "RekognitionClient"]]:
-    """Yield the data folder of a server, and a client of it."""
-    data = tmp_path_factory.mktemp("data")
-    server = ServerProcess(data, weights_folder)
+    """Yield the data folder of a server that has a label pack, and a client of it."""
+    data, pack = tmp_path_factory.mktemp("data"), write(tmp_path_factory.mktemp("pack"))
+    server = ServerProcess(data, weights_folder, OPENREK_LABEL_PACK=str(pack))
     yield data, client(server.url)
     assert server.stop() == (0, "")
 
@@ -85,6 +86,23 @@ def test_a_label_is_learnt_answered_filtered_and_removed(
     assert "House Espresso" not in answer(rekognition, coffee)[0]
     assert [path for path in (data / FOLDER).rglob("*") if path.is_file()] == []
     assert run("labels", "list", "--data", data).output == "There are no labels of your own.\n"
+
+
+def test_the_labels_of_a_pack_are_answered_too(served: tuple[Path, "RekognitionClient"]) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (90, 90), "red").save(file, "PNG")
+
+    found, _ = answer(served[1], file.getvalue(), LabelCategoryInclusionFilters=["Our Colours"])
+
+    assert set(found) == {"Company Red"}
+    assert found["Company Red"]["Categories"] == [{"Name": "Our Colours"}]
+
+
+def test_a_server_does_not_start_with_a_pack_that_is_not_whole(tmp_path: Path, weights_folder: Path) -> None:
+    (write(tmp_path / "pack") / "labels.csv").write_text("name\n", "utf-8")
+
+    with pytest.raises(AssertionError, match=r"labels\.csv does not have the sha256"):
+        ServerProcess(tmp_path / "data", weights_folder, OPENREK_LABEL_PACK=str(tmp_path / "pack"))
 
 
 def test_a_damaged_label_leaves_the_others_and_the_answer_says_so(

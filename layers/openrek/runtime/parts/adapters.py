@@ -7,6 +7,7 @@ lists faces never loads numpy or onnxruntime, which is why the imports of this m
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openrek.domain.caller import Caller
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
     from openrek.vision.faces.reader import FaceReader
+    from openrek.vision.labels.label_pack import LabelPack
     from openrek.vision.labels.reader import LabelReader
     from openrek.vision.models.sessions import ModelSessions
 
 CALLER = "caller"
+LABELS = "labels"
+"""The pack of models beside which the owner's own is opened."""
 
 
 class PlatformParts(Protocol):
@@ -77,6 +81,7 @@ class Adapters:
         self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(self.sessions()))
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
         self.own_labels = self.platform.own_labels
+        self.label_pack: Lazy[LabelPack | None] = Lazy(self._label_pack)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
         self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
@@ -139,6 +144,8 @@ class Adapters:
             for name, row in manifest.rows([pack]).items():
                 if not present or (self._settings.weights / row.file).is_file():
                     self.sessions().session(name)
+            if pack == LABELS:
+                self.label_pack()
 
     def close(self) -> None:
         self.platform.close()
@@ -205,7 +212,21 @@ class Adapters:
     def _label_reader(self) -> "LabelReader":
         from openrek.vision.labels.reader import LabelReader
 
-        return LabelReader(self.sessions(), self.own_labels().additions)
+        own, pack = self.own_labels(), self.label_pack()
+        return LabelReader(self.sessions(), lambda: replace(own.additions(), pack=pack))
+
+    def _label_pack(self) -> "LabelPack | None":
+        """Open the owner's pack, if there is one. Raises SettingsError."""
+        if self._settings.label_pack is None:
+            return None
+        from openrek.runtime.parts import label_packs
+        from openrek.store.blobs.s3 import s3_client
+        from openrek.vision.labels.pack_files import LabelPackError
+
+        try:
+            return label_packs.opened(self._settings.label_pack, self._settings.threads, s3_client)
+        except LabelPackError as error:
+            raise SettingsError(str(error)) from error
 
     def _pictures(self) -> "DecodedPictures":
         from openrek.runtime.parts.pictures import DecodedPictures

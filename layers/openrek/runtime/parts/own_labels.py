@@ -76,7 +76,7 @@ class OwnLabels:
         damaged = [each for each in kept if each.label is None]
         if damaged:
             remarks += (f"Owner's labels that cannot be used: {len(damaged)}; `openrek labels list` tells why.",)
-        return Additions(tuple(labels.values()), remarks)
+        return Additions(tuple(labels.values()), remarks=remarks)
 
     def kept(self) -> list[Kept]:
         """Return what there is, as it is now, in the order of the labels' names; what is damaged comes last."""

@@ -64,7 +64,7 @@ class LabelPhoto:
         self._tiles = tiles
         self._find_additions = additions
 
-    @property
+    @cached_property
     def vocabulary(self) -> Vocabulary:
         return self._additions.vocabulary()
 
@@ -83,6 +83,8 @@ class LabelPhoto:
         whole = mean_impression(looks[: len(views)])
         found += evidence.from_impression(whole)
         found += own_labels.said(self._additions.own, whole.feature, evidence.LEAST_PCT, evidence.MOST_PCT)
+        if self._additions.pack is not None:
+            found += self._additions.pack.said(self._image, evidence.LEAST_PCT, evidence.MOST_PCT)
         for look, sighting in zip(looks[len(views) :], telling, strict=True):
             found += evidence.from_crop(look, sighting)
         return found + evidence.from_colors(self._canvas.colors_in(BoundingBox(0, 0, 1, 1), _MANY_COLORS))
