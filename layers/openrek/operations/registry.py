@@ -113,7 +113,7 @@ _ROWS: Final = (
         touches_collection=False,
         listed="Labels",
         logged_as="labels",
-        note="1,008 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, "
+        note="1,016 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, "
         "dishes, plants or professions, and of persons none that says age, sex or mood "
         "([how well](ACCURACY.md#labels)). Our choices: names in filters are exact; a label passes that any inclusion "
         "filter names, by itself or by its category, and that no exclusion filter names; MaxLabels counts what is "

@@ -88,6 +88,8 @@ def _resized(image: Image.Image, side_px: int, part: Part) -> Image.Image:
 
 def _tensor(image: Image.Image) -> Floats:
     """Return the picture as float32 [3, H, W], normalised."""
-    pixels = np.asarray(image, np.float32)
-    pixels = pixels * _SCALE + _SHIFT
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    planes = np.asarray(image).transpose(2, 0, 1)
+    tensor = np.empty(planes.shape, np.float32)
+    np.multiply(planes, _SCALE[:, None, None], out=tensor)
+    tensor += _SHIFT[:, None, None]
+    return tensor
