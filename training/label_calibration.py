@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.labels import Annotated, Judged, annotated, boxes_said, truth
+from benchmarks.labels import Annotated, Judged, annotated, boxes_right, truth
 from openrek.runtime.settings import Settings
 from openrek.vision.images.arrays import Floats
 from openrek.vision.images.decode import decode
@@ -104,19 +104,14 @@ def _fit_boxes(seen: Sequence[Seen], tiles: bool) -> tuple[Floats, Floats]:
             present, rows = box_evidence(scores, boxes)
             first.append(present)
             is_there.append(name in shown)
-            told = list(zip(scores.tolist(), map(tuple, boxes.tolist()), strict=True))
-            for row, right in zip(rows[1:], list(_right(each.photo, name, told))[1:], strict=True):
+            judged = boxes_right(
+                each.photo, name, [(score, tuple(box)) for score, box in zip(scores, boxes, strict=True)]
+            )
+            for row, right in list(zip(rows, judged, strict=True))[1:]:
                 if right is not None:
                     others.append(row)
                     is_another.append(right)
     return _logistic(first, is_there), _logistic(others, is_another)
-
-
-def _right(photo: Annotated, of: str, boxes: list[tuple[float, tuple[float, ...]]]) -> Iterator[bool | None]:
-    """Yield of each box, the best first, whether it is another object in its right place; None within a crowd."""
-    for count in range(1, len(boxes) + 1):
-        before, now = (list(boxes_said(photo, of, boxes[:until])) for until in (count - 1, count))  # type: ignore[arg-type]
-        yield now[-1].right if len(now) > len(before) else None
 
 
 def _fit_names(seen: Sequence[Seen]) -> Floats:

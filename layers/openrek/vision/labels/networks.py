@@ -46,7 +46,7 @@ def candidates(session: InferenceSession, image: Image.Image, part: Part, least_
     Overlaps are not dropped. Boxes are ratios of the part, which is squeezed into a square, as in training.
     """
     square = _resized(image, OBJECT_SIDE_PX, part)
-    feed = {"image": _tensor(square)[None], "scale_factor": np.ones((1, 2), np.float32)}
+    feed = {"image": normalised(square)[None], "scale_factor": np.ones((1, 2), np.float32)}
     scores, boxes = session.run(["concat_4.tmp_0", "tmp_17"], feed)
     likely = scores[0].max(axis=0) >= least_score
     return Candidates(scores[0].T[likely], boxes[0][likely] / OBJECT_SIDE_PX)
@@ -56,7 +56,7 @@ def impressions(session: InferenceSession, squares: list[Image.Image]) -> list[I
     """Return the impression of each picture, RGB and of 224 x 224 px (`middle`, `squeezed`)."""
     if not squares:
         return []
-    tensors = np.stack([_tensor(square) for square in squares])
+    tensors = np.stack([normalised(square) for square in squares])
     probabilities, features = session.run(["softmax_1.tmp_0", "flatten_1.tmp_0"], {"x": tensors})
     units = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
     return [Impression(*each) for each in zip(probabilities, units, strict=True)]
@@ -86,7 +86,7 @@ def _resized(image: Image.Image, side_px: int, part: Part) -> Image.Image:
     return image.resize((side_px, side_px), Image.Resampling.BILINEAR, part, reducing_gap=2.0)
 
 
-def _tensor(image: Image.Image) -> Floats:
+def normalised(image: Image.Image) -> Floats:
     """Return the picture as float32 [3, H, W], normalised."""
     planes = np.asarray(image).transpose(2, 0, 1)
     tensor = np.empty(planes.shape, np.float32)

@@ -10,7 +10,7 @@ from openrek.domain.errors import ImageTooLarge
 from openrek.domain.faces import BoundingBox
 from openrek.domain.labels import DominantColor, Label, PictureProperties, Vocabulary
 from openrek.vision.images.decode import Upright
-from openrek.vision.labels import evidence, own_labels
+from openrek.vision.labels import evidence, foreground, own_labels
 from openrek.vision.labels.additions import Additions, FindAdditions, no_additions
 from openrek.vision.labels.colors import Canvas
 from openrek.vision.labels.networks import OBJECTS, PICTURES, Part, impressions, mean_impression, middle, squeezed
@@ -90,7 +90,13 @@ class LabelPhoto:
         return found + evidence.from_colors(self._canvas.colors_in(BoundingBox(0, 0, 1, 1), _MANY_COLORS))
 
     def properties(self, most_colors: int) -> PictureProperties:
-        """Measure quality and colours; the foreground is what lies within the boxes of objects."""
+        """Measure quality and colours; the foreground is what lies within the boxes of objects.
+
+        With the pack `foreground` it is what that says, pixel by pixel.
+        """
+        if foreground.is_built(self._sessions):
+            heat = foreground.heat(self._sessions.session(foreground.SUBJECTS), self._image)
+            return self._canvas.properties(heat, most_colors)
         subjects = [sighting.box for sighting in self._sightings if sighting.confidence >= _SUBJECT_FROM_PCT]
         return self._canvas.properties(subjects, most_colors)
 
