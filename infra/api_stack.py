@@ -82,6 +82,8 @@ class ApiStack(cdk.Stack):
             environment["OPENREK_UPKEEP"] = qualified_name(self._deployment, UPKEEP.name)
         if Grant.READ_IMAGES in row.grants:
             environment["OPENREK_IMAGE_BUCKETS"] = ",".join(self._deployment.image_buckets)
+        if Grant.READ_LABELS in row.grants and self._deployment.label_pack:
+            environment["OPENREK_LABEL_PACK"] = self._deployment.label_pack
         if "numeric" in row.layers:
             environment["OPENBLAS_NUM_THREADS"] = "1"  # searches share their rows out themselves
         if row.weights:

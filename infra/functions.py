@@ -28,6 +28,8 @@ class Grant(Enum):
     READ_BLOBS = auto()
     KEEP_BLOBS = auto()
     """Read, write, list and delete blobs."""
+    READ_LABELS = auto()
+    """Read the labels that the owner taught."""
     READ_IMAGES = auto()
     """Read the objects of the image buckets."""
     READ_KEYS = auto()
@@ -93,7 +95,7 @@ OPERATIONS: Final = (
     _light("DeleteUser", _REMOVES),
     _light("DescribeCollection", _LOOKS),
     _seeing("DetectFaces", (Grant.READ_KEYS,), "attributes"),
-    _seeing("DetectLabels", (Grant.READ_KEYS,), "labels"),
+    _seeing("DetectLabels", (Grant.READ_KEYS, Grant.READ_LABELS), "labels"),
     _seeing("DetectModerationLabels", (Grant.READ_KEYS,), "moderation"),
     _light("DisassociateFaces", _REGROUPS),
     _light("ErasePerson", _REMOVES),

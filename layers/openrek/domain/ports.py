@@ -101,6 +101,11 @@ class LabelPhoto(Protocol):
         """Every label that can be said."""
         ...
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Whole sentences to be said beside the labels: of labels that cannot be answered now."""
+        ...
+
     def labels(self) -> Sequence[Label]:
         """Return what each kind of evidence says: names may come several times, without their ancestors."""
         ...

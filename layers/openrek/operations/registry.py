@@ -120,13 +120,14 @@ _ROWS: Final = (
         touches_collection=False,
         listed="Labels",
         logged_as="labels",
-        note="1,008 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, "
+        note="1,016 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, "
         "dishes, plants or professions, and of persons none that says age, sex or mood "
         "([how well](ACCURACY.md#labels)). Our choices: names in filters are exact; a label passes that any inclusion "
         "filter names, by itself or by its category, and that no exclusion filter names; MaxLabels counts what is "
         "left; an instance is told from 50 on, or from MinConfidence on where that is less. A person whose face alone "
-        "is seen has a box that is estimated from it. Foreground is what lies within the boxes of objects, Background "
-        "the rest; either is left out where it has no pixels. Colours below 5 % of the pixels are left out. Photos of "
+        "is seen has a box that is estimated from it. Foreground is what the optional pack `foreground` tells "
+        "pixel by pixel; without its file (and in AWS) what lies within the boxes of objects. Background is the rest; "
+        "either is left out where it has no pixels. Colours below 5 % of the pixels are left out. Photos of "
         "1,000 px and more are searched for small objects too.",
     ),
     Operation(

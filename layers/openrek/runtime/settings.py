@@ -7,6 +7,7 @@ OPENREK_WORKERS          inferences that run at once
 OPENREK_THREADS          threads of one inference
 OPENREK_QUEUE            requests that may wait, per kind of work, before the server answers ThrottlingException
 OPENREK_MODERATION_TAXONOMY   the version whose names DetectModerationLabels uses: 7.0 (unless given) or 6.1
+OPENREK_LABEL_PACK       the owner's label pack: a folder, or s3://bucket/prefix (docs/LABELS.md)
 
 In AWS, instead of OPENREK_DATA:
 
@@ -105,6 +106,8 @@ class Settings:
     `workers` inferences run at once with `threads` each; `queue` bounds the waiting requests of each kind of work.
     `search_bytes` of collections stay in memory for searches; None leaves the bound to the store. `moderation` is the
     version of the taxonomy that moderation answers in.
+    `search_bytes` of collections stay in memory for searches; None leaves the bound to the store. `label_pack` is a
+    folder or an s3:// URI.
     """
 
     data: Path | None
@@ -115,6 +118,7 @@ class Settings:
     aws: AwsSettings | None = None
     search_bytes: int | None = None
     moderation: str = MODERATION[0]
+    label_pack: str | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -130,6 +134,7 @@ class Settings:
             aws=AwsSettings.of(environ),
             search_bytes=_search_bytes(environ),
             moderation=_moderation(environ),
+            label_pack=environ.get("OPENREK_LABEL_PACK") or None,
         )
 
 

@@ -61,6 +61,7 @@ def serve(
         adapters.blobs()  # now: later it might make anew a folder that was taken away
         adapters.reader()
         adapters.load_models(OPEN_AT_START)
+        adapters.label_pack()
         app = local_app(adapters, settings, keys)
         stack.callback(app.close)
         sweeper = Sweeper(adapters.sweep, tolerate=(apsw.Error, OSError, StoreUnavailable, *DAMAGED))

@@ -3,6 +3,7 @@
 Labels read its classes and its feature, and so does moderation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -24,7 +25,9 @@ Part: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """A picture as a whole: probabilities of ImageNet's classes, float32 [1000]; the feature [1280], of unit length."""
+    """A picture as a whole: probabilities of ImageNet's classes, float32 [1000]; the feature [1280], of unit length (of
+    several views, the mean of such).
+    """
 
     probabilities: NDArray[np.float32]
     feature: NDArray[np.float32]
@@ -38,6 +41,13 @@ def impressions(session: InferenceSession, squares: list[Image.Image]) -> list[I
     probabilities, features = session.run(["softmax_1.tmp_0", "flatten_1.tmp_0"], {"x": tensors})
     units = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-9)
     return [Impression(*each) for each in zip(probabilities, units, strict=True)]
+
+
+def mean_impression(views: Sequence[Impression]) -> Impression:
+    """Return the mean of several views of one picture."""
+    probabilities: NDArray[np.float32] = np.mean([each.probabilities for each in views], axis=0)
+    feature: NDArray[np.float32] = np.mean([each.feature for each in views], axis=0)
+    return Impression(probabilities, feature)
 
 
 def middle(image: Image.Image, part: Part) -> Image.Image:
@@ -60,6 +70,8 @@ def resized(image: Image.Image, side_px: int, part: Part) -> Image.Image:
 
 def normalised(image: Image.Image) -> NDArray[np.float32]:
     """Return the picture as float32 [3, H, W], by ImageNet's mean and deviation."""
-    pixels = np.asarray(image, np.float32)
-    pixels = pixels * _SCALE + _SHIFT
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    planes = np.asarray(image).transpose(2, 0, 1)
+    tensor = np.empty(planes.shape, np.float32)
+    np.multiply(planes, _SCALE[:, None, None], out=tensor)
+    tensor += _SHIFT[:, None, None]
+    return tensor
