@@ -1,8 +1,8 @@
 """What projecting the child direction out changes: face models 7.0 and 7.1 from the same raw vectors.
 
-    python -m benchmarks.faces.face_models largest FOLDER OUT.npz          the raw vector of the largest face of each .jpg
-    python -m benchmarks.faces.face_models middle FOLDER OUT.npz           of the one nearest the middle: for LFW
-    python -m benchmarks.faces.face_models lfw LFW.npz pairs.txt           accuracy, true and false matches on LFW's View 2
+    python -m benchmarks.faces.face_models largest FOLDER OUT.npz    the raw vector of the largest face of each .jpg
+    python -m benchmarks.faces.face_models middle FOLDER OUT.npz     of the one nearest the middle: for LFW
+    python -m benchmarks.faces.face_models lfw LFW.npz pairs.txt     accuracy, true and false matches on LFW's View 2
     python -m benchmarks.faces.face_models fairface FAIRFACE.npz LABELS.csv [LEAVE_OUT]
 
 FairFace's photos are all of different persons, so that every pair of two is a pair of strangers. LEAVE_OUT is a folder
