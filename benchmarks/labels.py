@@ -29,10 +29,11 @@ from openrek.runtime.parts.pictures import DecodedPicture
 from openrek.runtime.settings import Settings
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.decode import Upright, decode
-from openrek.vision.labels.networks import OBJECTS, PICTURES
+from openrek.vision.labels.networks import OBJECTS
 from openrek.vision.labels.objects import CLASSES
 from openrek.vision.labels.reader import LabelPhoto, LabelReader
 from openrek.vision.labels.vocabulary import table
+from openrek.vision.models.picture_classes import PICTURES
 from openrek.vision.models.sessions import ModelSessions
 
 THRESHOLDS = (50, 55, 70, 80)
@@ -111,15 +112,21 @@ def overlap(one: Box, other: Box) -> float:
 
 def boxes_said(photo: Annotated, of: str, boxes: Sequence[tuple[float, Box]]) -> Iterator[Said]:
     """Yield whether each box, the surest first, is a new object of the class; those within crowds do not count."""
+    judged = zip(boxes, boxes_right(photo, of, boxes), strict=True)
+    return (Said(confidence, right) for (confidence, _), right in judged if right is not None)
+
+
+def boxes_right(photo: Annotated, of: str, boxes: Sequence[tuple[float, Box]]) -> Iterator[bool | None]:
+    """Yield whether each box, the surest first, is a new object of the class; None within a crowd."""
     waiting = [box for name, box, crowd in photo.objects if name == of and not crowd]
     crowds = [box for name, box, crowd in photo.objects if name == of and crowd]
-    for confidence, box in boxes:
+    for _, box in boxes:
         best = max(waiting, key=lambda each: overlap(box, each), default=None)
         if best is not None and overlap(box, best) >= 0.5:
             waiting.remove(best)
-            yield Said(confidence, True)
-        elif not any(_mostly_within(box, crowd) for crowd in crowds):
-            yield Said(confidence, False)
+            yield True
+        else:
+            yield None if any(_mostly_within(box, crowd) for crowd in crowds) else False
 
 
 def _mostly_within(box: Box, crowd: Box) -> bool:
@@ -157,7 +164,7 @@ def report(title: str, said: Sequence[Said], total: int) -> None:
 def calibration(title: str, said: Sequence[Said]) -> None:
     """Print of the things said at about some confidence how many were right, with Wilson's interval (95 %)."""
     print(f"\n{title}: said at, right, 95 % interval, number")
-    for middle in range(55, 100, 10):
+    for middle in (55, 65, 75, 80, 85, 95):
         told = [each.right for each in said if abs(each.confidence - middle) <= 5]
         if told:
             n, p, z = len(told), sum(told) / len(told), 1.96

@@ -82,10 +82,14 @@ class ApiStack(cdk.Stack):
             environment["OPENREK_UPKEEP"] = qualified_name(self._deployment, UPKEEP.name)
         if Grant.READ_IMAGES in row.grants:
             environment["OPENREK_IMAGE_BUCKETS"] = ",".join(self._deployment.image_buckets)
+        if Grant.READ_LABELS in row.grants and self._deployment.label_pack:
+            environment["OPENREK_LABEL_PACK"] = self._deployment.label_pack
         if "numeric" in row.layers:
             environment["OPENBLAS_NUM_THREADS"] = "1"  # searches share their rows out themselves
         if row.weights:
             environment["OPENREK_WEIGHTS"] = "/opt/weights"
+        if row.weights == "moderation":
+            environment["OPENREK_MODERATION_TAXONOMY"] = self._deployment.moderation_taxonomy
         return environment
 
     def _layer(self, name: str) -> lambda_.LayerVersion:

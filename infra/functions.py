@@ -28,6 +28,8 @@ class Grant(Enum):
     READ_BLOBS = auto()
     KEEP_BLOBS = auto()
     """Read, write, list and delete blobs."""
+    READ_LABELS = auto()
+    """Read the labels that the owner taught."""
     READ_IMAGES = auto()
     """Read the objects of the image buckets."""
     READ_KEYS = auto()
@@ -92,16 +94,17 @@ OPERATIONS: Final = (
     _light("DeleteFaces", _REMOVES),
     _light("DeleteUser", _REMOVES),
     _light("DescribeCollection", _LOOKS),
-    _seeing("DetectFaces", (Grant.READ_KEYS,), "detector"),
-    _seeing("DetectLabels", (Grant.READ_KEYS,), "labels"),
+    _seeing("DetectFaces", (Grant.READ_KEYS,), "attributes"),
+    _seeing("DetectLabels", (Grant.READ_KEYS, Grant.READ_LABELS), "labels"),
+    _seeing("DetectModerationLabels", (Grant.READ_KEYS,), "moderation"),
     _light("DisassociateFaces", _REGROUPS),
     _light("ErasePerson", _REMOVES),
-    _seeing("IndexFaces", _WRITES),
+    _seeing("IndexFaces", _WRITES, "faces-attributes"),
     _light("ListCollections", _PAGES),
     _light("ListFaces", _PAGES),
     _light("ListTagsForResource", _LOOKS),
     _light("ListUsers", _PAGES),
-    _seeing("SearchAllFacesByImage", _SEARCHES),
+    _seeing("SearchAllFacesByImage", _SEARCHES, "faces-attributes"),
     _searching("SearchFaces"),
     _seeing("SearchFacesByImage", _SEARCHES),
     _searching("SearchUsers"),

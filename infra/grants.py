@@ -11,6 +11,8 @@ from aws_cdk import aws_iam as iam
 from infra.functions import Function, Grant
 from infra.settings import Deployment
 
+LABELS: Final = "labels/"
+"""How the names of the blobs begin that hold the owner's labels."""
 SECRETS: Final = "deployment"
 """The partition of the table that holds the secret of page tokens."""
 
@@ -56,6 +58,10 @@ def grants_of(stack: Stack, deployment: Deployment, function: Function, arns: De
             [f"arn:{stack.partition}:s3:::{bucket}/*" for bucket in deployment.image_buckets],
             wildcard="Callers name the objects; the buckets are those that were listed for it.",
         )
+    if Grant.READ_LABELS in grants and deployment.label_pack:
+        place = deployment.label_pack.removeprefix("s3://")
+        pack = f"arn:{stack.partition}:s3:::{place}/*"
+        yield Allowed(["s3:GetObject"], [pack], wildcard="What is in the pack says a file in it.")
     if Grant.ASK_UPKEEP in grants:
         yield Allowed(["lambda:InvokeFunction"], [arns.upkeep])
 
@@ -88,6 +94,10 @@ def _blobs(grants: set[Grant], bucket: str) -> Iterator[Allowed]:
 
     Listing makes S3 say "not found" instead of "access denied" for a blob that is gone.
     """
+    if Grant.READ_LABELS in grants:
+        taught = "Labels come and go after the deployment; all are below this one prefix of its bucket."
+        yield Allowed(["s3:GetObject"], [f"{bucket}/{LABELS}*"], wildcard=taught)
+        yield Allowed(["s3:ListBucket"], [bucket], {"StringLike": {"s3:prefix": [f"{LABELS}*"]}})
     reason = "The bucket holds blobs and nothing else; their names are random."
     if Grant.KEEP_BLOBS in grants:
         yield Allowed(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [f"{bucket}/*"], wildcard=reason)

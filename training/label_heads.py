@@ -1,5 +1,7 @@
 """`python -m training.label_heads FEATURES CAPTIONS PART`: learns the heads of DetectLabels and writes the learnt part.
 
+`--judge` instead of PART prints how right they are on rows that are held back, which takes some minutes.
+
 FEATURES is an .npz with `f` float16 [n, 1280] (pplcnet's feature of each picture), `name`, `source` ("caltech101",
 "coco2017"; rows of other sources are left out) and `label` (the folder of Caltech-101). CAPTIONS is JSON: the file name
 of a photo of COCO -> its captions. `label_heads.toml` says which rows show which label.
@@ -56,8 +58,8 @@ def read(features: Path, captions: Path) -> Rows:
 def features_of(pictures: Path, weights: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield the label (a folder of `pictures`) and the feature [1280] of each picture in it, in the order of names."""
     from openrek.vision.images.decode import decode
-    from openrek.vision.labels.networks import PICTURES, impressions, middle
     from openrek.vision.models import zoo
+    from openrek.vision.models.picture_classes import PICTURES, impressions, middle
     from openrek.vision.models.sessions import open_session
 
     session = open_session(zoo.load(weights, PICTURES), 1)
@@ -70,10 +72,7 @@ def learn(rows: Rows, settings: Mapping[str, Any]) -> bytes:
     """Return the bytes of the part. Raises ValueError for a label that no row shows."""
     folds = int(settings["settings"]["folds"])
     penalty = float(settings["settings"]["penalty"])
-    kinds = {
-        "categories": _by_folder(rows, settings["categories"]),
-        "captions": _by_caption(rows, settings["captions"]),
-    }
+    kinds = _targets(rows, settings)
     names: list[str] = []
     weights, biases = [], []
     for kind, targets in kinds.items():
@@ -86,6 +85,60 @@ def learn(rows: Rows, settings: Mapping[str, Any]) -> bytes:
         names += list(settings[kind])
     about = Provenance(**settings["about"])
     return encode(about, tuple(names), {"weights": np.stack(weights), "biases": np.array(biases)})
+
+
+def judge(rows: Rows, settings: Mapping[str, Any]) -> Iterator[tuple[str, Matrix, Matrix]]:
+    """Yield each kind of heads, with targets [n, labels] and probabilities [n, labels] of rows that are held back.
+
+    In as many folds as settings say, head and logistic function are learnt from the rows of the others.
+    """
+    folds, penalty = int(settings["settings"]["folds"]), float(settings["settings"]["penalty"])
+    fold = np.arange(len(rows.features)) // folds % folds
+    for kind, targets in _targets(rows, settings).items():
+        chances = np.zeros(targets.shape)
+        for held in range(folds):
+            features, known = rows.features[fold != held], targets[fold != held]
+            slope, by_rate, constant = _logistic(features, known, penalty, folds)
+            for column in range(targets.shape[1]):
+                answer = _quick_ridge(_with_one(features), known[:, column], penalty)
+                logit = slope * (_with_one(rows.features[fold == held]) @ answer)
+                logit += by_rate * _rate(known[:, column]) + constant - float(settings["rarer"][kind])
+                chances[fold == held, column] = 1 / (1 + np.exp(-logit))
+        yield kind, targets, chances
+
+
+def report(kind: str, targets: Matrix, chances: Matrix, rarer: float) -> None:
+    """Print what was right of what was said: in these rows, and if labels are as much rarer as settings have it."""
+    print(f"\n{kind}: {targets.shape[1]} labels; said at, right (95 % interval), right where labels are rarer, number")
+    for middle in (55, 65, 75, 80, 85, 95):
+        said = (np.abs(100 * chances - middle) <= 5) & (targets != 0)
+        n, right = int(said.sum()), int((targets[said] > 0).sum())
+        if n:
+            low, high = wilson(right, n)
+            thin = right / (right + (n - right) * np.exp(rarer))
+            shares = f"{100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f}), {100 * thin:.0f} %"
+            print(f"  {middle} +- 5: {shares}, {n}")
+    found = chances[targets > 0] >= 0.55
+    print(f"  from 55: recall {found.mean():.3f}, false alarms {(chances[targets < 0] >= 0.55).mean():.5f}")
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """Return the ends of Wilson's interval (95 %) of a share."""
+    p, z = right / n, 1.96
+    centre, spread = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = ((centre + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
+    return float(low), float(high)
+
+
+def _targets(rows: Rows, settings: Mapping[str, Any]) -> dict[str, Matrix]:
+    return {
+        "categories": _by_folder(rows, settings["categories"]),
+        "captions": _by_caption(rows, settings["captions"]),
+    }
+
+
+def _with_one(features: Matrix) -> Matrix:
+    return np.hstack([features, np.ones((len(features), 1))])
 
 
 def _by_folder(rows: Rows, categories: Mapping[str, Sequence[str]]) -> Matrix:
@@ -109,7 +162,7 @@ def _told(said: Sequence[str] | None, pattern: re.Pattern[str]) -> float:
 def _logistic(features: Matrix, targets: Matrix, penalty: float, folds: int) -> tuple[float, float, float]:
     """Return the slope, the weight of the label's rate and the constant, fitted to scores of held-back rows."""
     scores = np.zeros(targets.shape)
-    rows = np.hstack([features, np.ones((len(features), 1))])
+    rows = _with_one(features)
     fold = np.arange(len(rows)) % folds
     for held in range(folds):
         for column in range(targets.shape[1]):
@@ -155,7 +208,12 @@ def _units(features: NDArray[np.float16]) -> Matrix:
 
 def main(features: str, captions: str, part: str) -> None:
     settings = tomllib.loads(SETTINGS.read_text("utf-8"))
-    Path(part).write_bytes(learn(read(Path(features), Path(captions)), settings))
+    rows = read(Path(features), Path(captions))
+    if part != "--judge":
+        Path(part).write_bytes(learn(rows, settings))
+        return
+    for kind, targets, chances in judge(rows, settings):
+        report(kind, targets, chances, float(settings["rarer"][kind]))
 
 
 if __name__ == "__main__":

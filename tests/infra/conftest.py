@@ -16,6 +16,7 @@ TURNED_ROUND = {
     "domain_name": "faces.example.com",
     "certificate_arn": f"arn:aws:acm:{REGION}:certificate/0a1b",
     "alarm_topic_arn": f"arn:aws:sns:{REGION}:alarms",
+    "label_pack": "s3://models/packs/mine",
     "keys_kms_key_arn": f"arn:aws:kms:{REGION}:key/0a1b",
 }
 

@@ -48,6 +48,8 @@ def test_options_come_as_text_from_the_command_line_and_typed_from_cdk_json() ->
         ("alarm_topic_arn", "arn:aws:sqs:eu-west-1:123456789012:queue"),
         ("keys_kms_key_arn", "arn:aws:kms:eu-west-1:123456789012:key/*"),
         ("certificate_arn", "*"),
+        ("label_pack", "s3://models/*"),
+        ("label_pack", "models/mine"),
     ],
 )
 def test_a_bad_option_is_named(name: str, value: str) -> None:

@@ -26,8 +26,10 @@ SEE = {
 LIGHT = (512, 27, {"code", "aws"})
 NUMBERS = (3008, 27, {"code", "aws", "numeric"})
 FACES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces"})
-DETECTOR = (3008, 27, {"code", "aws", "numeric", "vision", "weights-detector"})
+ATTRIBUTES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-attributes"})
+FACES_ATTRIBUTES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces-attributes"})
 LABELS = (3008, 27, {"code", "aws", "numeric", "vision", "weights-labels"})
+MODERATION = (3008, 27, {"code", "aws", "numeric", "vision", "weights-moderation"})
 
 OPERATIONS = {
     "AssociateFaces": (*LIGHT, REGROUP),
@@ -38,16 +40,17 @@ OPERATIONS = {
     "DeleteFaces": (*LIGHT, REMOVE),
     "DeleteUser": (*LIGHT, REMOVE),
     "DescribeCollection": (*LIGHT, LOOK),
-    "DetectFaces": (*DETECTOR, KEY | SEE),
-    "DetectLabels": (*LABELS, KEY | SEE),
+    "DetectFaces": (*ATTRIBUTES, KEY | SEE),
+    "DetectLabels": (*LABELS, KEY | SEE | {("s3:GetObject", f"{BUCKET}/labels/*"), ("s3:ListBucket", BUCKET)}),
+    "DetectModerationLabels": (*MODERATION, KEY | SEE),
     "DisassociateFaces": (*LIGHT, REGROUP),
     "ErasePerson": (*LIGHT, REMOVE),
-    "IndexFaces": (*FACES, WRITE | SEE),
+    "IndexFaces": (*FACES_ATTRIBUTES, WRITE | SEE),
     "ListCollections": (*LIGHT, LOOK | PUT),
     "ListFaces": (*LIGHT, LOOK | PUT),
     "ListTagsForResource": (*LIGHT, LOOK),
     "ListUsers": (*LIGHT, LOOK | PUT),
-    "SearchAllFacesByImage": (*FACES, SEARCH | SEE),
+    "SearchAllFacesByImage": (*FACES_ATTRIBUTES, SEARCH | SEE),
     "SearchFaces": (*NUMBERS, SEARCH),
     "SearchFacesByImage": (*FACES, SEARCH | SEE),
     "SearchUsers": (*NUMBERS, SEARCH),
@@ -108,7 +111,12 @@ def test_a_listing_may_write_the_secret_of_page_tokens_and_nothing_else(usual: S
 
 def test_no_other_statement_has_a_condition(usual: Synthesised) -> None:
     with_condition = {name for name in EVERY for each in usual.statements(name) if "Condition" in each}
-    assert with_condition == {"ListCollections", "ListFaces", "ListUsers"}
+    assert with_condition == {"DetectLabels", "ListCollections", "ListFaces", "ListUsers"}
+
+
+def test_the_owners_labels_are_all_that_their_reader_may_list(usual: Synthesised) -> None:
+    (listing,) = (each for each in usual.statements("DetectLabels") if "s3:ListBucket" in each["Action"])
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["labels/*"]}}
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -185,6 +193,13 @@ def test_without_image_buckets_no_image_is_read_from_s3(turned_round: Synthesise
     decrypt = {("kms:Decrypt", "arn:aws:kms:eu-west-1:123456789012:key/0a1b")}
     assert allowed(turned_round.statements("DetectFaces")) == KEY | decrypt
     assert environment(turned_round, "DetectFaces")["OPENREK_IMAGE_BUCKETS"] == ""
+
+
+def test_a_label_pack_is_read_by_what_answers_labels(usual: Synthesised, turned_round: Synthesised) -> None:
+    assert environment(turned_round, "DetectLabels")["OPENREK_LABEL_PACK"] == "s3://models/packs/mine"
+    read = ("s3:GetObject", "arn:<AWS::Partition>:s3:::models/packs/mine/*")
+    assert {name for name in OPERATIONS if read in allowed(turned_round.statements(name))} == {"DetectLabels"}
+    assert "OPENREK_LABEL_PACK" not in environment(usual, "DetectLabels")
 
 
 def test_a_key_of_the_account_decrypts_only_through_ssm(turned_round: Synthesised) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from openrek.domain.errors import InvalidImageFormat, InvalidParameter
+from openrek.domain.remarks import Remarked
 from tests.operations.parts.world import World
 
 
@@ -171,3 +172,13 @@ def test_what_is_no_image_is_refused(world: World) -> None:
     with pytest.raises(InvalidImageFormat):
         world.do("DetectLabels", Image={"Bytes": b"GIF89a"})
     assert world.do("DetectLabels", Image={"Bytes": b""})["Labels"] == []
+
+
+def test_what_cannot_be_answered_is_said_beside_the_labels(world: World) -> None:
+    response = world.do("DetectLabels", Image={"Bytes": b"dog damage"})
+    assert isinstance(response, Remarked)
+    assert response.remarks == ("One of the owner's labels is damaged.",)
+    assert len(response["Labels"]) == 4
+    colors = world.do("DetectLabels", Image={"Bytes": b"dog damage"}, Features=["IMAGE_PROPERTIES"])
+    assert isinstance(colors, Remarked)
+    assert colors.remarks == ()

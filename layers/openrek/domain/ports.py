@@ -1,6 +1,6 @@
 """The ports: interfaces through which operations use the other packages. Adapters live in store, vision and runtime."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -74,12 +74,36 @@ class Reader(Protocol):
         ...
 
 
+class Moderator(Protocol):
+    """The networks that see what some people should not see."""
+
+    def moderate(self, image: bytes) -> Mapping[str, float]:
+        """Decode an image and return the labels of version 7 that it shows, without those above them, each with its
+        confidence, 0..100, float32.
+
+        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
+        """
+
+
+class Packs(Protocol):
+    """The packs of models of this process."""
+
+    def require(self, packs: Iterable[str]) -> None:
+        """Raise Throttling with the reason unless the models of all these packs are there."""
+        ...
+
+
 class LabelPhoto(Protocol):
     """A decoded photo, to be asked for labels; networks run when something asks for what they say."""
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Every label that can be said."""
+        ...
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Whole sentences to be said beside the labels: of labels that cannot be answered now."""
         ...
 
     def labels(self) -> Sequence[Label]:

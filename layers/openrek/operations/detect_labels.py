@@ -7,6 +7,7 @@ from typing import Final
 from openrek.domain.errors import InvalidParameter
 from openrek.domain.labels import Label, completed
 from openrek.domain.ports import Buckets, LabelPhoto, OpenPicture, Pictures
+from openrek.domain.remarks import remarked
 from openrek.operations.translation.face_labels import with_faces
 from openrek.operations.translation.images import image_bytes
 from openrek.operations.translation.label_shapes import filtered, label_shape, properties_shape
@@ -38,7 +39,7 @@ def detect_labels(request: Request, *, buckets: Buckets, pictures: Pictures) -> 
         response["Labels"] = [label_shape(label, colors=colors) for label in told]
     if colors:
         response["ImageProperties"] = properties_shape(photo.properties(most_colors))
-    return response
+    return remarked(response, photo.remarks if LABELS in features else ())
 
 
 def _require_features(request: Request, features: Sequence[str]) -> None:

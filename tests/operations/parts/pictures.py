@@ -48,6 +48,10 @@ class NamedLabels:
     def vocabulary(self) -> Vocabulary:
         return VOCABULARY
 
+    @property
+    def remarks(self) -> Sequence[str]:
+        return ["One of the owner's labels is damaged."] if "damage" in self.words else []
+
     def labels(self) -> Sequence[Label]:
         """One label for each thing; of several of a kind, each is an instance, five less sure than the one before."""
         found: dict[str, list[Instance]] = {}

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from openrek.domain.faces import BoundingBox
 from openrek.domain.labels import DominantColor
 from openrek.vision.labels import evidence
-from openrek.vision.labels.networks import Impression
 from openrek.vision.labels.objects import CLASSES, Sighting
 from openrek.vision.labels.vocabulary import table
+from openrek.vision.models.picture_classes import Impression, mean_impression
 
 BOX = BoundingBox(0.1, 0.2, 0.3, 0.4)
 AFGHAN_HOUND = 160
@@ -91,7 +91,7 @@ def test_heads_and_classes_answer_together() -> None:
     feature = np.abs(random.normal(0, 1, 1280)).astype(np.float32)
     view = Impression(chances(c160=0.9), feature / np.linalg.norm(feature))
 
-    found = {label.name for label in evidence.from_impressions([view, view])}
+    found = {label.name for label in evidence.from_impression(mean_impression([view, view]))}
 
     assert {"Afghan Hound", "Dog", "Animal"} <= found
     assert all(label in table().entries for label in found)

@@ -94,3 +94,14 @@ def test_every_changed_byte_is_noticed() -> None:
     for at in range(len(written)):
         with pytest.raises(LearntPartError):
             decode(written[:at] + bytes([written[at] ^ 1]) + written[at + 1 :])
+
+
+def test_facts_are_kept_and_bounded_in_kind() -> None:
+    facts = {"category": "Mugs", "pictures": 30, "ancestors": ("Cup",)}
+    written = encode(ABOUT, ("Mug",), {"a": np.array([1.0])}, facts)
+
+    assert decode(written).facts == facts
+    assert decode(encode(ABOUT, ("Mug",), {"a": np.array([1.0])})).facts == {}
+    for bad in (None, 1.5, True, [1], {"a": "b"}):
+        with pytest.raises(LearntPartError, match="no fact"):
+            decode(sealed(header(facts={"a": bad}), b"\x00\x00"))

@@ -7,6 +7,7 @@ lists faces never loads numpy or onnxruntime, which is why the imports of this m
 import inspect
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from openrek.domain.caller import Caller
@@ -21,16 +22,21 @@ from openrek.wire.door import Authenticate, BoundOperation
 
 if TYPE_CHECKING:
     from openrek.operations.registry import OperationFunction
+    from openrek.runtime.parts.own_labels import OwnLabels
     from openrek.runtime.parts.pictures import DecodedPictures
     from openrek.store.blobs.port import Blobs
     from openrek.store.items.port import Items
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
     from openrek.vision.faces.reader import FaceReader
+    from openrek.vision.labels.label_pack import LabelPack
     from openrek.vision.labels.reader import LabelReader
     from openrek.vision.models.sessions import ModelSessions
+    from openrek.vision.moderation.reader import ModerationReader
 
 CALLER = "caller"
+LABELS = "labels"
+"""The pack of models beside which the owner's own is opened."""
 
 
 class PlatformParts(Protocol):
@@ -42,6 +48,8 @@ class PlatformParts(Protocol):
     def blobs(self) -> Callable[[], "Blobs"]: ...
     @property
     def buckets(self) -> Callable[[], Buckets]: ...
+    @property
+    def own_labels(self) -> Callable[[], "OwnLabels"]: ...
     def authenticate(self) -> Authenticate: ...
     def close(self) -> None: ...
 
@@ -73,13 +81,21 @@ class Adapters:
         self.sessions: Lazy[ModelSessions] = Lazy(self._sessions)
         self.reader: Lazy[FaceReader] = Lazy(lambda: faces.reader(self.sessions()))
         self.label_reader: Lazy[LabelReader] = Lazy(self._label_reader)
+        self.own_labels = self.platform.own_labels
+        self.label_pack: Lazy[LabelPack | None] = Lazy(self._label_pack)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
-        self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
+        self.inferring: dict[str, Callable[[], Any]] = {
+            "reader": self.reader,
+            "pictures": Lazy(self._pictures),
+            "moderator": Lazy(self._moderator),
+        }
         self._parts: dict[str, Callable[[], Any]] = {
             **self.inferring,
             **self._stored(),
             "models": lambda: self.models,
+            "moderation_version": lambda: settings.moderation,
+            "packs": lambda: self.packs,
             "buckets": self.platform.buckets,
         }
 
@@ -133,8 +149,10 @@ class Adapters:
             if not present:
                 zoo.check_present(self._settings.weights, [pack])
             for name, row in manifest.rows([pack]).items():
-                if not present or (self._settings.weights / row.file).is_file():
+                if not present or zoo.path_of(self._settings.weights, row).is_file():
                     self.sessions().session(name)
+            if pack == LABELS:
+                self.label_pack()
 
     def close(self) -> None:
         self.platform.close()
@@ -201,7 +219,26 @@ class Adapters:
     def _label_reader(self) -> "LabelReader":
         from openrek.vision.labels.reader import LabelReader
 
-        return LabelReader(self.sessions())
+        own, pack = self.own_labels(), self.label_pack()
+        return LabelReader(self.sessions(), lambda: replace(own.additions(), pack=pack))
+
+    def _label_pack(self) -> "LabelPack | None":
+        """Open the owner's pack, if there is one. Raises SettingsError."""
+        if self._settings.label_pack is None:
+            return None
+        from openrek.runtime.parts import label_packs
+        from openrek.store.blobs.s3 import s3_client
+        from openrek.vision.labels.pack_files import LabelPackError
+
+        try:
+            return label_packs.opened(self._settings.label_pack, self._settings.threads, s3_client)
+        except LabelPackError as error:
+            raise SettingsError(str(error)) from error
+
+    def _moderator(self) -> "ModerationReader":
+        from openrek.vision.moderation.reader import ModerationReader
+
+        return ModerationReader(self.sessions())
 
     def _pictures(self) -> "DecodedPictures":
         from openrek.runtime.parts.pictures import DecodedPictures

@@ -1,6 +1,7 @@
 """The parts that AWS provides: DynamoDB, S3, and the deployment's other functions. Clients connect when first used."""
 
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
 
 from openrek.domain.ports import Buckets
 from openrek.runtime.parts.lazy import Lazy
@@ -10,9 +11,13 @@ from openrek.wire.door import Authenticate
 if TYPE_CHECKING:
     from botocore.session import Session
 
+    from openrek.runtime.parts.own_labels import OwnLabels
     from openrek.store.blobs.s3 import S3Blobs
     from openrek.store.items.dynamo import DynamoItems
     from openrek.store.items.port import Items
+
+LOOK_EVERY_S: Final = 30.0
+"""How long a label that was learnt or removed may wait to be seen: to list the bucket takes a request."""
 
 
 class AwsParts:
@@ -23,6 +28,7 @@ class AwsParts:
         self.items: Lazy[Items] = Lazy(self._items)
         self.blobs: Lazy[S3Blobs] = Lazy(self._blobs)
         self.buckets: Lazy[Buckets] = Lazy(self._buckets)
+        self.own_labels: Lazy[OwnLabels] = Lazy(self._own_labels)
         self._dynamo: Lazy[DynamoItems] = Lazy(self._dynamo_items)
         self._s3: Lazy[Any] = Lazy(self._s3_client)
         self._session: Lazy[Session] = Lazy(_botocore_session)
@@ -58,6 +64,8 @@ class AwsParts:
         return LogWatch(self._dynamo(), call)
 
     def _dynamo_items(self) -> "DynamoItems":
+        if find_spec("pynamodb") is None:
+            raise SettingsError("OPENREK_TABLE needs packages that are not installed: pip install 'openrek[aws]'.")
         from openrek.store.items.dynamo import READ_TIMEOUT_S, DynamoItems
 
         timeout_s = self._settings.timeout_s or READ_TIMEOUT_S
@@ -74,6 +82,13 @@ class AwsParts:
         from openrek.runtime.buckets.s3 import S3Buckets
 
         return S3Buckets(self._settings.image_buckets, self._s3())
+
+    def _own_labels(self) -> "OwnLabels":
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from openrek.runtime.parts.own_labels import OwnLabels
+
+        return OwnLabels(self.blobs(), every_s=LOOK_EVERY_S, unreachable=(BotoCoreError, ClientError))
 
     def _s3_client(self) -> Any:
         from openrek.store.blobs.s3 import READ_TIMEOUT_S, s3_client

@@ -10,6 +10,7 @@ from openrek.wire.door import Authenticate
 from openrek.wire.scope import caller_by_scope
 
 if TYPE_CHECKING:
+    from openrek.runtime.parts.own_labels import OwnLabels
     from openrek.store.blobs.folder import FolderBlobs
     from openrek.store.items.sqlite import SqliteItems
 
@@ -26,6 +27,7 @@ class LocalParts:
         self.items: Lazy[SqliteItems] = Lazy(self._items)
         self.blobs: Lazy[FolderBlobs] = Lazy(self._blobs)
         self.buckets: Lazy[Buckets] = Lazy(self._buckets)
+        self.own_labels: Lazy[OwnLabels] = Lazy(self._own_labels)
 
     def authenticate(self) -> Authenticate:
         return caller_by_scope
@@ -77,6 +79,11 @@ class LocalParts:
         from openrek.store.blobs.folder import FolderBlobs
 
         return FolderBlobs(self._data() / BLOBS, read_only=self._read_only)
+
+    def _own_labels(self) -> "OwnLabels":
+        from openrek.runtime.parts.own_labels import OwnLabels, folder_blobs
+
+        return OwnLabels(folder_blobs(self._data(), read_only=True))
 
     def _buckets(self) -> Buckets:
         from openrek.runtime.buckets.folder import FolderBuckets

@@ -23,6 +23,8 @@ from openrek.vision.images.arrays import Floats
 from openrek.vision.labels.css_colors import SIMPLIFIED, palette
 
 LEAST_PCT: Final = 5.0
+SUBJECT: Final = 0.5
+"""How likely a pixel must belong to the subject of the picture, where a network tells."""
 COLOR_SIDE_PX: Final = 128
 DETAIL_SIDE_PX: Final = 512
 _SHIFT: Final = 3
@@ -54,9 +56,12 @@ class Canvas:
     def _luma(self) -> Floats:
         return np.asarray(_fitted(self._image, DETAIL_SIDE_PX).convert("L"), np.float32)
 
-    def properties(self, subjects: list[BoundingBox], most_colors: int) -> PictureProperties:
-        """Measure the picture, what lies within any of the boxes (the foreground) and the rest (the background)."""
-        coarse, fine = (_covered(array.shape[:2], subjects) for array in (self._small, self._luma))
+    def properties(self, subject: "list[BoundingBox] | Floats", most_colors: int) -> PictureProperties:
+        """Measure the picture, its foreground and the rest (the background).
+
+        `subject`: the foreground is what lies within any of these boxes, or where this map [h, w] has SUBJECT or more.
+        """
+        coarse, fine = (_subject(array.shape[:2], subject) for array in (self._small, self._luma))
         whole = np.ones(self._small.shape[:2], bool), np.ones(self._luma.shape, bool)
         return PictureProperties(
             quality=self._quality(whole[1]),
@@ -110,6 +115,15 @@ def _fitted(image: Image.Image, side_px: int) -> Image.Image:
         return image
     width, height = (max(3, round(side * side_px / longest)) for side in image.size)
     return image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _subject(shape: tuple[int, ...], subject: list[BoundingBox] | Floats) -> Mask:
+    """Return a mask [H, W] of the foreground."""
+    height, width = shape
+    if isinstance(subject, list):
+        return _covered((height, width), subject)
+    heat = Image.fromarray(subject).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(heat) >= SUBJECT
 
 
 def _covered(shape: tuple[int, int], boxes: list[BoundingBox]) -> Mask:

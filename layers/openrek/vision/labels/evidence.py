@@ -7,28 +7,24 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openrek.domain.faces import float32
 from openrek.domain.labels import DominantColor, Instance, Label
 from openrek.vision.images.arrays import Floats
-from openrek.vision.labels.networks import Impression
+from openrek.vision.labels.calibration import Calibration, calibration
 from openrek.vision.labels.objects import Sighting
 from openrek.vision.labels.rules import concluded
-from openrek.vision.labels.vocabulary import Table, table
+from openrek.vision.labels.vocabulary import table
 from openrek.vision.models.learnt_parts import LearntPart, decode
+from openrek.vision.models.picture_classes import Impression
 
 HEADS: Final = Path(__file__).with_name("heads.learnt")
 LEAST_PCT: Final = 1.0
 """A label that is less sure than this is not told, whatever is asked for."""
 MOST_PCT: Final = 99.9
-_OTHER_NAMES: Final = (1.26, 0.22, -0.71)
-_OBJECT_NAMES: Final = (1.26, 0.22, -2.2)
-"""Weights of: the logit of the summed probability of a label's ImageNet classes, the logarithm of their number, and 1.
-The first were fitted on pictures of Caltech-101, half of whose objects are none of ImageNet's. Labels that COCO's
-classes decide need more: on photos of COCO, where the detector saw no such thing, even a sum of .6 was right in one of
-five (docs/ACCURACY.md, "Labels").
-"""
 _LEAST_CHANCE: Final = 1e-3
+_LEAST_LOGIT: Final = math.log(_LEAST_CHANCE / (1 - _LEAST_CHANCE)) + 1e-3
 LEAST_WHOLE: Final = 0.3
 LEAST_SHARE: Final = 0.6
 """Of a crop: what its class needs of the probabilities, and what a label below it needs of that."""
@@ -49,7 +45,7 @@ def from_objects(seen: Sequence[Sighting]) -> list[Label]:
         if name is not None:
             boxes.setdefault(name, []).append(Instance(sighting.box, sighting.confidence))
     found = {
-        name: _any([best[each] for each in evidence.objects if each in best])
+        name: any_of([best[each] for each in evidence.objects if each in best])
         for name, evidence in known.evidence.items()
         if any(each in best for each in evidence.objects)
     }
@@ -57,19 +53,17 @@ def from_objects(seen: Sequence[Sighting]) -> list[Label]:
     return labels + [_label(name, confidence) for name, confidence in concluded(seen).items()]
 
 
-def _any(confidences: Sequence[float]) -> float:
+def any_of(confidences: Sequence[float]) -> float:
     """Return how sure it is that any of several things is there, as if each were seen by itself; 0..100."""
     return 100 * (1 - math.prod(1 - confidence / 100 for confidence in confidences))
 
 
-def from_impressions(seen: Sequence[Impression]) -> list[Label]:
-    """Return the labels that ImageNet's classes and the heads answer, from several views of one picture."""
-    probabilities = np.mean([each.probabilities for each in seen], axis=0)
-    feature = np.mean([each.feature for each in seen], axis=0)
+def from_impression(whole: Impression) -> list[Label]:
+    """Return the labels that ImageNet's classes and the heads answer, from the mean of the views of a picture."""
     known = table()
-    pictured = 100 * picture_confidences(probabilities)
+    pictured = 100 * picture_confidences(whole.probabilities)
     heads = _heads()
-    logits = heads.arrays["weights"] @ feature + heads.arrays["biases"]
+    logits = heads.arrays["weights"] @ whole.feature + heads.arrays["biases"]
     told = 100 / (1 + np.exp(-logits))
     found = [*zip(known.pictured, pictured, strict=True), *zip(heads.names, told, strict=True)]
     return [_label(name, float(confidence)) for name, confidence in found if confidence >= LEAST_PCT]
@@ -112,22 +106,38 @@ def from_colors(colors: Iterable[DominantColor]) -> list[Label]:
     ]
 
 
-def picture_confidences(probabilities: Floats) -> Floats:
-    """Return how sure each of the labels `pictured` is, 0..1, from the probabilities [1000] of ImageNet's classes."""
+def picture_confidences(probabilities: Floats, numbers: Calibration | None = None) -> Floats:
+    """Return how sure each of the labels `pictured` is, 0..1, from the probabilities [1000] of ImageNet's classes.
+
+    `numbers`: those that ship, unless others are given.
+    """
+    numbers = numbers or calibration()
+    told = picture_evidence(probabilities)
+    logits: Floats = np.where(_decided(), told @ numbers.object_names, told @ numbers.other_names)
+    confidences = 1 / (1 + np.exp(-logits))
+    return np.where(told[:, 0] <= _LEAST_LOGIT, np.float32(0), confidences)
+
+
+def picture_evidence(probabilities: Floats) -> Floats:
+    """Return what `Calibration.object_names` weighs of each of the labels `pictured`, [n, 3]."""
     known = table()
     sums = np.clip(probabilities @ known.membership, _LEAST_CHANCE, 1 - _LEAST_CHANCE)
-    by_chance, by_number, always = _weights()
-    evidence = by_chance * np.log(sums / (1 - sums)) + by_number * np.log(known.membership.sum(axis=0)) + always
-    confidences: Floats = 1 / (1 + np.exp(-evidence))
-    return np.where(sums <= _LEAST_CHANCE, 0, confidences)
+    told: Floats = np.stack([np.log(sums / (1 - sums)), _numbers(), np.ones_like(sums)], axis=1)
+    return told
 
 
 @cache
-def _weights() -> Floats:
-    """Return the weights [3, labels] of each label of `pictured`."""
-    known: Table = table()
-    rows = [_OBJECT_NAMES if known.evidence[name].objects else _OTHER_NAMES for name in known.pictured]
-    return np.array(rows, np.float32).T
+def _numbers() -> Floats:
+    """Return the logarithm of the number of classes of each label of `pictured`."""
+    logarithms: Floats = np.log(table().membership.sum(axis=0)).astype(np.float32)
+    return logarithms
+
+
+@cache
+def _decided() -> NDArray[np.bool_]:
+    """Return which labels of `pictured` COCO's classes decide too."""
+    known = table()
+    return np.array([bool(known.evidence[name].objects) for name in known.pictured])
 
 
 @cache

@@ -2,8 +2,9 @@
 
 The detector's score alone says too little. Of two boxes with the same score the smaller one is right more often; and
 whether a class is in the picture at all is surer where several boxes say so. So confidences are logistic functions,
-whose weights were fitted on photos of COCO (docs/ACCURACY.md, "Labels"): one for the best box of a class, of whether
-there is such a thing in the picture, and one for every other box, of whether it is another thing in its right place.
+whose weights were fitted on photos of COCO (`calibration`; docs/ACCURACY.md, "Labels"): one for the best box of a
+class, of whether there is such a thing in the picture, and one for every other box, of whether it is another thing in
+its right place.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from PIL import Image
 
 from openrek.domain.faces import BoundingBox, float32
 from openrek.vision.images.arrays import Floats
+from openrek.vision.labels.calibration import Calibration, calibration
 from openrek.vision.labels.networks import Candidates, candidates
 
 _CLASSES: Final = """
@@ -43,12 +45,6 @@ TILES_FROM_PX: Final = 1000
 _EDGE: Final = 0.01
 _FLOOR: Final = 0.02
 _LEAST_AREA: Final = 1e-4
-_PRESENT: Final = {False: (1.53, -0.2, 0.89, 1.06), True: (1.59, -0.11, 1.0, 0.82)}
-"""Weights of the best box, without and with tiles: of its score's logit, of the logarithm of its share of the picture,
-of the logit of the next best score, and of 1."""
-_ANOTHER: Final = {False: (2.45, -0.14, -0.13), True: (2.54, -0.11, -0.53)}
-"""Weights of every other box: of its score's logit, of the logarithm of its share, and of 1. With tiles one thing is
-seen in two pieces now and then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +61,16 @@ def sightings(session: InferenceSession, image: Image.Image, *, tiles: bool) -> 
 
     With `tiles`, look closer for small ones.
     """
-    found = _all_candidates(session, image, tiles=tiles)
+    found = all_candidates(session, image, tiles=tiles)
+    likely = np.flatnonzero((found.scores >= LEAST_SCORE).any(axis=0))
     return [
         sighting
-        for index, name in enumerate(CLASSES)
-        for sighting in _of_class(name, found.scores[:, index], found.boxes, tiles=tiles)
+        for index in likely.tolist()
+        for sighting in _of_class(CLASSES[index], found.scores[:, index], found.boxes, tiles=tiles)
     ]
 
 
-def _all_candidates(session: InferenceSession, image: Image.Image, *, tiles: bool) -> Candidates:
+def all_candidates(session: InferenceSession, image: Image.Image, *, tiles: bool) -> Candidates:
     width, height = image.size
     looks = [candidates(session, image, (0, 0, width, height), LEAST_SCORE)]
     for left, top in ((0.0, 0.0), (1 - TILE, 0.0), (0.0, 1 - TILE), (1 - TILE, 1 - TILE)) if tiles else ():
@@ -123,17 +120,26 @@ def overlaps(box: Floats, boxes: Floats) -> Floats:
     return union
 
 
-def confidences_of(scores: Floats, boxes: Floats, *, tiles: bool) -> Floats:
-    """Return how sure each box of one class is, 0..1; the best score comes first, and no other box is surer."""
+def confidences_of(scores: Floats, boxes: Floats, *, tiles: bool, numbers: Calibration | None = None) -> Floats:
+    """Return how sure each box of one class is, 0..1; the best score comes first, and no other box is surer.
+
+    `numbers`: those that ship, unless others are given.
+    """
+    numbers = numbers or calibration()
+    present, others = box_evidence(scores, boxes)
+    evidence = others @ numbers.another[int(tiles)]
+    evidence[0] = present @ numbers.present[int(tiles)]
+    probability: Floats = 1 / (1 + np.exp(-np.minimum(evidence, evidence[0])))
+    return probability
+
+
+def box_evidence(scores: Floats, boxes: Floats) -> tuple[Floats, Floats]:
+    """Return what `Calibration.present` weighs of the first box, [4], and what `another` weighs of each, [n, 3]."""
     logits = _logit(scores)
     areas = np.log(np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), _LEAST_AREA))
     next_best = logits[1] if len(logits) > 1 else _logit(np.float32(0))
-    by_score, by_area, always = _ANOTHER[tiles]
-    evidence = by_score * logits + by_area * areas + always
-    by_score, by_area, by_next, always = _PRESENT[tiles]
-    evidence[0] = by_score * logits[0] + by_area * areas[0] + by_next * next_best + always
-    probability: Floats = 1 / (1 + np.exp(-np.minimum(evidence, evidence[0])))
-    return probability
+    present = np.array([logits[0], areas[0], next_best, 1], np.float32)
+    return present, np.stack([logits, areas, np.ones_like(logits)], axis=1)
 
 
 def _logit(scores: Floats | np.float32) -> Floats:

@@ -10,11 +10,13 @@ from openrek.domain.errors import ImageTooLarge
 from openrek.domain.faces import BoundingBox
 from openrek.domain.labels import DominantColor, Label, PictureProperties, Vocabulary
 from openrek.vision.images.decode import Upright
-from openrek.vision.labels import evidence
+from openrek.vision.labels import evidence, foreground, own_labels
+from openrek.vision.labels.additions import Additions, FindAdditions, no_additions
 from openrek.vision.labels.colors import Canvas
-from openrek.vision.labels.networks import OBJECTS, PICTURES, Part, impressions, middle, squeezed
+from openrek.vision.labels.networks import OBJECTS
 from openrek.vision.labels.objects import TILES_FROM_PX, Sighting, sightings
 from openrek.vision.labels.vocabulary import table
+from openrek.vision.models.picture_classes import PICTURES, Part, impressions, mean_impression, middle, squeezed
 from openrek.vision.models.sessions import ModelSessions
 
 LARGEST_SIDE_PX: Final = 10_000
@@ -30,9 +32,13 @@ _PERSON: Final = "person"
 class LabelReader:
     """The label networks over the sessions of models; safe for many threads."""
 
-    def __init__(self, sessions: ModelSessions) -> None:
-        """Make a reader; sessions open when something is asked of a photo."""
+    def __init__(self, sessions: ModelSessions, additions: FindAdditions = no_additions) -> None:
+        """Make a reader; sessions open when something is asked of a photo.
+
+        `additions` is called once for each photo that is asked for labels.
+        """
         self.sessions = sessions
+        self._additions = additions
 
     def read_upright(self, upright: Upright, *, tiles: bool | None = None) -> "LabelPhoto":
         """Return a decoded photo, to be asked for labels.
@@ -47,20 +53,25 @@ class LabelReader:
                 f"{LARGEST_SIDE_PX} pixels"
             )
         closer = max(width_px, height_px) >= TILES_FROM_PX if tiles is None else tiles
-        return LabelPhoto(self.sessions, upright.image, closer)
+        return LabelPhoto(self.sessions, upright.image, closer, self._additions)
 
 
 class LabelPhoto:
     """The LabelPhoto port: one photo, for one request; what was measured once is kept."""
 
-    def __init__(self, sessions: ModelSessions, image: Image.Image, tiles: bool) -> None:
+    def __init__(self, sessions: ModelSessions, image: Image.Image, tiles: bool, additions: FindAdditions) -> None:
         self._sessions = sessions
         self._image = image
         self._tiles = tiles
+        self._find_additions = additions
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return self._additions.vocabulary()
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        return table().entries
+    def remarks(self) -> Sequence[str]:
+        return self._additions.remarks
 
     def labels(self) -> Sequence[Label]:
         """Return what each kind of evidence says. Names may come several times, and ancestors are left out."""
@@ -70,13 +81,23 @@ class LabelPhoto:
         telling = self._telling(seen)
         crops = [middle(self._image, self._around(sighting.box)) for sighting in telling]
         looks = impressions(self._sessions.session(PICTURES), views + crops)
-        found += evidence.from_impressions(looks[: len(views)])
+        whole = mean_impression(looks[: len(views)])
+        found += evidence.from_impression(whole)
+        found += own_labels.said(self._additions.own, whole.feature, evidence.LEAST_PCT, evidence.MOST_PCT)
+        if self._additions.pack is not None:
+            found += self._additions.pack.said(self._image, evidence.LEAST_PCT, evidence.MOST_PCT)
         for look, sighting in zip(looks[len(views) :], telling, strict=True):
             found += evidence.from_crop(look, sighting)
         return found + evidence.from_colors(self._canvas.colors_in(BoundingBox(0, 0, 1, 1), _MANY_COLORS))
 
     def properties(self, most_colors: int) -> PictureProperties:
-        """Measure quality and colours; the foreground is what lies within the boxes of objects."""
+        """Measure quality and colours; the foreground is what lies within the boxes of objects.
+
+        With the pack `foreground` it is what that says, pixel by pixel.
+        """
+        if foreground.is_built(self._sessions):
+            heat = foreground.heat(self._sessions.session(foreground.SUBJECTS), self._image)
+            return self._canvas.properties(heat, most_colors)
         subjects = [sighting.box for sighting in self._sightings if sighting.confidence >= _SUBJECT_FROM_PCT]
         return self._canvas.properties(subjects, most_colors)
 
@@ -87,6 +108,10 @@ class LabelPhoto:
     @cached_property
     def _sightings(self) -> list[Sighting]:
         return sightings(self._sessions.session(OBJECTS), self._image, tiles=self._tiles)
+
+    @cached_property
+    def _additions(self) -> Additions:
+        return self._find_additions()
 
     @cached_property
     def _canvas(self) -> Canvas:

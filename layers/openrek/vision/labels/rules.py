@@ -49,6 +49,7 @@ RULES: Final = (
     Rule("Kitchen", (Need(("oven", "refrigerator", "microwave")),), 0.88),
     Rule("Living Room", (Need(("couch",)),), 0.65),
     Rule("Meal", (_TABLE, Need(_FOODS)), 0.8),
+    Rule("Railway", (Need(("train",)),), 0.85),
     Rule("Riding Bicycle", (Need(("bicycle",)), _PERSON), 0.7, touching=True),
     Rule("Street", _CROSSING, 0.9),
     Rule("Surfing", (Need(("surfboard",)), _PERSON), 0.95, touching=True),

@@ -8,9 +8,9 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ MOST_ARRAYS: Final = 64
 MOST_DIMENSIONS: Final = 4
 _HASH_BYTES: Final = 32
 _LENGTH: Final = struct.Struct("<I")
+
+
+Fact: TypeAlias = str | int | Sequence[str]
 
 
 class LearntPartError(Exception):
@@ -48,15 +51,21 @@ class Provenance:
 class LearntPart:
     """A learnt part. `names` are those of the rows of the arrays: a label for each, say.
 
-    Arrays are float32, of float16 numbers.
+    Arrays are float32, of float16 numbers. `facts`, of parts that have any: what else is known of it, by name.
     """
 
     provenance: Provenance
     names: tuple[str, ...]
     arrays: Mapping[str, NDArray[np.float32]]
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
-def encode(provenance: Provenance, names: tuple[str, ...], arrays: Mapping[str, NDArray[np.float64]]) -> bytes:
+def encode(
+    provenance: Provenance,
+    names: tuple[str, ...],
+    arrays: Mapping[str, NDArray[np.float64]],
+    facts: Mapping[str, Fact] | None = None,
+) -> bytes:
     """Return the file: the same bytes from the same numbers, which are rounded to float16.
 
     Raises LearntPartError for numbers that float16 does not hold and for what `decode` would refuse.
@@ -64,8 +73,8 @@ def encode(provenance: Provenance, names: tuple[str, ...], arrays: Mapping[str, 
     with np.errstate(over="ignore"):
         rounded = {name: np.asarray(arrays[name]).astype("<f2") for name in sorted(arrays)}
     described = {name: list(array.shape) for name, array in rounded.items()}
-    facts = {field.name: getattr(provenance, field.name) for field in fields(Provenance)}
-    header = {**facts, "names": list(names), "arrays": described}
+    words = {field.name: getattr(provenance, field.name) for field in fields(Provenance)}
+    header = {**words, "names": list(names), "arrays": described} | ({"facts": dict(facts)} if facts else {})
     text = json.dumps(header, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
     numbers = b"".join(array.tobytes() for array in rounded.values())
     content = MAGIC + _LENGTH.pack(len(text)) + text + numbers
@@ -86,16 +95,17 @@ def decode(encoded: bytes) -> LearntPart:
     (size,) = _LENGTH.unpack_from(encoded, len(MAGIC))
     if size > min(MOST_HEADER_BYTES, len(encoded) - start - _HASH_BYTES):
         raise LearntPartError("The header of the learnt part is too long.")
-    provenance, names, shapes = _header(encoded[start : start + size])
-    return LearntPart(provenance, names, _arrays(encoded[start + size : -_HASH_BYTES], shapes))
+    provenance, names, shapes, facts = _header(encoded[start : start + size])
+    return LearntPart(provenance, names, _arrays(encoded[start + size : -_HASH_BYTES], shapes), facts)
 
 
-def _header(text: bytes) -> tuple[Provenance, tuple[str, ...], dict[str, tuple[int, ...]]]:
+def _header(text: bytes) -> tuple[Provenance, tuple[str, ...], dict[str, tuple[int, ...]], dict[str, Fact]]:
     try:
         header: dict[str, Any] = json.loads(text)
         provenance = Provenance(**{field.name: header[field.name] for field in fields(Provenance)})
         names = tuple(header["names"])
         shapes = {name: tuple(shape) for name, shape in header["arrays"].items()}
+        facts = {name: _fact(value) for name, value in header.get("facts", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LearntPartError(f"The header of the learnt part lacks something: {error!r}.") from error
     words = [getattr(provenance, field.name) for field in fields(Provenance)]
@@ -106,7 +116,16 @@ def _header(text: bytes) -> tuple[Provenance, tuple[str, ...], dict[str, tuple[i
         raise LearntPartError("The header of the learnt part has a shape that is none, or too many arrays.")
     if any(len(shape) > MOST_DIMENSIONS for shape in shapes.values()) or list(shapes) != sorted(shapes):
         raise LearntPartError("The header of the learnt part has arrays out of order, or of too many dimensions.")
-    return provenance, names, shapes
+    return provenance, names, shapes, facts
+
+
+def _fact(value: Any) -> Fact:
+    """Return a fact as it is told. Raises TypeError for a value of another kind."""
+    if type(value) in (str, int):
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    raise TypeError(f"no fact: {value!r}"[:80])
 
 
 def _arrays(numbers: bytes, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:

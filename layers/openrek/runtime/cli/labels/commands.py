@@ -1,4 +1,4 @@
-"""`openrek labels`: what a photo shows, on any endpoint."""
+"""`openrek labels`: what a photo shows, on any endpoint, and the owner's own labels."""
 
 from pathlib import Path
 
@@ -14,12 +14,17 @@ from openrek.runtime.cli.client_options import (
     print_json,
     writable_picture,
 )
+from openrek.runtime.cli.labels import own_commands
 from openrek.runtime.cli.terminal_text import line
 
 
 @click.group()
 def labels() -> None:
-    """Tell what photos show."""
+    """Tell what photos show, and teach labels of your own."""
+
+
+for command in own_commands.COMMANDS:
+    labels.add_command(command)
 
 
 @labels.command()
