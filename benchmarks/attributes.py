@@ -13,6 +13,7 @@ shipped heads; LEAVE_OUT is a folder of photos that had.
 """
 
 import csv
+import json
 import math
 import sys
 import time
@@ -23,7 +24,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.coco_faces import annotated
 from openrek.domain.attributes import FaceAttributes, Trait
 from openrek.domain.faces import DetectedFace
 from openrek.vision.faces import sface
@@ -38,6 +38,9 @@ BINS = 10
 YOUNGEST_ADULT = 20
 TURNS = (-30, -20, -10, 10, 20, 30)
 ALL = frozenset(Trait)
+LEFT_EYE, RIGHT_EYE, VISIBLE = 1, 2, 2
+"""Of COCO's keypoints of a person."""
+LEAST_APART_PX = 16
 FIELDS = {
     "eyeglasses": "eyeglasses",
     "sunglasses": "sunglasses",
@@ -220,7 +223,7 @@ def _pose_of(reader: FaceReader, picture: Image.Image):
 def landmarks(folder: str) -> None:
     reader = FaceReader(sessions(), sface.packs())
     errors: dict[str, list[float]] = {"the mesh's": [], "the detector's five": []}
-    for path, people in annotated(Path(folder)):
+    for path, people in _annotated(Path(folder)):
         upright = decode(path.read_bytes())
         photo = reader.read_upright(upright)
         for eyes in people:
@@ -231,6 +234,21 @@ def landmarks(folder: str) -> None:
                     errors[name].append(_eye_error(points, eyes, upright.image.size))
     for name, each in errors.items():
         print(f"{name} eyes: {len(each)} faces, median {np.median(each):.3f}, mean {np.mean(each):.3f} of the distance")
+
+
+def _annotated(folder: Path) -> Iterator[tuple[Path, list[np.ndarray]]]:
+    """Yield each photo with the eyes [2, 2] of its people who show both, the viewer's left one first, in pixels."""
+    photos = {path.name: path for path in sorted(folder.rglob("*.jpg"))}
+    eyes: dict[str, list[np.ndarray]] = {}
+    for file in sorted(folder.rglob("person_keypoints_*.json")):
+        annotations = json.loads(file.read_text("utf-8"))
+        names = {image["id"]: image["file_name"] for image in annotations["images"]}
+        for person in annotations["annotations"]:
+            points = np.array(person["keypoints"], float).reshape(-1, 3)[[LEFT_EYE, RIGHT_EYE]]
+            apart = np.linalg.norm(points[0, :2] - points[1, :2])
+            if (points[:, 2] == VISIBLE).all() and apart >= LEAST_APART_PX:
+                eyes.setdefault(names[person["image_id"]], []).append(points[np.argsort(points[:, 0]), :2])
+    yield from ((photos[name], found) for name, found in sorted(eyes.items()) if name in photos)
 
 
 def _face_around(photo: FacePhoto, eyes: np.ndarray, size: tuple[int, int]) -> DetectedFace | None:
