@@ -62,12 +62,12 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
 
 
 def _with_model(report: Report, adapters: Adapters) -> Report:
-    """Return the report, with a finding if no face model that is offered reads the collection."""
+    """Return the report, with a note if no face model that is offered reads the collection."""
     with suppress(ResourceNotFound):  # deleted since
         version = adapters.collections().require(report.collection_id).model_version
         if adapters.models.get(version) is None:
             told = f"its face model {version} is not offered here: photos can be neither indexed nor searched"
-            return replace(report, findings=(*report.findings, told))
+            return replace(report, notes=(*report.notes, told))
     return report
 
 

@@ -90,14 +90,7 @@ class Adapters:
             "pictures": Lazy(self._pictures),
             "moderator": Lazy(self._moderator),
         }
-        self._parts: dict[str, Callable[[], Any]] = {
-            **self.inferring,
-            **self._stored(),
-            "models": lambda: self.models,
-            "moderation_version": lambda: settings.moderation,
-            "packs": lambda: self.packs,
-            "buckets": self.platform.buckets,
-        }
+        self._parts = self.inferring | self._stored() | self._chosen()
 
     def part(self, name: str) -> object:
         """Return the port's adapter. Raises LookupError for a name that is no port."""
@@ -156,6 +149,15 @@ class Adapters:
 
     def close(self) -> None:
         self.platform.close()
+
+    def _chosen(self) -> dict[str, Callable[[], Any]]:
+        """Return the parts that the settings and the platform choose, by the names of their ports."""
+        return {
+            "models": lambda: self.models,
+            "moderation_version": lambda: self._settings.moderation,
+            "packs": lambda: self.packs,
+            "buckets": self.platform.buckets,
+        }
 
     def _stored(self) -> dict[str, Callable[[], Any]]:
         """Return the parts of the store by the names of their ports."""

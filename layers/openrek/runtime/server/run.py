@@ -46,8 +46,7 @@ def serve(
 
     Default packs of models that are missing are built meanwhile, which `display` shows; only `faces` must be there.
     With `keys`, every request must be signed with one of them. `published_on_loopback`: somebody else sees to it that
-    only this machine reaches `host`, such as a container's port published on 127.0.0.1. Raises SettingsError,
-    WeightsError or UnusableStore before it serves.
+    only this machine reaches `host`. Raises SettingsError, WeightsError or UnusableStore before it serves.
     """
     if keys is not None and not keys.listed():
         raise SettingsError("There is no access key yet; issue one with `openrek keys create`.")
