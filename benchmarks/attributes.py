@@ -1,7 +1,7 @@
 """How right the attributes of faces are, and what they cost.
 
     python -m benchmarks.attributes heads FOLDER [FEATURES.npz]       a folder with labels.csv: 5-fold AUC, calibration
-    python -m benchmarks.attributes fairface FOLDER CSV [EVERY]       ages and gender by group, the shipped heads
+    python -m benchmarks.attributes fairface FOLDER CSV LEAVE_OUT     ages and gender by group, the shipped heads
     python -m benchmarks.attributes labelled FOLDER                   the shipped heads against labels.csv of any folder
     python -m benchmarks.attributes pose FOLDER [MOST]                poses of photos against turned and mirrored copies
     python -m benchmarks.attributes landmarks FOLDER                  eyes against COCO's keypoints, at any depth
@@ -9,10 +9,11 @@
 
 `heads` learns as `training.face_heads` does, on four fifths of the rows, and judges only those drawn at random (whose
 `sample` is not 0). `fairface` judges photos with an even number, whose age and gender had no part in the
-shipped heads.
+shipped heads; LEAVE_OUT is a folder of photos that had.
 """
 
 import csv
+import json
 import math
 import sys
 import time
@@ -23,7 +24,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.coco_faces import annotated
 from openrek.domain.attributes import FaceAttributes, Trait
 from openrek.domain.faces import DetectedFace
 from openrek.vision.faces import sface
@@ -38,6 +38,9 @@ BINS = 10
 YOUNGEST_ADULT = 20
 TURNS = (-30, -20, -10, 10, 20, 30)
 ALL = frozenset(Trait)
+LEFT_EYE, RIGHT_EYE, VISIBLE = 1, 2, 2
+"""Of COCO's keypoints of a person."""
+LEAST_APART_PX = 16
 FIELDS = {
     "eyeglasses": "eyeglasses",
     "sunglasses": "sunglasses",
@@ -118,11 +121,13 @@ def _read(folder: Path, names: Sequence[str], asked: frozenset[Trait]) -> Iterat
             yield name, photo.attributes(middle_face(photo.faces), asked)
 
 
-def fairface(folder: str, labels: str, every: str = "1") -> None:
+def fairface(folder: str, labels: str, leave_out: str, every: str = "1") -> None:
     mangled = {"03-Sep": "3-9", "Oct-19": "10-19"}
     with open(labels, encoding="utf-8", newline="") as file:
         rows = {Path(row["file"]).name: row for row in csv.DictReader(file)}
-    held = [name for name in sorted(rows) if int(Path(name).stem) % 2 == 0 and (Path(folder) / name).exists()]
+    left = {path.name for path in Path(leave_out).iterdir()}
+    held = [name for name in sorted(rows) if int(Path(name).stem) % 2 == 0 and name not in left]
+    held = [name for name in held if (Path(folder) / name).exists()]
     years = tomllib.loads(face_heads.SETTINGS.read_text("utf-8"))["heads"]["age"]["values"]
     found = []
     for name, read in _read(Path(folder), held[:: int(every)], frozenset({Trait.AGE_RANGE, Trait.GENDER})):
@@ -218,7 +223,7 @@ def _pose_of(reader: FaceReader, picture: Image.Image):
 def landmarks(folder: str) -> None:
     reader = FaceReader(sessions(), sface.packs())
     errors: dict[str, list[float]] = {"the mesh's": [], "the detector's five": []}
-    for path, people in annotated(Path(folder)):
+    for path, people in _annotated(Path(folder)):
         upright = decode(path.read_bytes())
         photo = reader.read_upright(upright)
         for eyes in people:
@@ -229,6 +234,21 @@ def landmarks(folder: str) -> None:
                     errors[name].append(_eye_error(points, eyes, upright.image.size))
     for name, each in errors.items():
         print(f"{name} eyes: {len(each)} faces, median {np.median(each):.3f}, mean {np.mean(each):.3f} of the distance")
+
+
+def _annotated(folder: Path) -> Iterator[tuple[Path, list[np.ndarray]]]:
+    """Yield each photo with the eyes [2, 2] of its people who show both, the viewer's left one first, in pixels."""
+    photos = {path.name: path for path in sorted(folder.rglob("*.jpg"))}
+    eyes: dict[str, list[np.ndarray]] = {}
+    for file in sorted(folder.rglob("person_keypoints_*.json")):
+        annotations = json.loads(file.read_text("utf-8"))
+        names = {image["id"]: image["file_name"] for image in annotations["images"]}
+        for person in annotations["annotations"]:
+            points = np.array(person["keypoints"], float).reshape(-1, 3)[[LEFT_EYE, RIGHT_EYE]]
+            apart = np.linalg.norm(points[0, :2] - points[1, :2])
+            if (points[:, 2] == VISIBLE).all() and apart >= LEAST_APART_PX:
+                eyes.setdefault(names[person["image_id"]], []).append(points[np.argsort(points[:, 0]), :2])
+    yield from ((photos[name], found) for name, found in sorted(eyes.items()) if name in photos)
 
 
 def _face_around(photo: FacePhoto, eyes: np.ndarray, size: tuple[int, int]) -> DetectedFace | None:
@@ -254,16 +274,16 @@ def speed(photo: str) -> None:
     reader = FaceReader(opened, sface.packs())
     rows: dict[str, Callable[[], frozenset[Trait]]] = {trait.value: (lambda t=trait: frozenset({t})) for trait in Trait}
     rows["ALL"] = lambda: ALL
-    print("| attribute | networks | ms a face |\n|---|---|---|")
+    print("| attribute | networks | CPU-ms a face |\n|---|---|---|")
     for name, asked in rows.items():
         used = ModelSessions(opened.weights_folder)
         FaceReader(used, sface.packs()).read(picture).attributes(reader.read(picture).faces[0], asked())
         times = []
         for _ in range(15):
             fresh = reader.read(picture)
-            start = time.perf_counter()
+            start = time.process_time()
             fresh.attributes(fresh.faces[0], asked())
-            times.append(1000 * (time.perf_counter() - start))
+            times.append(1000 * (time.process_time() - start))
         networks = sorted({*used._open} - {"yunet"})
         print(f"| {name} | {', '.join(networks)} | {np.median(times[3:]):.1f} |")
 

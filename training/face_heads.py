@@ -12,6 +12,7 @@ same features and labels give the same bytes everywhere.
 """
 
 import csv
+import math
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,7 @@ class Target:
     weights: Matrix
     sampled: NDArray[np.bool_]
     is_number: bool
+    even: bool
 
 
 def read(folder: Path, features: Path | None) -> Rows:
@@ -86,15 +88,23 @@ def chosen(labels: Sequence[Labels], head: Mapping[str, Any]) -> Target:
         no = head.get("no", set(cells) - {"", *head["yes"]})
         values = dict.fromkeys(head["yes"], 1.0) | dict.fromkeys(no, -1.0)
     kept = [at for at, cell in enumerate(cells) if cell in values]
-    lighter = head.get("lighter", {"column": "", "values": (), "weight": 1.0})
-    light = [(labels[at].get(lighter["column"]) or "") in lighter["values"] for at in kept]
     return Target(
         rows=np.array(kept, np.int64),
         targets=np.array([values[cells[at]] for at in kept], np.float64),
-        weights=np.where(np.array(light, np.bool_), float(lighter["weight"]), 1.0),
+        weights=np.array([_weight(labels[at], head.get("weighed", ())) for at in kept]),
         sampled=np.array([labels[at].get("sample") != "0" for at in kept], np.bool_),
         is_number="values" in head,
+        even=bool(head.get("even")),
     )
+
+
+def _weight(row: Labels, weighed: Sequence[Mapping[str, Any]]) -> float:
+    """Return how much a row counts: the product of the entries that it meets."""
+    weight = 1.0
+    for entry in weighed:
+        if all(row.get(column) in cells for column, cells in entry.items() if column != "weight"):
+            weight *= float(entry["weight"])
+    return weight
 
 
 def blocks_of(rows: Rows, name: str, kept: NDArray[np.int64], says: Mapping[str, float]) -> list[Block]:
@@ -105,7 +115,9 @@ def blocks_of(rows: Rows, name: str, kept: NDArray[np.int64], says: Mapping[str,
 def spread(target: Target) -> Matrix:
     """Return the weights [n] of a target's rows, all together 1."""
     if target.is_number:
-        return np.full(len(target.targets), 1.0 / len(target.targets))
+        _, places, counts = np.unique(target.targets, return_inverse=True, return_counts=True)
+        weights = target.weights / np.sqrt(counts[places]) if target.even else target.weights
+        return weights / math.fsum(weights.tolist())
     return kernel_ridge.balanced(target.targets, target.weights)
 
 

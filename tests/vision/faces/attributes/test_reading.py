@@ -155,6 +155,19 @@ def test_a_turned_photo_turns_roll(
     assert pose.pitch == pytest.approx(shown[name].pose.pitch, abs=6)
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_photo_on_its_side_has_the_same_face(
+    face_reader: FaceReader, photos: dict[str, bytes], shown: dict[str, FaceAttributes], quarters: int
+) -> None:
+    picture = variants.opened(photos["obama.jpg"]).rotate(-90 * quarters, expand=True)
+    photo = face_reader.read_upright(Upright(picture, *picture.size))
+    found = photo.attributes(photo.faces[0], ALL)
+
+    assert (found.pose.roll - shown["obama.jpg"].pose.roll - 90 * quarters + 180) % 360 - 180 == pytest.approx(0, abs=3)
+    assert found.pose.yaw == pytest.approx(shown["obama.jpg"].pose.yaw, abs=4)
+    assert values(found) == values(shown["obama.jpg"])
+
+
 def test_thirty_landmarks_lie_as_a_face_does(shown: dict[str, FaceAttributes]) -> None:
     for found in shown.values():
         at = {point.name: point for point in found.landmarks}

@@ -5,8 +5,8 @@ from typing import Final
 
 from openrek.domain.attributes import AgeRange
 
-NARROWEST_YEARS: Final = 3.0
-GROWTH: Final = 0.2
+NARROWEST_YEARS: Final = 3.5
+GROWTH: Final = 0.22
 """A range reaches so many years, and so large a share of the age, to either side."""
 OLDEST_YEARS: Final = 100.0
 

@@ -43,7 +43,7 @@ class Signals:
 
     @property
     def has_mesh(self) -> bool:
-        """Whether the mesh can be relied on."""
+        """Tell if the mesh can be relied on."""
         return self.mesh.presence >= LEAST_PRESENCE
 
     @cached_property
@@ -94,7 +94,7 @@ def _movements(signals: Signals) -> Floats:
 
 
 def _lids(signals: Signals) -> Floats:
-    """How far the lids are apart, as the mesh has it, and what the eyes do."""
+    """Return how far the lids are apart, as the mesh has it, and what the eyes do, [18]."""
     points = signals.mesh.points.astype(np.float64)
     gaps = [
         float(np.mean([np.linalg.norm(points[up] - points[down]) for up, down in pairs]))
