@@ -5,6 +5,8 @@
 # make check  formatting, types, imports between the rooms, documents
 # make docs   write docs/COVERAGE.md and docs/CLI.md anew
 # make lock   write the pins of requirements*.txt anew (needs uv)
+# make dist    dist/*.whl: openrek for each platform, and its models (docs/INSTALL.md)
+# make image   a container image, without Docker (docs/INSTALL.md)
 # make package, make synth, make deploy   docs/DEPLOY.md; CDK="-c name=value ..." sets options, ARCHITECTURE= the machine
 
 PYTHON ?= python3
@@ -20,7 +22,7 @@ COMPILE := uv pip compile -q --universal --python-version 3.11 --no-header --no-
 LOCK := $(COMPILE) pyproject.toml
 LOCK_SAM := $(COMPILE) tests/infra/sam-requirements.in
 
-.PHONY: run demo test check docs lock package synth deploy
+.PHONY: run demo test check docs lock dist image package synth deploy
 
 run: $(VENV)/.built
 	@exec $(BIN)/openrek serve --port $(PORT) --data data
@@ -36,6 +38,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --package openrek
 	$(BIN)/lint-imports
 	$(BIN)/python docs/generate_coverage.py --check
 	$(BIN)/python docs/check_docs.py
@@ -45,9 +48,12 @@ docs: $(VENV)/.dev
 	$(BIN)/python docs/check_docs.py --write
 
 lock:
-	$(LOCK) -o requirements-runtime.txt
-	$(LOCK) --extra dev --extra deploy -c requirements-runtime.txt -o requirements.txt
+	$(LOCK) --extra aws --extra cli -o requirements-runtime.txt
+	$(LOCK) --all-extras -c requirements-runtime.txt -o requirements.txt
 	$(LOCK_SAM) -o tests/infra/sam-requirements.txt
+
+dist: $(VENV)/.dev
+	$(BIN)/python -m infra.dist
 
 package: $(VENV)/.dev
 	$(BIN)/python -m infra.package --architecture $(ARCHITECTURE)

@@ -29,10 +29,11 @@ from openrek.runtime.parts.pictures import DecodedPicture
 from openrek.runtime.settings import Settings
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.images.decode import Upright, decode
-from openrek.vision.labels.networks import OBJECTS, PICTURES
+from openrek.vision.labels.networks import OBJECTS
 from openrek.vision.labels.objects import CLASSES
 from openrek.vision.labels.reader import LabelPhoto, LabelReader
 from openrek.vision.labels.vocabulary import table
+from openrek.vision.models.picture_classes import PICTURES
 from openrek.vision.models.sessions import ModelSessions
 
 THRESHOLDS = (50, 55, 70, 80)

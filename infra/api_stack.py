@@ -88,6 +88,8 @@ class ApiStack(cdk.Stack):
             environment["OPENBLAS_NUM_THREADS"] = "1"  # searches share their rows out themselves
         if row.weights:
             environment["OPENREK_WEIGHTS"] = "/opt/weights"
+        if row.weights == "moderation":
+            environment["OPENREK_MODERATION_TAXONOMY"] = self._deployment.moderation_taxonomy
         return environment
 
     def _layer(self, name: str) -> lambda_.LayerVersion:

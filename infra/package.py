@@ -6,13 +6,11 @@ for wheels and models that were not fetched before.
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
+from infra.answers import LAYERS, WEIGHTS_FOLDER, asked
 from infra.bytecode import compile_all, compiler
 from infra.folders import MADE, digest, kept, size_bytes
 from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function
@@ -23,7 +21,6 @@ from infra.wheels import install, requirements_of
 
 ROOT: Final = Path(__file__).parents[1]
 BUILD: Final = ROOT / "build"
-LAYERS: Final = ROOT / "layers"
 DEPLOYED: Final = (*OPERATIONS, ROUTER, UPKEEP)
 USES: Final = tuple(use for use in WEIGHTS if any(function.weights == use for function in DEPLOYED))
 """The layers of models that functions need; no others are made."""
@@ -36,25 +33,11 @@ none of them: the layer `aws` comes first."""
 UNZIPPED_LIMIT_BYTES: Final = 262_144_000
 """AWS's limit for a function together with its layers."""
 
-_ANSWERING: Final = """
-import os, sys
-answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-os.dup2(2, 1)
-"""
-"""How each question begins: from here on the standard output is what is written to `answer`. Whatever else is printed,
-by the package or by a process that it starts, goes to the standard error."""
 _SERVICE_MODEL: Final = "from openrek.wire.model import *; answer.write(dump_model(service_model()))"
 _KERNEL: Final = """
 from openrek.store.search import build_row_scan
 [path] = build_row_scan.build(print, [("linux", sys.argv[1])])
 answer.write(str(path))
-"""
-_WEIGHTS: Final = """
-from openrek.runtime.settings import Settings
-from openrek.vision.models import build_weights
-folder = Settings.of(os.environ).weights
-build_weights.build(folder, print, sys.argv[1:])
-answer.write(str(folder))
 """
 
 
@@ -119,7 +102,7 @@ def _weights(use: str, folder: Path) -> None:
 
     def make(fresh: Path) -> None:
         names = models.of_use(use)
-        built = Path(asked(_WEIGHTS, *models.packs_with(names)))
+        built = Path(asked(WEIGHTS_FOLDER, *models.packs_with(names)))
         (fresh / "weights").mkdir()
         for name in names:
             shutil.copyfile(built / models.file(name), fresh / "weights" / models.file(name))
@@ -137,20 +120,11 @@ def _function(target: Target, function: Function, folder: Path) -> None:
     kept(folder, _inputs(target, [source]), make)
 
 
-def asked(question: str, *arguments: str) -> str:
-    """Return what the question writes to `answer`. The package is asked in a process of its own, never imported here.
-
-    Raises subprocess.CalledProcessError; the process has said why.
-    """
-    command = [sys.executable, "-c", _ANSWERING + question, *arguments]
-    environ = {**os.environ, "PYTHONPATH": str(LAYERS)}
-    said = subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE).stdout  # noqa: S603
-    return said.decode()
-
-
 def _inputs(target: Target, paths: list[Path], *texts: str) -> str:
     """Return a hash of all that decides the bytes of a folder: sources, the modules that make it, the compiler."""
-    recipe = [Path(__file__).with_name(name) for name in ("bytecode.py", "package.py", "sdk.py", "wheels.py")]
+    recipe = [
+        Path(__file__).with_name(name) for name in ("answers.py", "bytecode.py", "package.py", "sdk.py", "wheels.py")
+    ]
     return digest([*paths, *recipe], repr(target), compiler(target.python)[1], *texts)
 
 

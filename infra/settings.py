@@ -33,6 +33,7 @@ class Deployment:
     certificate_arn: str = ""
     alarm_topic_arn: str = ""
     keys_kms_key_arn: str = ""
+    moderation_taxonomy: str = "7.0"
     label_pack: str = ""
 
     @classmethod
@@ -110,6 +111,7 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "certificate_arn": _arn("acm"),
     "alarm_topic_arn": _arn("sns"),
     "keys_kms_key_arn": _arn("kms"),
+    "moderation_taxonomy": _one_of("7.0", "6.1"),
     "label_pack": _matching(
         r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,9}", "s3://bucket/prefix"
     ),

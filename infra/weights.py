@@ -22,7 +22,6 @@ class Carried:
 
 
 WEIGHTS: Final = {
-    "detector": Carried(models=("yunet",)),
     "faces": Carried(("faces",)),
     "attributes": Carried(("attributes",), ("yunet",)),
     "faces-attributes": Carried(("faces", "attributes")),
@@ -55,9 +54,25 @@ class Models:
 
     def packs_with(self, models: Iterable[str]) -> list[str]:
         """Return packs that hold the models: to build these is enough."""
-        packs = self.table["packs"]
-        first = {name: pack for pack in reversed(packs) for name in packs[pack]["weights"]}
-        return list(dict.fromkeys(first[name] for name in models))
+        return list(dict.fromkeys(self._first_pack(name) for name in models))
+
+    def default_packs(self) -> list[str]:
+        return [name for name, pack in self.table["packs"].items() if pack.get("default")]
+
+    def of_its_own(self, pack: str) -> list[str]:
+        """Return the models of a pack that no pack before it has."""
+        return [name for name in self.table["packs"][pack]["weights"] if self._first_pack(name) == pack]
+
+    def others_of(self, pack: str) -> list[str]:
+        """Return the packs before it that have the rest of its models, each once."""
+        firsts = (self._first_pack(name) for name in self.table["packs"][pack]["weights"])
+        return [first for first in dict.fromkeys(firsts) if first != pack]
+
+    def what(self, pack: str) -> str:
+        return str(self.table["packs"][pack]["what"])
+
+    def licence(self, model: str) -> str:
+        return str(self.table["weights"][model]["licence"])
 
     def file(self, model: str) -> str:
         return str(self.table["weights"][model]["file"])
@@ -65,3 +80,6 @@ class Models:
     def layer_bytes(self, use: str) -> int:
         """Return the size of the layer, unzipped."""
         return sum(self.table["weights"][name]["built_bytes"] for name in self.of_use(use))
+
+    def _first_pack(self, model: str) -> str:
+        return next(str(name) for name, pack in self.table["packs"].items() if model in pack["weights"])

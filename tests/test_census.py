@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import infra.functions
+import infra.weights
 from openrek.operations.registry import OPERATIONS, Operation, row_of
 from openrek.runtime.parts.adapters import Adapters, needs
 from openrek.runtime.settings import Settings
@@ -81,7 +82,15 @@ def test_an_operation_names_packs_if_models_run_behind_one_of_its_ports(row: Ope
     (function,) = (each for each in infra.functions.OPERATIONS if each.name == row.name)
     assert row.infers is any(adapters.infers(name) for name in needs(row.function()))
     assert row.infers is (function.weights is not None) is ("vision" in function.layers)
-    assert set(row.packs) <= zoo.manifest().packs.keys()
+    assert {*row.packs, *row.packs_on_request} <= zoo.manifest().packs.keys()
+
+
+@pytest.mark.parametrize("row", OPERATIONS.values(), ids=OPERATIONS)
+def test_a_function_carries_what_some_requests_need(row: Operation) -> None:
+    (function,) = (each for each in infra.functions.OPERATIONS if each.name == row.name)
+    carried = infra.weights.Models.of().of_use(function.weights) if function.weights else []
+    assert set(zoo.manifest().rows(row.packs_on_request)) <= set(carried)
+    assert bool(row.packs_on_request) is ("packs" in needs(row.function()))
 
 
 def checklist() -> list[str]:

@@ -25,7 +25,7 @@ from openrek.vision.images.arrays import Floats
 from openrek.vision.images.decode import decode
 from openrek.vision.labels import evidence
 from openrek.vision.labels.calibration import Calibration
-from openrek.vision.labels.networks import OBJECTS, PICTURES, impressions, mean_impression, middle, squeezed
+from openrek.vision.labels.networks import OBJECTS
 from openrek.vision.labels.objects import (
     CLASSES,
     LEAST_SCORE,
@@ -37,6 +37,7 @@ from openrek.vision.labels.objects import (
 )
 from openrek.vision.labels.vocabulary import table
 from openrek.vision.models.learnt_parts import Provenance, encode
+from openrek.vision.models.picture_classes import PICTURES, impressions, mean_impression, middle, squeezed
 from openrek.vision.models.sessions import ModelSessions
 
 FOLDS: Final = 5

@@ -58,8 +58,8 @@ def read(features: Path, captions: Path) -> Rows:
 def features_of(pictures: Path, weights: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield the label (a folder of `pictures`) and the feature [1280] of each picture in it, in the order of names."""
     from openrek.vision.images.decode import decode
-    from openrek.vision.labels.networks import PICTURES, impressions, middle
     from openrek.vision.models import zoo
+    from openrek.vision.models.picture_classes import PICTURES, impressions, middle
     from openrek.vision.models.sessions import open_session
 
     session = open_session(zoo.load(weights, PICTURES), 1)

@@ -1,6 +1,8 @@
 """What Similarity means is a promise: docs/ACCURACY.md gives the curve, and callers keep thresholds."""
 
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,12 @@ def test_the_document_says_the_same() -> None:
     assert [similarity for similarity, _ in rows] == ["80", "90", "95", "99"]
     for similarity, cosine in rows:
         assert SFACE.lowest_cosine(float(similarity)) == pytest.approx(float(cosine), abs=5e-5)
+
+
+def test_a_similarity_that_no_cosine_reaches_has_no_lowest_cosine() -> None:
+    flat = replace(SFACE, slope=1.0, midpoint=0.0)
+    assert flat.similarity_pct(1.0) == pytest.approx(73.10586)
+    assert flat.lowest_cosine(74.0) == math.inf
+    assert flat.lowest_cosine(flat.similarity_pct(1.0)) == pytest.approx(1.0)
+    assert flat.lowest_cosine(flat.similarity_pct(-1.0)) == -1.0
+    assert flat.lowest_cosine(20.0) == -1.0

@@ -26,8 +26,10 @@ SEE = {
 LIGHT = (512, 27, {"code", "aws"})
 NUMBERS = (3008, 27, {"code", "aws", "numeric"})
 FACES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces"})
-DETECTOR = (3008, 27, {"code", "aws", "numeric", "vision", "weights-detector"})
+ATTRIBUTES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-attributes"})
+FACES_ATTRIBUTES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces-attributes"})
 LABELS = (3008, 27, {"code", "aws", "numeric", "vision", "weights-labels"})
+MODERATION = (3008, 27, {"code", "aws", "numeric", "vision", "weights-moderation"})
 
 OPERATIONS = {
     "AssociateFaces": (*LIGHT, REGROUP),
@@ -38,16 +40,17 @@ OPERATIONS = {
     "DeleteFaces": (*LIGHT, REMOVE),
     "DeleteUser": (*LIGHT, REMOVE),
     "DescribeCollection": (*LIGHT, LOOK),
-    "DetectFaces": (*DETECTOR, KEY | SEE),
+    "DetectFaces": (*ATTRIBUTES, KEY | SEE),
     "DetectLabels": (*LABELS, KEY | SEE | {("s3:GetObject", f"{BUCKET}/labels/*"), ("s3:ListBucket", BUCKET)}),
+    "DetectModerationLabels": (*MODERATION, KEY | SEE),
     "DisassociateFaces": (*LIGHT, REGROUP),
     "ErasePerson": (*LIGHT, REMOVE),
-    "IndexFaces": (*FACES, WRITE | SEE),
+    "IndexFaces": (*FACES_ATTRIBUTES, WRITE | SEE),
     "ListCollections": (*LIGHT, LOOK | PUT),
     "ListFaces": (*LIGHT, LOOK | PUT),
     "ListTagsForResource": (*LIGHT, LOOK),
     "ListUsers": (*LIGHT, LOOK | PUT),
-    "SearchAllFacesByImage": (*FACES, SEARCH | SEE),
+    "SearchAllFacesByImage": (*FACES_ATTRIBUTES, SEARCH | SEE),
     "SearchFaces": (*NUMBERS, SEARCH),
     "SearchFacesByImage": (*FACES, SEARCH | SEE),
     "SearchUsers": (*NUMBERS, SEARCH),

@@ -35,12 +35,11 @@ def test_each_model_of_the_faces_is_carried_by_a_function() -> None:
 
 
 def test_the_layers_of_models_serve_every_use() -> None:
-    """DetectFaces needs the detector for every attribute; DetectLabels finds faces; no layer holds a model twice."""
+    """Every attribute needs the detector; DetectLabels finds faces; no layer holds a model twice."""
     models = Models.of()
     packs = {name: set(pack["weights"]) for name, pack in models.table["packs"].items()}
     held = {use: set(models.of_use(use)) for use in WEIGHTS}
     assert held == {
-        "detector": {"yunet"},
         "faces": packs["faces"],
         "attributes": packs["attributes"] | {"yunet"},
         "faces-attributes": packs["faces"] | packs["attributes"],

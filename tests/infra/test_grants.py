@@ -110,6 +110,7 @@ class Process:
             "erasure": StoredErasure(self._items),
             "faces": StoredFaces(self._items),
             "models": OFFER.models,
+            "packs": None,
             "reader": reader,
             "search": StoredSearch(self._items, self._blobs),
             "tags": StoredTags(self._items),

@@ -65,7 +65,7 @@ def test_low_quality_is_told_where_no_filter_was_asked_for(world: World) -> None
     done = compare(world, "faint ann", "blurred ann bob")
     assert isinstance(done, Remarked)
     assert done.remarks == (
-        "Of low quality (LOW_FACE_QUALITY): 1 of the 1 faces of the source; their matches are less sure.",
+        "The face of the source is of low quality (LOW_FACE_QUALITY): matches are less sure.",
         "Of low quality (LOW_SHARPNESS): 2 of the 2 faces of the target; their matches are less sure.",
     )
     assert compare(world, "ann", "ann").remarks == ()

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from openrek.domain.errors import InvalidImageFormat, InvalidParameter, InvalidS3Object, ResourceNotFound
+from openrek.domain.errors import InvalidImageFormat, InvalidParameter, InvalidS3Object, ResourceNotFound, Throttling
 from openrek.domain.faces import Picture
 from tests.operations.parts.world import World
 
@@ -104,3 +104,20 @@ def test_a_photo_that_cannot_be_read_changes_nothing(world: World) -> None:
     with pytest.raises(InvalidImageFormat):
         world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"GIF89a"})
     assert world.face_count() == 0
+
+
+def test_attributes_are_told_of_indexed_and_of_dropped_faces(world: World) -> None:
+    asked = {"DetectionAttributes": ["SMILE"], "MaxFaces": 1}
+    done = world.do("IndexFaces", CollectionId="staff", Image={"Bytes": b"ann bob"}, **asked)
+    (indexed,), (dropped,) = done["FaceRecords"], done["UnindexedFaces"]
+    assert indexed["FaceDetail"]["Smile"] == {"Value": True, "Confidence": 75.0}
+    assert dropped["FaceDetail"]["Smile"] == {"Value": False, "Confidence": 75.0}
+    assert "Gender" not in indexed["FaceDetail"]
+
+
+def test_nothing_is_indexed_while_the_models_of_attributes_are_missing(world: World) -> None:
+    world.packs.missing.add("attributes")
+    with pytest.raises(Throttling):
+        world.index("ann", DetectionAttributes=["ALL"])
+    assert (world.face_count(), world.reader.reads) == (0, 0)
+    assert len(world.index("ann", DetectionAttributes=["DEFAULT"])) == 1

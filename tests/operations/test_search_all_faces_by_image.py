@@ -89,3 +89,10 @@ def test_cheap_refusals_come_before_the_model_runs(world: World) -> None:
         world.do("SearchAllFacesByImage", CollectionId="old", Image={"Bytes": b"ann"})
     assert "face model 8.0" in str(caught.value.reason)
     assert world.reader.reads == 0
+
+
+def test_attributes_are_told_of_the_searched_faces(world: World) -> None:
+    searched = world.do(
+        "SearchAllFacesByImage", CollectionId="staff", Image={"Bytes": b"ann bob"}, Attributes=["SMILE"]
+    )["SearchedFaces"]
+    assert [each["FaceDetail"]["Smile"]["Value"] for each in searched] == [True, False]

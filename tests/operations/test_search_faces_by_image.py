@@ -76,7 +76,7 @@ def test_the_low_quality_of_a_probe_is_told_where_no_filter_was_asked_for(world:
 
     for words, reasons in (("blurred ann", "LOW_SHARPNESS"), ("faint ann", "LOW_FACE_QUALITY")):
         (remark,) = remarks(words)
-        assert remark == f"Of low quality ({reasons}): 1 of the 1 faces searched; their matches are less sure."
+        assert remark == f"The face searched is of low quality ({reasons}): matches are less sure."
     assert remarks("ann") == ()
     assert remarks("ann", QualityFilter="LOW") == ()
 

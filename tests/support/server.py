@@ -1,6 +1,7 @@
 """Servers for tests: the real one as a process of its own, and one over stub operations in a thread."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,22 +59,26 @@ class ServerProcess:
         arguments: Sequence[str] = (),
         *,
         python: Sequence[str] = (sys.executable,),
+        only: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
         **environ: str,
     ) -> None:
-        environment = {**os.environ, **environ}
+        """Start it with the variables of this process, or with those of `only`, and with `environ`."""
+        environment = {**(os.environ if only is None else only), **environ}
         if weights is not None:
             environment["OPENREK_WEIGHTS"] = str(weights)
         command = [*python, "-m", "openrek.runtime.cli.main", "serve", "--port", "0", "--data", str(data)]
         command += arguments
         self.process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command, env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         first_line = self.process.stdout.readline()
-        if "http://" not in first_line:
+        place = re.search(r"https?://\S+", first_line)
+        if place is None:
             _, errors = self.process.communicate(timeout=30)
             raise AssertionError(f"the server did not start: {first_line}{errors}")
-        self.url = first_line[first_line.index("http://") :].split()[0]
+        self.url = place[0]
 
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = 40) -> tuple[int, str]:
         """Stop the process; return the exit code and its stderr."""

@@ -19,7 +19,7 @@ from openrek.wire.model import Model, Shape
 from openrek.wire.permission import require_permission
 from tests.wire.examples import MODEL, smallest
 
-IMAGES_ONLY = {"reader", "pictures", "models", "buckets", "caller"}
+IMAGES_ONLY = {"moderator", "moderation_version", "packs", "reader", "pictures", "models", "buckets", "caller"}
 STAFF = Permissions(("*",), ("staff-*",))
 
 

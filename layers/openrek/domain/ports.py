@@ -1,11 +1,12 @@
 """The ports: interfaces through which operations use the other packages. Adapters live in store, vision and runtime."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from openrek.domain.access_keys import AccessKey
+from openrek.domain.attributes import FaceAttributes, Trait
 from openrek.domain.collections import Collection, CollectionEntry
 from openrek.domain.faces import (
     BoundingBox,
@@ -57,6 +58,10 @@ class Photo(Protocol):
         one, in lengths of a clear photo's. Costs an embedding; the same face is embedded once."""
         ...
 
+    def attributes(self, face: DetectedFace, asked: frozenset[Trait]) -> FaceAttributes:
+        """Return what one of `faces` shows of what is asked; networks run for that only; the same face is read once."""
+        ...
+
 
 class Reader(Protocol):
     """The face pipeline: decode, detect, and embed on demand."""
@@ -66,6 +71,25 @@ class Reader(Protocol):
 
         Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
         """
+        ...
+
+
+class Moderator(Protocol):
+    """The networks that see what some people should not see."""
+
+    def moderate(self, image: bytes) -> Mapping[str, float]:
+        """Decode an image and return the labels of version 7 that it shows, without those above them, each with its
+        confidence, 0..100, float32.
+
+        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
+        """
+
+
+class Packs(Protocol):
+    """The packs of models of this process."""
+
+    def require(self, packs: Iterable[str]) -> None:
+        """Raise Throttling with the reason unless the models of all these packs are there."""
         ...
 
 

@@ -44,9 +44,9 @@ def compare_faces(request: Request, *, buckets: Buckets, models: FaceModels, rea
         "UnmatchedFaces": [detected_face_shape(face) for face in unmatched],
     }
     remarks = [
-        *quality_remarks(source, [source_face], level, "faces of the source"),
-        *quality_remarks(target, target_faces, level, "faces of the target"),
-        *child_remarks(source, [source_face], model, "faces of the source"),
+        *quality_remarks(source, [source_face], level, "of the source"),
+        *quality_remarks(target, target_faces, level, "of the target"),
+        *child_remarks(source, [source_face], model, "of the source"),
     ]
     return remarked(response, remarks)
 

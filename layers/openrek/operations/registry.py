@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 from openrek.domain.users import MOST_FACES_OF_USER
+from openrek.operations.translation.attributes import PACK as ATTRIBUTES
 from openrek.operations.translation.matching import (
     ASSOCIATION_THRESHOLD_PCT,
     DEFAULT_THRESHOLD_PCT,
@@ -29,7 +30,8 @@ class Operation:
     """A row of the registry.
 
     `name` is the API's. `packs` are packs of the manifest of models: an operation that names any infers, so it waits in
-    the lane of inferences, and its function loads them while it starts. `touches_collection` is false only for one
+    the lane of inferences, and its function loads them while it starts. `packs_on_request` are those that only some
+    requests need: a function carries them, and they open when one comes. `touches_collection` is false only for one
     that looks at nothing but what it is sent: a key needs no collection for it. `listed` is the list in the answer
     whose length the log has as `logged_as`, and the metrics as `metric`, if that is given. `note` says in
     docs/COVERAGE.md what users of Rekognition should know.
@@ -38,6 +40,7 @@ class Operation:
     name: str
     note: str = ""
     packs: tuple[str, ...] = ()
+    packs_on_request: tuple[str, ...] = ()
     touches_collection: bool = True
     listed: str = ""
     logged_as: str = "faces"
@@ -72,6 +75,10 @@ _REPEATED = (
     "The same ClientRequestToken and input get the first result again for 24 hours; tokens are a collection's own"
 )
 _LOW_QUALITY = "Without a filter, x-openrek-reason tells which faces LOW would have dropped"
+_ATTRIBUTES = (
+    "A single attribute leaves Landmarks at five and Pose as it is; ALL has thirty, and the Pose of the mesh "
+    "([how well each is told](ACCURACY.md#attributes))"
+)
 _TAGS = "Collections only. The ARN is taken with or without its leading `arn:`"
 
 _ROWS: Final = (
@@ -102,10 +109,10 @@ _ROWS: Final = (
     Operation(
         "DetectFaces",
         packs=("faces",),
+        packs_on_request=(ATTRIBUTES,),
         touches_collection=False,
         listed="FaceDetails",
-        note="The default attributes only, whichever are asked for: BoundingBox, Confidence, five Landmarks, "
-        "Pose and Quality.",
+        note=f"{_ATTRIBUTES}.",
     ),
     Operation(
         "DetectLabels",
@@ -124,6 +131,19 @@ _ROWS: Final = (
         "1,000 px and more are searched for small objects too.",
     ),
     Operation(
+        "DetectModerationLabels",
+        packs=("moderation",),
+        touches_collection=False,
+        listed="ModerationLabels",
+        logged_as="labels",
+        note="A clean answer is no promise: what can be seen are nudity as a whole, swimwear, weapons, alcoholic "
+        "beverages, pills and slot machines; nothing else of the taxonomy, ContentTypes is always empty, and never "
+        "explicit acts or body parts by name. x-openrek-reason of every answer says so "
+        "([how well](ACCURACY.md#moderation)). OPENREK_MODERATION_TAXONOMY=6.1 answers with the older names, two "
+        "levels and no ContentTypes. A ProjectVersion or HumanLoopConfig is not found: there are no adapters and no "
+        "human reviews. Labels of less than 1 are never told.",
+    ),
+    Operation(
         "DisassociateFaces",
         note=f"A user that lost its last face is CREATED again and found by no search. {_REPEATED}.",
     ),
@@ -136,11 +156,12 @@ _ROWS: Final = (
     Operation(
         "IndexFaces",
         packs=("faces",),
+        packs_on_request=(ATTRIBUTES,),
         listed="FaceRecords",
         metric="FacesIndexed",
         note=f"QualityFilter AUTO and MaxFaces {MOST_FACES_IN_PHOTO} unless given: the largest of those that the "
-        "filter keeps. FaceDetail holds the default attributes only. The same image with the same ExternalImageId "
-        "returns the same FaceIds.",
+        "filter keeps. The same image with the same ExternalImageId returns the same FaceIds. "
+        f"{_ATTRIBUTES}; nothing of them is stored.",
     ),
     Operation(
         "ListCollections",
@@ -157,11 +178,12 @@ _ROWS: Final = (
     Operation(
         "SearchAllFacesByImage",
         packs=("faces",),
+        packs_on_request=(ATTRIBUTES,),
         listed="SearchedFaces",
         note="Like SearchFacesByImage and SearchUsersByImage for each face of the photo at once; "
         f"Include is FACES, USERS or both. Thresholds {DEFAULT_THRESHOLD_PCT:g}, MaxFaces and MaxUsers "
         f"{MOST_MATCHES_PER_FACE} a face and QualityFilter NONE unless given. {_LOW_QUALITY}. A photo without a face "
-        "is no error.",
+        "is no error. Attributes as for DetectFaces, of the faces that were searched.",
     ),
     Operation(
         "SearchFaces",
@@ -203,7 +225,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 NOT_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
     "Only faces and labels are read from photos so far.": _names(
-        "DetectModerationLabels DetectProtectiveEquipment DetectText GetCelebrityInfo RecognizeCelebrities"
+        "DetectProtectiveEquipment DetectText GetCelebrityInfo RecognizeCelebrities"
     ),
     "Bulk analysis is not offered.": _names("GetMediaAnalysisJob ListMediaAnalysisJobs StartMediaAnalysisJob"),
     "Face liveness is not offered.": _names("CreateFaceLivenessSession GetFaceLivenessSessionResults"),

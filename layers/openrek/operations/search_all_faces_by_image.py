@@ -5,19 +5,16 @@ from collections.abc import Sequence
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Embedding, FaceMatch
 from openrek.domain.models import FaceModel, FaceModels
-from openrek.domain.ports import Buckets, Collections, Reader, Search
+from openrek.domain.ports import Buckets, Collections, Packs, Reader, Search
 from openrek.domain.remarks import remarked
 from openrek.domain.users import UserMatch
-from openrek.operations.translation.matching import (
-    DEFAULT_THRESHOLD_PCT,
-    MOST_MATCHES_PER_FACE,
-)
+from openrek.operations.translation.attributes import asked_traits, face_detail
+from openrek.operations.translation.matching import DEFAULT_THRESHOLD_PCT, MOST_MATCHES_PER_FACE
 from openrek.operations.translation.photos import opened_photo
 from openrek.operations.translation.remarks import search_remarks
 from openrek.operations.translation.shapes import (
     Request,
     Response,
-    detected_face_shape,
     face_match_shapes,
     unsearched_face_shapes,
     user_match_shapes,
@@ -25,13 +22,21 @@ from openrek.operations.translation.shapes import (
 
 
 def search_all_faces_by_image(
-    request: Request, *, collections: Collections, models: FaceModels, buckets: Buckets, reader: Reader, search: Search
+    request: Request,
+    *,
+    collections: Collections,
+    models: FaceModels,
+    packs: Packs,
+    buckets: Buckets,
+    reader: Reader,
+    search: Search,
 ) -> Response:
     """Return the most similar faces, users, or both, of each face that the quality filter keeps, largest first."""
+    asked = asked_traits(request.get("Attributes", ()), packs)
     opened = opened_photo(request, collections=collections, models=models, buckets=buckets, reader=reader)
     collection, model, photo = opened.collection, opened.model, opened.photo
     kept, dropped = opened.kept, opened.dropped
-    searched: list[Response] = [{"FaceDetail": detected_face_shape(face)} for face in kept]
+    searched: list[Response] = [{"FaceDetail": face_detail(photo, face, asked)} for face in kept]
     probes = [photo.embed(face).embedding for face in kept]
     included = request.get("Include", ["FACES"])
     if probes and "FACES" in included:

@@ -6,6 +6,7 @@ OPENREK_WEIGHTS          folder of the built models
 OPENREK_WORKERS          inferences that run at once
 OPENREK_THREADS          threads of one inference
 OPENREK_QUEUE            requests that may wait, per kind of work, before the server answers ThrottlingException
+OPENREK_MODERATION_TAXONOMY   the version whose names DetectModerationLabels uses: 7.0 (unless given) or 6.1
 OPENREK_LABEL_PACK       the owner's label pack: a folder, or s3://bucket/prefix (docs/LABELS.md)
 
 In AWS, instead of OPENREK_DATA:
@@ -37,6 +38,8 @@ OPERATION = "{operation}"
 FUNCTIONS = re.compile(r"[A-Za-z0-9_-]{0,40}\{operation\}[A-Za-z0-9_-]{0,40}(:[A-Za-z0-9_-]{1,40})?")
 FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,40})?")
 ACCOUNT = re.compile(r"[0-9]{12}")
+MODERATION = ("7.0", "6.1")
+"""Versions of the taxonomy of moderation labels; the first one unless another is asked for."""
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -45,8 +48,13 @@ class SettingsError(Exception):
 
 
 def default_weights() -> Path:
-    """Return the folder where `openrek weights` builds the models."""
-    return Path(sys.prefix) / "share" / "openrek" / "weights"
+    """Return the folder where `openrek weights` builds the models: this Python's own, or where that is not ours to
+    write, the user's.
+    """
+    of_python = Path(sys.prefix) / "share" / "openrek" / "weights"
+    if of_python.is_dir() or os.access(sys.prefix, os.W_OK):
+        return of_python
+    return Path(os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")) / "openrek" / "weights"
 
 
 def cores() -> int:
@@ -96,6 +104,8 @@ class Settings:
     """The settings of one process.
 
     `workers` inferences run at once with `threads` each; `queue` bounds the waiting requests of each kind of work.
+    `search_bytes` of collections stay in memory for searches; None leaves the bound to the store. `moderation` is the
+    version of the taxonomy that moderation answers in.
     `search_bytes` of collections stay in memory for searches; None leaves the bound to the store. `label_pack` is a
     folder or an s3:// URI.
     """
@@ -107,6 +117,7 @@ class Settings:
     queue: int
     aws: AwsSettings | None = None
     search_bytes: int | None = None
+    moderation: str = MODERATION[0]
     label_pack: str | None = None
 
     @classmethod
@@ -122,6 +133,7 @@ class Settings:
             queue=_whole(environ, "OPENREK_QUEUE", 128),
             aws=AwsSettings.of(environ),
             search_bytes=_search_bytes(environ),
+            moderation=_moderation(environ),
             label_pack=environ.get("OPENREK_LABEL_PACK") or None,
         )
 
@@ -148,6 +160,13 @@ def _buckets(environ: Mapping[str, str]) -> frozenset[str]:
         if not BUCKET.fullmatch(name):
             raise SettingsError(f"OPENREK_IMAGE_BUCKETS must list names of buckets with commas; {name!r} is none.")
     return names
+
+
+def _moderation(environ: Mapping[str, str]) -> str:
+    text = environ.get("OPENREK_MODERATION_TAXONOMY") or MODERATION[0]
+    if text not in MODERATION:
+        raise SettingsError(f"OPENREK_MODERATION_TAXONOMY must be {' or '.join(MODERATION)}, not {text!r}.")
+    return text
 
 
 def _threads(environ: Mapping[str, str]) -> int:

@@ -7,14 +7,17 @@ A name always has the same embedding; `ann2` looks a lot like `ann`.
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from openrek.domain.errors import InvalidImageFormat, InvalidS3Object
+from openrek.domain.attributes import AgeRange, Emotion, EyeDirection, FaceAttributes, Gender, Judgement, Trait
+from openrek.domain.errors import InvalidImageFormat, InvalidS3Object, Throttling
 from openrek.domain.faces import BoundingBox, DetectedFace, Embedding, FaceVector, Landmark, Pose, Quality, float32
 from openrek.domain.models import SFACE, FaceModel
 
 NAMES = ("ann", "bob", "cyd", "dan")
+EMOTIONS = ("CALM", "HAPPY", "SURPRISED", "FEAR", "SAD", "ANGRY", "CONFUSED", "DISGUSTED")
 
 
 def embedding(name: str) -> Embedding:
@@ -62,6 +65,28 @@ class NamedPhoto:
     def clearness(self, face: DetectedFace) -> float:
         return 0.3 if self.faint else 1.0
 
+    def attributes(self, face: DetectedFace, asked: frozenset[Trait]) -> FaceAttributes:
+        """The face at place n shows a smile if n is even, and is as many tens of years old."""
+        place = self.faces.index(face)
+        points = tuple(Landmark("chinBottom", 0.5, 0.25) for _ in range(30))
+        shown = {
+            Trait.AGE_RANGE: ("age_range", AgeRange(10 * place, 10 * place + 5)),
+            Trait.SMILE: ("smile", Judgement(place % 2 == 0, 75.0)),
+            Trait.EYEGLASSES: ("eyeglasses", Judgement(False, 51.0)),
+            Trait.SUNGLASSES: ("sunglasses", Judgement(False, 52.0)),
+            Trait.GENDER: ("gender", Gender("Female", 53.0)),
+            Trait.BEARD: ("beard", Judgement(False, 54.0)),
+            Trait.MUSTACHE: ("mustache", Judgement(False, 55.0)),
+            Trait.EYES_OPEN: ("eyes_open", Judgement(True, 56.0)),
+            Trait.MOUTH_OPEN: ("mouth_open", Judgement(True, 57.0)),
+            Trait.EMOTIONS: ("emotions", tuple(Emotion(kind, 50.0 - at) for at, kind in enumerate(EMOTIONS))),
+            Trait.FACE_OCCLUDED: ("face_occluded", Judgement(False, 58.0)),
+            Trait.EYE_DIRECTION: ("eye_direction", EyeDirection(1.5, -2.5, 59.0)),
+            Trait.LANDMARKS: ("landmarks", points),
+        }
+        told: dict[str, Any] = dict(shown[trait] for trait in asked)
+        return FaceAttributes(**told, pose=Pose(4.0, 5.0, 6.0) if Trait.LANDMARKS in asked else None)
+
     def embed(self, face: DetectedFace) -> FaceVector:
         return FaceVector(
             embedding(self.names[self.faces.index(face)]), length=12.5, child_cosine=0.6 if self.child else 0.1
@@ -81,6 +106,17 @@ class NamingReader:
         words = image.decode().split()
         names = [word for word in words if word not in ("blurred", "faint", "child")]
         return NamedPhoto(names, blurred="blurred" in words, faint="faint" in words, child="child" in words)
+
+
+@dataclass
+class ChosenPacks:
+    """Packs of which those in `missing` are not ready."""
+
+    missing: set[str] = field(default_factory=set)
+
+    def require(self, packs: Iterable[str]) -> None:
+        if self.missing & set(packs):
+            raise Throttling(reason="being built")
 
 
 @dataclass

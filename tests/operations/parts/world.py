@@ -22,7 +22,8 @@ from openrek.store.faces.faces import StoredFaces
 from openrek.store.items.sqlite import SqliteItems
 from openrek.store.search.search import StoredSearch
 from openrek.store.users.users import StoredUsers
-from tests.operations.parts.photos import DictBuckets, NamingReader
+from tests.operations.parts.moderation import NamingModerator
+from tests.operations.parts.photos import ChosenPacks, DictBuckets, NamingReader
 from tests.operations.parts.pictures import NamingPictures
 from tests.support.clocks import FakeClock
 from tests.support.extended import SERVICE
@@ -74,6 +75,9 @@ class World:
         self.tokens = SealedPageTokens(self.items, clock=clock)
         self.models = FaceModels((SFACE,))
         self.reader = NamingReader()
+        self.moderator = NamingModerator()
+        self.moderation_version = "7.0"
+        self.packs = ChosenPacks()
         self.pictures = NamingPictures(self.reader)
         self.buckets = DictBuckets()
         self.caller = Caller(region="eu-west-1", account="123456789012")
@@ -125,6 +129,8 @@ def assert_fits(shape: Shape, value: Any, path: str) -> None:
     elif shape.type_name == "string":
         assert isinstance(value, str), path
         assert not shape.enum or value in shape.enum, (path, value)
+    elif shape.type_name == "boolean":
+        assert type(value) is bool, path
     elif shape.type_name in ("integer", "long"):
         assert type(value) is int, path
     else:

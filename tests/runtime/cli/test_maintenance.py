@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from openrek.domain.faces import Picture
+from openrek.domain.models import SFACE
 from openrek.runtime.cli.main import main
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.store.collections.collections import StoredCollections
@@ -221,3 +222,16 @@ def test_an_import_that_is_killed_goes_on_where_it_was(run: Run, tmp_path: Path)
 def faces_of(items: SqliteItems) -> int:
     page = StoredCollections(items).page(None, 1).rows
     return StoredCollections(items).require("people").face_count if page else 0
+
+
+def test_verify_names_a_collection_whose_face_model_is_not_offered(run: Run, data: Path) -> None:
+    items = SqliteItems(data / "items.sqlite3")
+    StoredCollections(items).create("foreign", replace(SFACE, version="6.9"), {})
+    items.close()
+
+    result = run("verify")
+
+    assert result.exit_code == 0
+    told = "foreign: note: its face model 6.9 is not offered here: photos can be neither indexed nor searched"
+    assert told in result.output
+    assert "people: note" not in result.output

@@ -207,3 +207,92 @@ print(sorted(heavy & set(sys.modules)))
 def test_verifying_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", LIGHT], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"
+
+
+def padded(path: Path, size: int) -> None:
+    """Make the file so many bytes long: JSON allows spaces behind it."""
+    text = path.read_bytes()
+    path.write_bytes(text + b" " * (size - len(text)))
+
+
+def test_a_file_is_read_up_to_four_megabytes_and_never_grows_beyond(path: Path) -> None:
+    key = a_key()
+    FileKeys(path).add(key)
+    padded(path, 4 * 1024 * 1024)
+    assert FileKeys(path).find(key.key_id) == key
+    padded(path, 4 * 1024 * 1024 + 1)
+    with pytest.raises(SettingsError, match="is not one that openrek wrote"):
+        FileKeys(path).listed()
+
+
+def test_a_key_for_which_there_is_no_room_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, first = FileKeys(path), a_key()
+    keys.add(first)
+    room = path.stat().st_size
+    second = a_key(note="a note that takes room")
+    keys.add(second)
+    full = path.stat().st_size
+    keys.remove(second.key_id)
+    assert path.stat().st_size == room
+
+    monkeypatch.setattr("openrek.runtime.keys.file_keys.MOST_BYTES", full - 1)
+    with pytest.raises(SettingsError, match="would be too large; revoke keys that nobody uses"):
+        keys.add(second)
+    assert keys.listed() == [first]
+
+    monkeypatch.setattr("openrek.runtime.keys.file_keys.MOST_BYTES", full)
+    keys.add(second)
+    assert len(keys.listed()) == 2
+
+
+def test_a_device_in_its_place_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.symlink_to("/dev/null")
+    with pytest.raises(SettingsError, match="is not one that openrek wrote"):
+        FileKeys(path).listed()
+
+
+def test_folders_are_made_for_the_owner_and_so_is_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "one" / "two" / "keys.json"
+    FileKeys(path).add(a_key())
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in (path.parent, path.with_name("keys.json.lock"), path)]
+    assert modes == [0o700, 0o600, 0o600]
+
+
+def test_a_change_is_on_the_disk_before_it_takes_the_old_ones_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, int]] = []
+    fsync = os.fsync
+
+    def seen(handle: int) -> None:
+        facts = os.fstat(handle)
+        synced.append(("folder", 0) if stat.S_ISDIR(facts.st_mode) else ("file", facts.st_size))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    FileKeys(path).add(a_key())
+    assert synced == [("file", path.stat().st_size), ("folder", 0)]
+
+
+def test_a_change_that_cannot_be_put_in_place_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys, first = FileKeys(path), a_key()
+    keys.add(first)
+
+    def fails(source: str, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(SettingsError, match="cannot be written: No space left"):
+        keys.add(a_key())
+    assert keys.listed() == [first]
+    assert sorted(each.name for each in path.parent.iterdir()) == ["keys.json", "keys.json.lock"]
+
+
+def test_changes_leave_no_file_open(path: Path) -> None:
+    keys = FileKeys(path)
+    keys.add(a_key())
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        keys.add(a_key())
+    assert len(os.listdir("/proc/self/fd")) == before

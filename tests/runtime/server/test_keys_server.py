@@ -209,7 +209,7 @@ def test_an_examination_that_failed_is_not_the_answer_to_the_next_question(stubs
 
 
 def test_only_a_server_with_keys_binds_another_address() -> None:
-    with listener("0.0.0.0", 0, signed=True) as bound:
+    with listener("0.0.0.0", 0, anywhere=True) as bound:
         assert bound.getsockname()[0] == "0.0.0.0"
 
 

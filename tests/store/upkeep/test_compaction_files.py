@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from openrek.store.blobs.port import BlobMissing
 from openrek.store.log.entries import LogGap
 from openrek.store.segments.columns import Table
 from openrek.store.upkeep import compaction
@@ -12,6 +13,7 @@ from openrek.store.upkeep.compaction import FOLD_AFTER_MS, REWRITE_AFTER_MS, Com
 from openrek.store.upkeep.folding import fold
 from openrek.store.upkeep.garbage_collection import GarbageCollector
 from openrek.store.upkeep.upkeep import Upkeep
+from tests.store.memory_blobs import MemoryBlobs
 from tests.store.upkeep.logged_store import LoggedStore, fill, name_of, vector
 from tests.support.clocks import FakeClock
 
@@ -222,3 +224,65 @@ def test_trimming_takes_what_is_covered_and_no_more(store: LoggedStore) -> None:
     assert store.log() == list(range(206, 231))
     store.compactor.trim(store.head, 205)
     assert len(store.log()) == 25
+
+
+def test_a_deleted_vector_leaves_the_log_after_11_hours_and_the_segments_after_22(store: LoggedStore) -> None:
+    fill(store, range(100))
+    store.compactor.step(store.name, force=True)
+    store.write({}, [name_of(0)])
+    done = []
+    for hour in range(1, 25):
+        store.now_s += 3600
+        if store.compactor.step(store.name):
+            done.append((hour, len(store.log()), [(ref.rows, ref.dead) for ref in store.manifest.segments]))
+    assert done == [(11, 0, [(100, 1)]), (22, 0, [(99, 0)])]
+
+
+@pytest.mark.parametrize(("less_bytes", "segments"), [(0, [101]), (1, [100, 1])])
+def test_a_fold_takes_in_segments_of_up_to_twice_its_size(
+    store: LoggedStore, less_bytes: int, segments: list[int]
+) -> None:
+    fill(store, range(100))
+    store.compactor.step(store.name, force=True)
+    (whole,) = store.manifest.segments
+    assert whole.size_bytes % 2 == 0
+    store.small_bytes = whole.size_bytes // 2 - less_bytes
+    fill(store, range(200, 201))
+    store.now_s += FOLD_AFTER_MS / 1000 + 1
+
+    assert store.compactor.step(store.name)
+
+    assert [ref.rows for ref in store.manifest.segments] == segments
+
+
+def test_what_others_compacted_meanwhile_is_no_failure_and_there_may_be_more(store: LoggedStore) -> None:
+    """The segment that a step is about to read is gone, because another step replaced it."""
+    fill(store, range(9))
+    store.compactor.step(store.name, force=True)
+    store.write({}, [name_of(0)])
+
+    class Overtaken(MemoryBlobs):
+        """Hides the segments once, after another compactor has been here."""
+
+        def get(self, name: str, *, start: int = 0, length: int | None = None) -> bytes:
+            if name.endswith(".segment") or "segment" in name:
+                store.compactor.step(store.name, force=True)
+                raise BlobMissing(name)
+            return store.blobs.get(name, start=start, length=length)
+
+        def open(self, name: str) -> bytes:
+            return self.get(name)
+
+    late = Compactor(store.items, Overtaken(), clock=FakeClock(store.now_s))
+    assert late.step(store.name, force=True) is True
+    assert store.stored() == store.model
+
+
+def test_a_blob_that_is_missing_without_anybody_having_compacted_is_told(store: LoggedStore) -> None:
+    fill(store, range(9))
+    store.compactor.step(store.name, force=True)
+    store.write({}, [name_of(0)])
+    (segment,) = store.manifest.segments
+    store.blobs.delete(segment.name)
+    with pytest.raises(BlobMissing):
+        store.compactor.step(store.name, force=True)

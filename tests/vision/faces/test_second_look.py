@@ -12,7 +12,16 @@ from PIL import Image
 
 from openrek.domain.faces import cosine
 from openrek.vision.faces.reader import FaceReader
-from openrek.vision.faces.second_look import LOOK_PX, _best, _shared, _turned_back, closer_points
+from openrek.vision.faces.second_look import (
+    LOOK_PX,
+    _best,
+    _looks,
+    _shared,
+    _turned_back,
+    closer_points,
+    is_close,
+    quarters_to_upright,
+)
 from tests.support.variants import opened, saved
 
 TIGHT = (620, 230, 940, 630)
@@ -153,3 +162,56 @@ print(status("VmHWM") - before)
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert float(done.stdout) < 16
+
+
+UPRIGHT = np.array([[30, 40], [70, 41], [50, 60], [36, 80], [66, 82]], np.float32)
+"""Two eyes, nose, two corners of a mouth."""
+
+
+@pytest.mark.parametrize("turned", range(-180, 181, 15))
+def test_a_face_is_upright_again_after_so_many_quarters_to_the_left(turned: int) -> None:
+    """`turned` is clockwise, in degrees; halfway between two quarters either will do."""
+    angle = np.deg2rad(turned)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    points = (UPRIGHT - 50) @ turn.T + 50
+
+    quarters = quarters_to_upright(points)
+
+    left = (turned - 90 * quarters + 180) % 360 - 180
+    assert abs(left) <= 48
+    assert quarters in range(4)
+
+
+@pytest.mark.parametrize(
+    ("height_px", "score", "close"),
+    [(180, 0.9, True), (400, 0.99, True), (179, 0.95, False), (401, 0.95, False), (250, 0.899, False)],
+)
+def test_a_face_needs_no_second_look_within_bounds_that_include_their_ends(
+    height_px: float, score: float, close: bool
+) -> None:
+    assert is_close(height_px, score) is close
+
+
+def test_the_first_look_is_turned_as_the_points_say_and_the_others_follow(
+    reader: FaceReader, photos: dict[str, bytes]
+) -> None:
+    """A face that lies on its side is seen at once if its points say so: no look but that one is made."""
+    portrait = opened(photos["obama3.jpg"]).crop(TIGHT).resize((LOOK_PX * 4 // 5, LOOK_PX))
+    square = Image.new("RGB", (LOOK_PX, LOOK_PX), "grey")
+    square.paste(portrait, ((LOOK_PX - portrait.width) // 2, 0))
+    whole = np.array([60, 40, 232, 272], np.float32)
+    for quarters in range(4):
+        lying = square.rotate(-90 * quarters)
+        first, *_ = looks = list(_looks(reader.session("yunet"), lying, whole, quarters))
+        assert first[0] > 0.8
+        assert first[0] == max(score for score, _ in looks)
+        assert quarters_to_upright(first[1][:5]) == quarters
+        assert len(looks) == 4
+
+
+@pytest.mark.parametrize(("scores", "best"), [((0.5, 0.52), 0), ((0.5, 0.5201), 1), ((0.9, 1.0), 0)])
+def test_a_turned_look_must_be_better_by_more_than_the_margin(scores: tuple[float, ...], best: int) -> None:
+    looks = ((score, np.full((5, 2), number, np.float32)) for number, score in enumerate(scores))
+    points = _best(looks)
+    assert points is not None
+    assert points[0, 0] == best

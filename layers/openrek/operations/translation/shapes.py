@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from openrek.domain.faces import BoundingBox, DetectedFace, Face, FaceMatch
+from openrek.domain.faces import BoundingBox, DetectedFace, Face, FaceMatch, Landmark, Pose, Quality
 from openrek.domain.models import FaceModel
 from openrek.domain.users import User, UserMatch
 
@@ -16,13 +16,25 @@ def box_shape(box: BoundingBox) -> Response:
     return {"Width": box.width, "Height": box.height, "Left": box.left, "Top": box.top}
 
 
+def landmark_shapes(points: Iterable[Landmark]) -> list[Response]:
+    return [{"Type": point.name, "X": point.x, "Y": point.y} for point in points]
+
+
+def pose_shape(pose: Pose) -> Response:
+    return {"Roll": pose.roll, "Yaw": pose.yaw, "Pitch": pose.pitch}
+
+
+def quality_shape(quality: Quality) -> Response:
+    return {"Brightness": quality.brightness, "Sharpness": quality.sharpness}
+
+
 def detected_face_shape(face: DetectedFace) -> Response:
     """Return a FaceDetail with the default attributes, or a ComparedFace: they have the same members."""
     return {
         "BoundingBox": box_shape(face.box),
-        "Landmarks": [{"Type": point.name, "X": point.x, "Y": point.y} for point in face.landmarks],
-        "Pose": {"Roll": face.pose.roll, "Yaw": face.pose.yaw, "Pitch": face.pose.pitch},
-        "Quality": {"Brightness": face.quality.brightness, "Sharpness": face.quality.sharpness},
+        "Landmarks": landmark_shapes(face.landmarks),
+        "Pose": pose_shape(face.pose),
+        "Quality": quality_shape(face.quality),
         "Confidence": face.confidence,
     }
 

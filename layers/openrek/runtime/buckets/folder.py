@@ -6,15 +6,12 @@ one that takes the place of a folder meanwhile. A bucket is a folder: a link to 
 
 import os
 import stat
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 from openrek.domain.errors import InvalidS3Object
 from openrek.runtime.buckets.object_size import MAX_OBJECT_BYTES, require_size
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-"""Non-blocking, so that a FIFO in the folder cannot hold the caller."""
 
 UNVERSIONED = "null"
 """The version id that S3 gives to objects of a bucket without versioning."""
@@ -58,14 +55,26 @@ class FolderBuckets:
         place = bucket.joinpath(*parts[1:]).resolve(strict=True)
         if not place.is_relative_to(bucket):
             raise InvalidS3Object(reason="The key is a link that leaves the bucket, or the bucket is a link itself.")
-        with ExitStack() as opened:
-            at = os.open(home, _FOLDER)
+        return _opened(home, place)
+
+
+def _opened(home: Path, place: Path) -> int:
+    """Open the file `place` below `home`, following no link on the way. Raises OSError.
+
+    Windows opens no folder to walk from: a link that is put there between the two steps is followed.
+    """
+    if sys.platform == "win32":
+        return os.open(place, os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT)
+    a_folder = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    with ExitStack() as opened:
+        at = os.open(home, a_folder)
+        opened.callback(os.close, at)
+        *folders, file = place.relative_to(home).parts
+        for folder in folders:
+            at = os.open(folder, a_folder | os.O_NOFOLLOW, dir_fd=at)
             opened.callback(os.close, at)
-            *folders, file = place.relative_to(home).parts
-            for folder in folders:
-                at = os.open(folder, _FOLDER | os.O_NOFOLLOW, dir_fd=at)
-                opened.callback(os.close, at)
-            return os.open(file, _FILE, dir_fd=at)
+        # Non-blocking, so that a FIFO in the folder cannot hold the caller.
+        return os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
 
 
 def _parts(bucket: str, name: str) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,6 +56,7 @@ def asking(endpoint_url: str | None, *, connections: int = 4, extended: bool = F
 
     An error becomes one sentence and exit code 1.
     """
+    require_boto3()
     from openrek.runtime.cli.client import CALL_FAILED, connect, endpoint, explain
 
     url = endpoint(endpoint_url)
@@ -64,6 +66,12 @@ def asking(endpoint_url: str | None, *, connections: int = 4, extended: bool = F
         raise Failure(explain(error, url)) from None
     except (OSError, ValueError) as error:
         raise Failure(error) from None
+
+
+def require_boto3() -> None:
+    """Raise Failure unless boto3 is installed, which commands that call a server need, and a server does not."""
+    if find_spec("boto3") is None:
+        raise Failure("This command calls a server with boto3, which is not installed: pip install 'openrek[cli]'.")
 
 
 def photo_bytes(photo: Path) -> bytes:

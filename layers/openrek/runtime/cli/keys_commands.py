@@ -93,10 +93,7 @@ def create(
     _require_operations(allow)
     with _store(data, file, ssm, kms_key) as store:
         store.add(key)
-    click.echo(shown(f"# {_described(key)}. The secret is shown only now."))
-    click.echo(f"export AWS_ACCESS_KEY_ID={key.key_id}")
-    click.echo(f"export AWS_SECRET_ACCESS_KEY={key.secret}")
-    click.echo("unset AWS_SESSION_TOKEN")
+    show_secret(key)
 
 
 @keys.command("list")
@@ -123,6 +120,14 @@ def revoke(key_id: str, data: Path, file: Path | None, ssm: str | None) -> None:
         if not KEY_ID.fullmatch(key_id) or not store.remove(key_id):
             raise Failure(f"There is no access key {key_id}.")
     click.echo(f"Revoked {key_id}.")
+
+
+def show_secret(key: "AccessKey") -> None:
+    """Print a new key, once, as lines for a shell."""
+    click.echo(shown(f"# {_described(key)}. The secret is shown only now."))
+    click.echo(f"export AWS_ACCESS_KEY_ID={key.key_id}")
+    click.echo(f"export AWS_SECRET_ACCESS_KEY={key.secret}")
+    click.echo("unset AWS_SESSION_TOKEN")
 
 
 def _require_operations(patterns: tuple[str, ...]) -> None:

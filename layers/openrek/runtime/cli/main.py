@@ -1,9 +1,6 @@
 """The command `openrek`. The modules of a command are imported when it runs, so that each starts fast."""
 
-import logging
-import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +10,16 @@ from rich.console import Console
 from openrek.runtime.cli import extension_commands, search_commands
 from openrek.runtime.cli.client_options import asking, endpoint_option
 from openrek.runtime.cli.evaluate.command import evaluate
+from openrek.runtime.cli.faces.detect_command import detect
 from openrek.runtime.cli.failure import Failure
 from openrek.runtime.cli.keys_commands import keys as keys_command
 from openrek.runtime.cli.labels.commands import labels
 from openrek.runtime.cli.maintenance_commands import COMMANDS
+from openrek.runtime.cli.moderation.command import moderate
+from openrek.runtime.cli.serve_command import serve
 from openrek.runtime.cli.umask import private_files
 from openrek.runtime.cli.users import commands as users
 from openrek.runtime.cli.weights_command import weights
-from openrek.runtime.server.signals import end_at_once, signals_to
 
 if TYPE_CHECKING:
     from openrek.runtime.cli.indexing import IdFrom
@@ -34,58 +33,6 @@ def main() -> None:
     `index`, `search` and `users` work with every endpoint of these APIs, AWS's own included (--endpoint-url
     https://rekognition.eu-west-1.amazonaws.com).
     """
-
-
-@main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind; only loopback without --keys.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
-@click.option(
-    "--data", default="data", show_default=True, envvar="OPENREK_DATA", type=click.Path(path_type=Path, file_okay=False)
-)
-@click.option("--keys", is_flag=True, help="Accept only requests signed with an access key (`openrek keys create`).")
-@click.option(
-    "--keys-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The file of keys. [default: keys.json in DATA]",
-)
-def serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
-    """Serve the API until Ctrl-C or SIGTERM, with all data in the folder DATA.
-
-    The models of the pack `faces` must be there (`openrek weights`); other packs that the server uses are built while
-    it serves, and what needs one is refused until it is there.
-
-    Without --keys any signature is accepted, but only from programs of this machine. With --keys other machines may
-    connect too; this server speaks plain HTTP, so put a TLS proxy that keeps the Host header
-    in front of it.
-    """
-    with signals_to(end_at_once):  # until the server takes them: numpy and the models need a moment
-        _serve(host, port, data, keys, keys_file)
-
-
-def _serve(host: str, port: int, data: Path, keys: bool, keys_file: Path | None) -> None:
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # read when numpy is imported; searches share their rows themselves
-    from openrek.runtime.cli.build_line import BuildLine
-    from openrek.runtime.keys.file_keys import DEFAULT_NAME, FileKeys
-    from openrek.runtime.server import run
-    from openrek.runtime.settings import Settings, SettingsError
-    from openrek.store.items.sqlite_opening import UnusableStore
-    from openrek.vision.models.zoo import WeightsError
-
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    try:
-        settings = replace(Settings.of(os.environ), data=data)
-        issued = FileKeys(keys_file or data / DEFAULT_NAME) if keys or keys_file else None
-        with private_files():
-            run.serve(settings, host, port, _announce, display=BuildLine(sys.stderr), keys=issued)
-    except (SettingsError, WeightsError, UnusableStore) as error:
-        raise Failure(error) from None
-
-
-def _announce(url: str) -> None:
-    click.echo(f"openrek serves on {url} (Ctrl-C stops it)")
-    sys.stdout.flush()
 
 
 @main.command()
@@ -137,12 +84,15 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
 
 
 for command in (
+    serve,
     *COMMANDS,
     *search_commands.COMMANDS,
     *users.COMMANDS,
     *extension_commands.COMMANDS,
+    detect,
     keys_command,
     labels,
+    moderate,
     weights,
     evaluate,
 ):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -51,13 +52,23 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
         with console.status(line(f"Checking {each}")), suppress(*deleted_since):
             if rebuild_first and not _rebuilt(items, parts.blobs(), each, console):
                 faults.append(f"{each} was not rebuilt")
-            reports.append(verify(items, parts.blobs(), each))
+            reports.append(_with_model(verify(items, parts.blobs(), each), adapters))
     if parts.shared and not shared:
         notes.append("a server opened it during the check; check again to be sure")
     for note in notes:
         console.print(line(f"database: note: {note}"), soft_wrap=True)
     _print(reports, console, damaged=bool(faults))
     return not faults and not any(report.findings for report in reports)
+
+
+def _with_model(report: Report, adapters: Adapters) -> Report:
+    """Return the report, with a note if no face model that is offered reads the collection."""
+    with suppress(ResourceNotFound):  # deleted since
+        version = adapters.collections().require(report.collection_id).model_version
+        if adapters.models.get(version) is None:
+            told = f"its face model {version} is not offered here: photos can be neither indexed nor searched"
+            return replace(report, notes=(*report.notes, told))
+    return report
 
 
 def _print(reports: Sequence[Report], console: Console, *, damaged: bool) -> None:

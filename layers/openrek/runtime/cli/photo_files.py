@@ -8,6 +8,7 @@ failure.
 import io
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +57,17 @@ def read_found(photo: Path) -> bytes:
 
     Raises OSError, and UnreadablePhoto for a file that is not regular or too large.
     """
-    handle = os.open(photo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as file:
-        facts = os.fstat(handle)
+    with open(photo, "rb", opener=_without_waiting) as file:
+        facts = os.fstat(file.fileno())
         if not stat.S_ISREG(facts.st_mode):
             raise UnreadablePhoto("not a regular file")
         return _content(file, facts.st_size)
+
+
+def _without_waiting(photo: str, flags: int) -> int:
+    if sys.platform == "win32":
+        return os.open(photo, flags)
+    return os.open(photo, flags | os.O_NONBLOCK)
 
 
 def read_named(photo: Path) -> bytes:

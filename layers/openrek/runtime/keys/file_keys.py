@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,6 +17,7 @@ from openrek.domain.access_keys import AccessKey
 from openrek.domain.errors import InternalServerError
 from openrek.runtime.keys.key_json import BadKey, of_plain, to_plain
 from openrek.runtime.settings import SettingsError
+from openrek.store.disk.durable import sync_folder
 
 DEFAULT_NAME = "keys.json"
 VERSION = 1
@@ -100,7 +102,7 @@ def _keys(path: Path, file: BinaryIO) -> Mapping[str, AccessKey]:
     found = os.fstat(file.fileno())
     if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
         raise SettingsError(f"The key file {path} is not one that openrek wrote.")
-    if found.st_mode & 0o077:
+    if sys.platform != "win32" and found.st_mode & 0o077:  # Windows has no such modes
         mode = stat.S_IMODE(found.st_mode)
         raise SettingsError(f"Others can read the key file {path} (mode {mode:04o}); run: chmod 600 {path}")
     try:
@@ -125,8 +127,4 @@ def _replace(path: Path, text: bytes) -> None:
     except OSError:
         Path(temporary).unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from openrek.vision.labels.label_pack import LabelPack
     from openrek.vision.labels.reader import LabelReader
     from openrek.vision.models.sessions import ModelSessions
+    from openrek.vision.moderation.reader import ModerationReader
 
 CALLER = "caller"
 LABELS = "labels"
@@ -84,13 +85,12 @@ class Adapters:
         self.label_pack: Lazy[LabelPack | None] = Lazy(self._label_pack)
         self.collections: Lazy[Collections] = Lazy(self._collections)
         self.search: Lazy[StoredSearch] = Lazy(self._search)
-        self.inferring: dict[str, Callable[[], Any]] = {"reader": self.reader, "pictures": Lazy(self._pictures)}
-        self._parts: dict[str, Callable[[], Any]] = {
-            **self.inferring,
-            **self._stored(),
-            "models": lambda: self.models,
-            "buckets": self.platform.buckets,
+        self.inferring: dict[str, Callable[[], Any]] = {
+            "reader": self.reader,
+            "pictures": Lazy(self._pictures),
+            "moderator": Lazy(self._moderator),
         }
+        self._parts = self.inferring | self._stored() | self._chosen()
 
     def part(self, name: str) -> object:
         """Return the port's adapter. Raises LookupError for a name that is no port."""
@@ -142,13 +142,22 @@ class Adapters:
             if not present:
                 zoo.check_present(self._settings.weights, [pack])
             for name, row in manifest.rows([pack]).items():
-                if not present or (self._settings.weights / row.file).is_file():
+                if not present or zoo.path_of(self._settings.weights, row).is_file():
                     self.sessions().session(name)
             if pack == LABELS:
                 self.label_pack()
 
     def close(self) -> None:
         self.platform.close()
+
+    def _chosen(self) -> dict[str, Callable[[], Any]]:
+        """Return the parts that the settings and the platform choose, by the names of their ports."""
+        return {
+            "models": lambda: self.models,
+            "moderation_version": lambda: self._settings.moderation,
+            "packs": lambda: self.packs,
+            "buckets": self.platform.buckets,
+        }
 
     def _stored(self) -> dict[str, Callable[[], Any]]:
         """Return the parts of the store by the names of their ports."""
@@ -227,6 +236,11 @@ class Adapters:
             return label_packs.opened(self._settings.label_pack, self._settings.threads, s3_client)
         except LabelPackError as error:
             raise SettingsError(str(error)) from error
+
+    def _moderator(self) -> "ModerationReader":
+        from openrek.vision.moderation.reader import ModerationReader
+
+        return ModerationReader(self.sessions())
 
     def _pictures(self) -> "DecodedPictures":
         from openrek.runtime.parts.pictures import DecodedPictures

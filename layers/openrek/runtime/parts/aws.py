@@ -1,5 +1,6 @@
 """The parts that AWS provides: DynamoDB, S3, and the deployment's other functions. Clients connect when first used."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from openrek.domain.ports import Buckets
@@ -63,6 +64,8 @@ class AwsParts:
         return LogWatch(self._dynamo(), call)
 
     def _dynamo_items(self) -> "DynamoItems":
+        if find_spec("pynamodb") is None:
+            raise SettingsError("OPENREK_TABLE needs packages that are not installed: pip install 'openrek[aws]'.")
         from openrek.store.items.dynamo import READ_TIMEOUT_S, DynamoItems
 
         timeout_s = self._settings.timeout_s or READ_TIMEOUT_S

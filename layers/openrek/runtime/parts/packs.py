@@ -75,8 +75,10 @@ class Packs:
         return {pack: state for pack, state in states.items() if state is not PackState.READY}
 
     def _is_there(self, pack: str) -> bool:
+        from openrek.vision.models import zoo
+
         rows = self._manifest().rows([pack]).values()
-        return self._carried or all((self._weights / row.file).is_file() for row in rows)
+        return self._carried or all(zoo.path_of(self._weights, row).is_file() for row in rows)
 
 
 def _manifest() -> "ModelManifest":

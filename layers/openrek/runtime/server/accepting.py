@@ -7,6 +7,7 @@ for each connection that it cannot take.
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Final
 
@@ -16,6 +17,7 @@ AT_ONCE: Final = 16
 """What is being answered has its turn after so many new connections."""
 LOG_EVERY_S: Final = 1.0
 AGAIN_AFTER_S: Final = 0.1
+HANDSHAKE_S: Final = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +29,18 @@ class Accepting:
     and is closed. uvicorn takes this for one of asyncio's servers: it closes it and waits for it.
     """
 
-    def __init__(self, listening: socket.socket, make: Callable[[], asyncio.Protocol], limit: ConnectionLimit) -> None:
+    def __init__(
+        self,
+        listening: socket.socket,
+        make: Callable[[], asyncio.Protocol],
+        limit: ConnectionLimit,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listening = listening
         self._make = make
         self._limit = limit
+        self._tls = tls
         self._batch = max(1, min(AT_ONCE, limit.most // 8))
         self._connecting: set[asyncio.Task[None]] = set()
         self._logged_s = -LOG_EVERY_S
@@ -81,7 +90,9 @@ class Accepting:
 
     async def _connect(self, connection: socket.socket) -> None:
         try:
-            transport, _ = await self._loop.connect_accepted_socket(self._make, connection)
+            transport, _ = await self._loop.connect_accepted_socket(
+                self._make, connection, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S if self._tls else None
+            )
         except OSError:
             self._limit.failed()
             connection.close()

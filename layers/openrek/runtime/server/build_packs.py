@@ -42,7 +42,8 @@ class Report:
 
 def main(folder: Path, packs: list[str]) -> int:
     """Build the packs; return the exit code."""
-    os.nice(LOWEST)
+    if sys.platform != "win32":
+        os.nice(LOWEST)
     report = Report(_download_bytes(folder, packs))
     try:
         build_weights.build(folder, report.step, packs, on_bytes=report.on_bytes, on_failure=report.on_failure)
@@ -55,7 +56,7 @@ def main(folder: Path, packs: list[str]) -> int:
 def _download_bytes(folder: Path, packs: list[str]) -> int:
     manifest = zoo.manifest()
     rows = manifest.rows(packs).values()
-    missing = {row.archive for row in rows if not (folder / row.file).is_file()}
+    missing = {row.archive for row in rows if not zoo.path_of(folder, row).is_file()}
     return sum(manifest.archives[name].size_bytes for name in missing)
 
 

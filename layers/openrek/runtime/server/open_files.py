@@ -1,6 +1,6 @@
 """The number of connections that this process can have, by the files that it may open; its other files come first."""
 
-import resource
+import sys
 from typing import Final
 
 from openrek.runtime.settings import SettingsError
@@ -11,6 +11,9 @@ OWN_FILES: Final = 16
 """Standard streams, sockets and pipes of the event loop, what the libraries keep open."""
 THREAD_FILES: Final = 3
 """The store's file and its log, each opened once a thread, and one that is being read."""
+
+FILES_OF_SELECT: Final = 512
+"""Windows: an event loop that waits for sockets by `select` takes so many."""
 
 
 def room_for_connections(threads: int) -> int:
@@ -32,6 +35,10 @@ def room_for_connections(threads: int) -> int:
 
 def _files(wanted: int) -> int:
     """Ask for `wanted` open files; return the number that this process may have."""
+    if sys.platform == "win32":
+        return FILES_OF_SELECT
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

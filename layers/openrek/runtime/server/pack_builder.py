@@ -69,8 +69,7 @@ class PackBuilder:
         if self._process is None or self._thread is None:
             return
         if self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            _kill(self._process)
         self._thread.join()
 
     def _begun(self) -> "subprocess.Popen[str]":
@@ -122,6 +121,15 @@ class PackBuilder:
         log.warning(
             "the models of %s could not be built: %s; run `openrek weights --pack %s`", pack, why.rstrip("."), pack
         )
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    """End the process, and where the system knows groups of processes those that it began."""
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _told(line: str) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 Every error of settings, store and models is found before the first connection is accepted, and raised as one sentence.
 """
 
+import ssl
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -38,18 +39,20 @@ def serve(
     *,
     display: BuildDisplay,
     keys: KeyStore | None = None,
+    tls: ssl.SSLContext | None = None,
+    published_on_loopback: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT; call `announce` with the URL when connections are accepted.
 
     Default packs of models that are missing are built meanwhile, which `display` shows; only `faces` must be there.
-    With `keys`, every request must be signed with one of them. Raises SettingsError, WeightsError or UnusableStore
-    before it serves.
+    With `keys`, every request must be signed with one of them. `published_on_loopback`: somebody else sees to it that
+    only this machine reaches `host`. Raises SettingsError, WeightsError or UnusableStore before it serves.
     """
     if keys is not None and not keys.listed():
         raise SettingsError("There is no access key yet; issue one with `openrek keys create`.")
     room = room_for_connections(threads_of(settings.workers) + OWN_THREADS)
     with ExitStack() as stack:
-        bound = stack.enter_context(listener(host, port, signed=keys is not None))
+        bound = stack.enter_context(listener(host, port, anywhere=keys is not None or published_on_loopback))
         _ready_data_folder(settings)
         adapters = Adapters(settings)
         stack.callback(adapters.close)
@@ -66,7 +69,8 @@ def serve(
         builder = PackBuilder(adapters.packs, settings.weights, zoo.manifest().default_packs(), display)
         builder.start()
         stack.callback(builder.stop)
-        LocalServer(app.asgi, lambda: announce(url_of(bound)), room=room).run(sockets=[bound])
+        url = url_of(bound, tls=tls is not None)
+        LocalServer(app.asgi, lambda: announce(url), room=room, tls=tls).run(sockets=[bound])
 
 
 def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) -> LocalApp:

@@ -3,8 +3,11 @@
 import asyncio
 import logging
 import socket
+import ssl
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import current_thread, main_thread
 from typing import cast
 
@@ -30,7 +33,7 @@ UNSENT_BYTES = 64 * 1024
 class LocalServer(uvicorn.Server):
     """uvicorn's server; a signal stops it gracefully and is then done with, so that the process ends with 0.
 
-    `ready` is called when connections are accepted; at most `room` may be open.
+    `ready` is called when connections are accepted; at most `room` may be open. They speak `tls` if that is given.
     """
 
     def __init__(
@@ -40,8 +43,10 @@ class LocalServer(uvicorn.Server):
         *,
         room: int,
         connection: type[BoundedConnection] = BoundedConnection,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._ready = ready
+        self._tls = tls
         self._limit = ConnectionLimit(room)
         self._make = connection
         super().__init__(
@@ -66,10 +71,15 @@ class LocalServer(uvicorn.Server):
         for each in sockets or []:
             each.setblocking(False)
             each.listen(BACKLOG)
-        accepting = [Accepting(each, self._connection, self._limit) for each in sockets or []]
+        accepting = [Accepting(each, self._connection, self._limit, self._tls) for each in sockets or []]
         self.servers = cast("list[asyncio.base_events.Server]", accepting)
         self.started = True
         self._ready()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Run until a signal, on the event loop that `Accepting` needs, which on Windows is not the usual one."""
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(self.serve(sockets=sockets))
 
     def _connection(self) -> BoundedConnection:
         return self._make(self._limit, config=self.config, server_state=self.server_state, app_state={})
@@ -83,12 +93,28 @@ class LocalServer(uvicorn.Server):
             yield
 
 
-def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
+def tls_of(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Return what a server needs to speak TLS (1.2 or later). Raises SettingsError."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        tls.load_cert_chain(certificate, key, password=_no_password)
+    except OSError as error:
+        unreadable = isinstance(error, FileNotFoundError | PermissionError)
+        why = error.strerror if unreadable else "they are no certificate with its key"
+        raise SettingsError(f"The certificate {certificate} and the key {key} cannot be used: {why}.") from None
+    return tls
+
+
+def _no_password() -> str:
+    raise SettingsError("The key of the certificate has a password; openrek needs one without.")
+
+
+def listener(host: str, port: int, *, anywhere: bool = False) -> socket.socket:
     """Return a socket bound to the address; port 0 takes a free one.
 
-    Unless requests are `signed`, only to a loopback address. Raises SettingsError.
+    Only to a loopback address, unless `anywhere`. Raises SettingsError.
     """
-    if not signed and not is_loopback(host):
+    if not anywhere and not is_loopback(host):
         raise SettingsError(
             f"openrek does not serve {host}: without access keys it answers only this machine (127.0.0.1)."
         )
@@ -96,7 +122,8 @@ def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
     # Named by its protocol, because asyncio turns off Nagle's algorithm only then; else each answer waits 40 ms.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # of the connections, too
+    if sys.platform != "win32":
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # of the connections, too
     try:
         bound.bind((host, port))
     except (OSError, OverflowError) as error:
@@ -106,6 +133,7 @@ def listener(host: str, port: int, *, signed: bool = False) -> socket.socket:
     return bound
 
 
-def url_of(bound: socket.socket) -> str:
+def url_of(bound: socket.socket, *, tls: bool = False) -> str:
     host, port = bound.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{'https' if tls else 'http'}://{place}"

@@ -3,6 +3,7 @@
 import io
 import mmap
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from openrek.store.blobs.port import BlobExists, BlobMissing, Buffer, checked_name, is_name
+from openrek.store.disk.durable import sync_folder
 from openrek.store.disk.location import DataLocation, is_without_room
 
 ASIDE: Final = ".aside"
@@ -42,7 +44,7 @@ class FolderBlobs:
             except FileExistsError:
                 raise BlobExists(name) from None
         for folder in (target.parent, *target.parent.parents):
-            _sync_folder(folder)
+            sync_folder(folder)
             if folder == self._folder:
                 break
 
@@ -69,7 +71,7 @@ class FolderBlobs:
         self._location.require()  # another folder in its place has blobs of its own
         with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             path.unlink()
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         above = prefix.rpartition("/")[0]
@@ -122,18 +124,11 @@ class FolderBlobs:
 def _large(file: io.FileIO, size: int) -> memoryview:
     """Return up to `size` bytes, on a page boundary; less where the file ends before."""
     memory = mmap.mmap(-1, size, access=mmap.ACCESS_COPY)
-    with suppress(AttributeError, OSError):  # only Linux knows them, and not every kernel
-        memory.madvise(mmap.MADV_HUGEPAGE)
+    if sys.platform == "linux":
+        with suppress(OSError):  # not every kernel knows them
+            memory.madvise(mmap.MADV_HUGEPAGE)
     view = memoryview(memory)
     at = 0
     while count := file.readinto(view[at:]):
         at += count
     return view[:at].toreadonly()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -21,7 +21,7 @@ SECRET_KEY: Final = deployment_key("page-token-secret")
 class SealedPageTokens:
     """NextTokens that nobody can forge.
 
-    Token = base64url(HMAC-SHA256(secret, place 0x00 cursor)[:16] + cursor): 198 characters at most for a cursor of 129,
+    Token = base64url(HMAC-SHA256(secret, place 0x00 cursor)[:16] + cursor): 194 characters at most for a cursor of 129,
     the longest there is (that of an over-long collection id).
     """
 

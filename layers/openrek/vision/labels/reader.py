@@ -13,9 +13,10 @@ from openrek.vision.images.decode import Upright
 from openrek.vision.labels import evidence, foreground, own_labels
 from openrek.vision.labels.additions import Additions, FindAdditions, no_additions
 from openrek.vision.labels.colors import Canvas
-from openrek.vision.labels.networks import OBJECTS, PICTURES, Part, impressions, mean_impression, middle, squeezed
+from openrek.vision.labels.networks import OBJECTS
 from openrek.vision.labels.objects import TILES_FROM_PX, Sighting, sightings
 from openrek.vision.labels.vocabulary import table
+from openrek.vision.models.picture_classes import PICTURES, Part, impressions, mean_impression, middle, squeezed
 from openrek.vision.models.sessions import ModelSessions
 
 LARGEST_SIDE_PX: Final = 10_000

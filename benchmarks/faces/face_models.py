@@ -1,9 +1,9 @@
 """What projecting the child direction out changes: face models 7.0 and 7.1 from the same raw vectors.
 
-    python -m benchmarks.face_models largest FOLDER OUT.npz          the raw vector of the largest face of each .jpg
-    python -m benchmarks.face_models middle FOLDER OUT.npz           of the one nearest the middle: for LFW
-    python -m benchmarks.face_models lfw LFW.npz pairs.txt           accuracy, true and false matches on LFW's View 2
-    python -m benchmarks.face_models fairface FAIRFACE.npz LABELS.csv [LEAVE_OUT]
+    python -m benchmarks.faces.face_models largest FOLDER OUT.npz    the raw vector of the largest face of each .jpg
+    python -m benchmarks.faces.face_models middle FOLDER OUT.npz     of the one nearest the middle: for LFW
+    python -m benchmarks.faces.face_models lfw LFW.npz pairs.txt     accuracy, true and false matches on LFW's View 2
+    python -m benchmarks.faces.face_models fairface FAIRFACE.npz LABELS.csv [LEAVE_OUT]
 
 FairFace's photos are all of different persons, so that every pair of two is a pair of strangers. LEAVE_OUT is a folder
 of photos whose names do not count. Vectors are personal data: keep the .npz where the photos are.

@@ -1,6 +1,6 @@
 """Photos of a folder, spoilt, turned and cropped: what the quality filter keeps of them, and who is then alike.
 
-    python -m benchmarks.hard_faces FOLDER [--photos 200] [--seed 7]
+    python -m benchmarks.faces.hard_faces FOLDER [--photos 200] [--seed 7]
 
 FOLDER holds one folder per person, or photos of different people. Of each person the first photo is taken, at random
 `--photos` of them, and of each photo the largest face. Three tables:

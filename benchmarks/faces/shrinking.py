@@ -1,6 +1,6 @@
 """Faces that are found after a picture was shrunk in openrek's way, by an area filter, or by taking single pixels.
 
-    python -m benchmarks.shrinking [--pictures 40]
+    python -m benchmarks.faces.shrinking [--pictures 40]
 
 Portraits of the tests are pasted into scenes 1.1 to 3.1 times larger than the searched picture, 24 a scene, so that
 their faces are 10 to 70 px high in the end. Then the scenes are spoilt. "found": share of the faces in whose place the

@@ -1,6 +1,6 @@
 """Damaged photos against good ones: what is found, what the quality filter keeps, and who matches.
 
-    python -m benchmarks.robustness PEOPLE [--people 300] [--seed 7]
+    python -m benchmarks.faces.robustness PEOPLE [--people 300] [--seed 7]
 
 PEOPLE is a folder with a folder for each person, as LFW comes. Of people with two photos or more `--people` are drawn,
 and of each two photos; of each photo the most central face counts. The second one is damaged, in each of these ways:

@@ -1,11 +1,10 @@
 """Recall and precision of the search for faces on WIDER FACE, by the height of a face in the picture.
 
-`python -m benchmarks.wider PATH [--part train] [--limit N]`; PATH is a folder with WIDER_val/images (or WIDER_train)
-and the files *_bbx_gt.txt, of which any pictures may be missing. "whole" is one search of the whole picture in its
-turns, "anywhere" what a call does: tiles, dark and pale pictures, print. A detection counts if it shares half with a
-face of 10 px or more; those that share half with a face that the data mark as invalid, or that is smaller, count as
-nothing.
-"""
+`python -m benchmarks.faces.wider PATH [--part train] [--limit N]`; PATH is a folder with WIDER_val/images (or
+WIDER_train) and the files *_bbx_gt.txt, of which any pictures may be missing. "whole" is one search of the whole
+picture in its turns, "anywhere" what a call does: tiles, dark and pale pictures, print. A detection counts if it
+shares half with a face of 10 px or more; those that share half with a face that the data mark as invalid, or that is
+smaller, count as nothing."""
 
 import argparse
 import itertools

@@ -1,7 +1,7 @@
 """Portraits of the tests, turned: the share that is found, that matches its own upright photo, and that matches other
 people.
 
-    python -m benchmarks.turned_heads
+    python -m benchmarks.faces.turned_heads
 """
 
 import io
