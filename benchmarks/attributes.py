@@ -78,7 +78,7 @@ def heads(folder: str, features: str = "") -> None:
     settings = tomllib.loads(face_heads.SETTINGS.read_text("utf-8"))
     rows = face_heads.read(Path(folder), Path(features) if features else None)
     print("| head | rows | yes | AUC | right | calibration error |\n|---|---|---|---|---|---|")
-    emotions, folds = {}, int(settings["settings"]["folds"])
+    emotions, sampled, folds = {}, {}, int(settings["settings"]["folds"])
     for name in INPUTS:
         head = settings["heads"][name]
         target = face_heads.chosen(rows.labels, head)
@@ -92,11 +92,28 @@ def heads(folder: str, features: str = "") -> None:
         judged = target.sampled if head.get("prior") is None else np.ones(len(right), np.bool_)
         if head.get("prior") is not None:
             emotions[name] = (chances, right)
+        elif name in FIELDS:
+            sampled[name] = [
+                (rows.labels[at], ok) for at, ok in zip(target.rows, (chances >= 0.5) == right, strict=True)
+            ]
         shown = (judged.sum(), right[judged].sum(), auc(scores[judged], right[judged]))
         true = ((chances >= 0.5) == right)[judged].mean()
         error = calibration_error(chances[judged], right[judged])
         print(f"| {name} | {shown[0]} | {shown[1]} | {shown[2]:.4f} | {true:.3f} | {error:.3f} |")
     _print_emotions(emotions)
+    for column in ("race", "age"):
+        _print_by(column, sampled)
+
+
+def _print_by(column: str, sampled: Mapping[str, Sequence[tuple[face_heads.Labels, bool]]]) -> None:
+    """Print how many of the faces drawn at random are judged right, by the values of a column."""
+    print(f"\n| {column} | {' | '.join(sampled)} |\n|{'---|' * (len(sampled) + 1)}")
+    for value in sorted({row[column] for found in sampled.values() for row, _ in found if row[column]}):
+        shares = []
+        for found in sampled.values():
+            right = [ok for row, ok in found if row[column] == value and row["sample"] != "0"]
+            shares.append(f"{np.mean(right):.3f} of {len(right)}" if right else "-")
+        print(f"| {value} | {' | '.join(shares)} |")
 
 
 def _print_emotions(found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> None:

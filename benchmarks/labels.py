@@ -250,13 +250,13 @@ def plainly(photos: Sequence[Annotated], labels: LabelReader) -> Judged:
     known = table()
     for photo in photos:
         picture = cv2.imread(str(photo.path))[:, :, ::-1]
-        scores = _plain_boxes(labels, picture)
+        scores = plain_boxes(labels, picture)
         said = {}
         for name, evidence in known.evidence.items():
             best = max((scores[of][0][0] for of in evidence.objects if scores.get(of)), default=0.0)
             if best:
                 said[name] = 100 * best
-        chance, number = _plain_class(labels, picture)
+        chance, number = plain_class(labels, picture)
         for name, evidence in known.evidence.items():
             if number in evidence.pictures:
                 said[name] = max(said.get(name, 0.0), 100 * chance)
@@ -264,7 +264,7 @@ def plainly(photos: Sequence[Annotated], labels: LabelReader) -> Judged:
     return result
 
 
-def _plain_boxes(labels: LabelReader, picture: np.ndarray) -> dict[str, list[tuple[float, Box]]]:
+def plain_boxes(labels: LabelReader, picture: np.ndarray) -> dict[str, list[tuple[float, Box]]]:
     feed = {"image": _plain(cv2.resize(picture, (416, 416), interpolation=cv2.INTER_CUBIC)),
             "scale_factor": np.ones((1, 2), np.float32)}  # fmt: skip
     scores, boxes = labels.sessions.session(OBJECTS).run(["concat_4.tmp_0", "tmp_17"], feed)
@@ -277,7 +277,7 @@ def _plain_boxes(labels: LabelReader, picture: np.ndarray) -> dict[str, list[tup
     return found
 
 
-def _plain_class(labels: LabelReader, picture: np.ndarray) -> tuple[float, int]:
+def plain_class(labels: LabelReader, picture: np.ndarray) -> tuple[float, int]:
     height, width = picture.shape[:2]
     scale = 256 / min(height, width)
     small = cv2.resize(picture, (round(width * scale), round(height * scale)))

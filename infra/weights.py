@@ -25,7 +25,7 @@ WEIGHTS: Final = {
     "faces": Carried(("faces",)),
     "attributes": Carried(("attributes",), ("yunet",)),
     "faces-attributes": Carried(("faces", "attributes")),
-    "labels": Carried(("labels", "faces")),
+    "labels": Carried(("labels", "faces", "attributes")),
     "moderation": Carried(("moderation",)),
     "text": Carried(("text",)),
     "equipment": Carried(("equipment",)),

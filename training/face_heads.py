@@ -138,11 +138,12 @@ def logistic(scores: Matrix, target: Target, prior: float | None) -> tuple[float
     """
     used = target.sampled if prior is None else np.ones(len(scores), np.bool_)
     right = target.targets[used] > 0
-    weights = np.ones(len(right))
+    weights = target.weights[used]
     if prior is not None:
+        weights = np.ones(len(right))
         weights[right], weights[~right] = prior * len(right) / right.sum(), (1 - prior) * len(right) / (~right).sum()
     evidence = np.stack([scores[used], np.ones(len(right))], axis=1)
-    wanted = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))
+    wanted = np.where(right, (right.sum() + 1) / (right.sum() + 2), 1 / ((~right).sum() + 2))  # Platt's, not 1 and 0
     answer = np.zeros(2)
     for _ in range(50):  # Newton's method; some ten steps are enough
         chance = 1 / (1 + np.exp(-np.clip(evidence @ answer, -30, 30)))

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.labels import Annotated, Judged, annotated, boxes_right, truth
+from benchmarks.labels import Annotated, Judged, annotated, boxes_right
 from openrek.runtime.settings import Settings
 from openrek.vision.images.arrays import Floats
 from openrek.vision.images.decode import decode
@@ -44,6 +44,8 @@ FOLDS: Final = 5
 OTHER_NAMES: Final = (1.26, 0.22, -0.71)
 """Half of the objects of Caltech-101 are none of ImageNet's."""
 PENALTY: Final = 1e-2
+HARDLY_SEEN: Final = 0.3
+LEAST_LOGIT: Final = float(np.log(0.2 / 0.8))
 ABOUT: Final = Provenance(
     name="label-calibration",
     what="the probabilities of what the networks of labels say",
@@ -116,18 +118,31 @@ def _fit_boxes(seen: Sequence[Seen], tiles: bool) -> tuple[Floats, Floats]:
 
 
 def _fit_names(seen: Sequence[Seen]) -> Floats:
-    """Fit labels that COCO decides, where the detector saw none of their classes."""
+    """Fit how much rarer a label that COCO decides is where the detector hardly saw one of its class: the constant.
+
+    On labels that carry boxes: of their ancestors COCO knows only some kinds, and other kinds would count as wrong.
+    Only where ImageNet's classes might make one say it, which are some thirty pairs of a photo and a label. The other
+    two weights are those of `OTHER_NAMES`.
+    """
     known = table()
-    rows, right = [], []
-    decided = frozenset(name for name in known.pictured if known.evidence[name].objects)
+    by_chance, by_number, _ = OTHER_NAMES
+    offsets, right = [], []
     for each in seen:
-        shown = truth(each.photo, decided)
-        told = evidence.picture_evidence(each.probabilities)
-        for place, name in enumerate(known.pictured):
-            if name in decided and not set(known.evidence[name].objects) & each.objects[True].keys():
-                rows.append(told[place])
-                right.append(name in shown)
-    return _logistic(rows, right)
+        shown = {name for name, _, _ in each.photo.objects}
+        evident = evidence.picture_evidence(each.probabilities)
+        for of, name in known.label_of_boxes.items():
+            best = max((found[of][0][0] for found in each.objects.values() if of in found), default=0.0)
+            if name in known.pictured and best < HARDLY_SEEN:
+                chance, number, _ = evident[known.pictured.index(name)]
+                if chance >= LEAST_LOGIT:
+                    offsets.append(by_chance * chance + by_number * number)
+                    right.append(of in shown)
+    logits, wanted, constant = np.array(offsets), np.array(right), 0.0
+    for _ in range(30):
+        chances = 1 / (1 + np.exp(-(logits + constant)))
+        slope = float(np.sum(wanted - chances)) - PENALTY * constant
+        constant += slope / (float(np.sum(chances * (1 - chances))) + PENALTY)
+    return np.array([by_chance, by_number, round(constant, 2)], np.float32)
 
 
 def _logistic(rows: Sequence[Floats], right: Sequence[bool]) -> Floats:

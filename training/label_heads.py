@@ -87,14 +87,20 @@ def learn(rows: Rows, settings: Mapping[str, Any]) -> bytes:
     return encode(about, tuple(names), {"weights": np.stack(weights), "biases": np.array(biases)})
 
 
-def judge(rows: Rows, settings: Mapping[str, Any]) -> Iterator[tuple[str, Matrix, Matrix]]:
+KINDS: Final = ("categories", "captions")
+
+
+def judge(
+    rows: Rows, settings: Mapping[str, Any], kinds: Sequence[str] = KINDS
+) -> Iterator[tuple[str, Matrix, Matrix]]:
     """Yield each kind of heads, with targets [n, labels] and probabilities [n, labels] of rows that are held back.
 
     In as many folds as settings say, head and logistic function are learnt from the rows of the others.
     """
     folds, penalty = int(settings["settings"]["folds"]), float(settings["settings"]["penalty"])
     fold = np.arange(len(rows.features)) // folds % folds
-    for kind, targets in _targets(rows, settings).items():
+    for kind in kinds:
+        targets = _targets(rows, settings)[kind]
         chances = np.zeros(targets.shape)
         for held in range(folds):
             features, known = rows.features[fold != held], targets[fold != held]

@@ -213,3 +213,16 @@ def test_a_turned_photo_has_its_boxes_upright(rekognition: "RekognitionClient", 
     )
 
     assert turned == pytest.approx(upright, abs=0.05)
+
+
+def test_a_woman_and_a_man_are_told_with_the_box_of_their_person(answers: dict[str, Any]) -> None:
+    for name, expected, others in (
+        ("astronaut.png", {"Adult", "Female", "Woman", "Smile", "Happy"}, {"Male", "Man", "Child", "Beard", "Glasses"}),
+        ("biden.jpg", {"Adult", "Male", "Man"}, {"Female", "Woman", "Child", "Beard", "Smile"}),
+    ):
+        found = {what: label for what, label in by_name(answers[name]).items() if label["Confidence"] >= 55}
+        assert expected <= set(found), name
+        assert not others & set(found), name
+        for what in expected & {"Adult", "Woman", "Man"}:
+            (instance,) = found[what]["Instances"]
+            assert instance["BoundingBox"] == found["Person"]["Instances"][0]["BoundingBox"]

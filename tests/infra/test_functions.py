@@ -43,7 +43,7 @@ def test_the_layers_of_models_serve_every_use() -> None:
         "faces": packs["faces"],
         "attributes": packs["attributes"] | {"yunet"},
         "faces-attributes": packs["faces"] | packs["attributes"],
-        "labels": packs["labels"] | packs["faces"],
+        "labels": packs["labels"] | packs["faces"] | packs["attributes"],
         "moderation": packs["moderation"],
         "text": packs["text"],
         "equipment": packs["equipment"],

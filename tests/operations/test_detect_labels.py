@@ -6,6 +6,7 @@ import pytest
 
 from openrek.domain.errors import InvalidImageFormat, InvalidParameter
 from openrek.domain.remarks import Remarked
+from openrek.operations.detect_labels import NO_PERSONS
 from tests.operations.parts.world import World
 
 
@@ -83,9 +84,9 @@ def test_unsure_instances_are_left_out_but_the_surest(world: World) -> None:
 
 
 def test_a_face_is_a_person_with_a_box_around_it(world: World) -> None:
-    found = labels(world, "ann")
+    found = labels(world, "ann", Settings={"GeneralLabels": {"LabelExclusionFilters": ["Child", "Female", "Girl"]}})
 
-    assert set(found) == {"Face", "Head", "Person", "Photography", "Portrait"}
+    assert set(found) == {"Face", "Happy", "Head", "Person", "Photography", "Portrait", "Smile"}
     assert found["Person"]["Aliases"] == [{"Name": "Human"}]
     (person,) = found["Person"]["Instances"]
     box = person["BoundingBox"]
@@ -182,3 +183,47 @@ def test_what_cannot_be_answered_is_said_beside_the_labels(world: World) -> None
     colors = world.do("DetectLabels", Image={"Bytes": b"dog damage"}, Features=["IMAGE_PROPERTIES"])
     assert isinstance(colors, Remarked)
     assert colors.remarks == ()
+
+
+def test_what_faces_tell_of_their_persons_carries_the_persons_boxes(world: World) -> None:
+    """The first face shows 2 years and a smile, the second 12 and none, both look female."""
+    found = labels(world, "ann bob", MinConfidence=40)
+
+    persons = [each["BoundingBox"] for each in found["Person"]["Instances"]]
+    assert len(persons) == 2
+    for name in ("Child", "Female", "Girl"):
+        told = found[name]
+        assert sorted(str(each["BoundingBox"]) for each in told["Instances"]) == sorted(map(str, persons))
+        assert told["Confidence"] == told["Instances"][0]["Confidence"]
+        assert told["Confidence"] <= found["Person"]["Confidence"]
+    assert found["Smile"]["Instances"] == []
+    assert found["Smile"]["Confidence"] == pytest.approx(74.9, abs=0.1)
+    assert found["Happy"]["Confidence"] >= found["Smile"]["Confidence"]
+    assert not {"Adult", "Man", "Woman", "Glasses", "Beard"} & set(found)
+
+
+def test_a_child_is_a_girl_less_surely_than_the_networks_say(world: World) -> None:
+    found = labels(world, "ann", MinConfidence=0)
+    assert found["Female"]["Confidence"] == pytest.approx(0.999 * 51.5, abs=0.1)  # of 53
+    assert found["Girl"]["Confidence"] <= found["Female"]["Confidence"]
+
+
+def test_without_the_models_of_attributes_the_rest_is_told_and_why(world: World) -> None:
+    world.packs.missing.add("attributes")
+    response = world.do("DetectLabels", Image={"Bytes": b"ann dog"})
+    names = {label["Name"] for label in response["Labels"]}
+    assert {"Dog", "Face", "Person"} <= names
+    assert not {"Smile", "Child", "Female"} & names
+    assert NO_PERSONS in response.remarks  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("filters", "remarks"),
+    [({"LabelInclusionFilters": ["Person", "Dog"]}, 0), ({"LabelInclusionFilters": ["Woman"]}, 1), ({}, 1)],
+)
+def test_the_models_of_attributes_are_needed_only_for_labels_that_can_pass(
+    world: World, filters: dict[str, Any], remarks: int
+) -> None:
+    world.packs.missing.add("attributes")
+    response = world.do("DetectLabels", Image={"Bytes": b"ann"}, Settings={"GeneralLabels": filters})
+    assert len(response.remarks) == remarks  # type: ignore[attr-defined]

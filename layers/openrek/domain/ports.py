@@ -93,6 +93,10 @@ class Packs(Protocol):
         """Raise Throttling with the reason unless the models of all these packs are there."""
         ...
 
+    def ready(self, packs: Iterable[str]) -> bool:
+        """Return True if the models of all these packs are there."""
+        ...
+
 
 class LabelPhoto(Protocol):
     """A decoded photo, to be asked for labels; networks run when something asks for what they say."""

@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from openrek.domain.errors import InvalidParameter
-from openrek.domain.labels import Label, completed
-from openrek.domain.ports import Buckets, LabelPhoto, OpenPicture, Pictures
+from openrek.domain.labels import Label, Vocabulary, completed
+from openrek.domain.ports import Buckets, LabelPhoto, OpenPicture, Packs, Pictures
 from openrek.domain.remarks import remarked
+from openrek.operations.translation import demographic_labels
+from openrek.operations.translation.attributes import PACK as ATTRIBUTES
 from openrek.operations.translation.face_labels import with_faces
 from openrek.operations.translation.images import image_bytes
 from openrek.operations.translation.label_shapes import filtered, label_shape, properties_shape
@@ -20,9 +22,13 @@ MOST_LABELS: Final = 1000
 LEAST_INSTANCE_PCT: Final = 50.0
 """An instance is told from here on, or from MinConfidence on where that is less; the surest one always is."""
 LABELS, PROPERTIES = "GENERAL_LABELS", "IMAGE_PROPERTIES"
+NO_PERSONS: Final = (
+    "Labels of age, sex and mood, and of what faces wear, are left out: "
+    "the models of the pack attributes are not there."
+)
 
 
-def detect_labels(request: Request, *, buckets: Buckets, pictures: Pictures) -> Response:
+def detect_labels(request: Request, *, buckets: Buckets, pictures: Pictures, packs: Packs) -> Response:
     """Return what a picture shows, the surest first, and its quality and colours where they are asked for."""
     features = request.get("Features") or [LABELS]
     _require_features(request, features)
@@ -32,14 +38,19 @@ def detect_labels(request: Request, *, buckets: Buckets, pictures: Pictures) -> 
     most_colors = settings.get("ImageProperties", {}).get("MaxDominantColors", DEFAULT_COLORS)
     colors = PROPERTIES in features
     response: Response = {"LabelModelVersion": LABEL_MODEL_VERSION}
+    remarks: Sequence[str] = ()
     if LABELS in features:
-        told = _told(_all_labels(picture, photo), request)
+        filters = settings.get("GeneralLabels", {})
+        persons = _asks_for_persons(photo.vocabulary, filters)
+        ready = not persons or packs.ready([ATTRIBUTES])
+        told = _told(_all_labels(picture, photo, persons=persons and ready), request)
+        remarks = photo.remarks if ready else [*photo.remarks, NO_PERSONS]
         if colors:
             told = _coloured(told, photo, most_colors)
         response["Labels"] = [label_shape(label, colors=colors) for label in told]
     if colors:
         response["ImageProperties"] = properties_shape(photo.properties(most_colors))
-    return remarked(response, photo.remarks if LABELS in features else ())
+    return remarked(response, remarks)
 
 
 def _require_features(request: Request, features: Sequence[str]) -> None:
@@ -49,10 +60,18 @@ def _require_features(request: Request, features: Sequence[str]) -> None:
         raise InvalidParameter(reason=f"{' and '.join(limits)} can be given only with the feature {LABELS}.")
 
 
-def _all_labels(picture: OpenPicture, photo: LabelPhoto) -> tuple[Label, ...]:
-    """Return the labels of both readers, with all ancestors, the surest first."""
-    vocabulary = photo.vocabulary
-    return completed(with_faces(photo.labels(), picture.faces().faces, vocabulary), vocabulary)
+def _asks_for_persons(vocabulary: Vocabulary, filters: Request) -> bool:
+    """Return True if the filters let a label pass that tells of a person's age, sex, mood, or what its face wears."""
+    return bool(filtered((Label(vocabulary[name], 100.0) for name in demographic_labels.NAMES), filters))
+
+
+def _all_labels(picture: OpenPicture, photo: LabelPhoto, *, persons: bool) -> tuple[Label, ...]:
+    """Return the labels of both readers with all ancestors, the surest first; with `persons` those that faces tell."""
+    vocabulary, faces = photo.vocabulary, picture.faces()
+    labels = with_faces(photo.labels(), faces.faces, vocabulary)
+    if persons:
+        labels += demographic_labels.of_persons(faces, labels, vocabulary)
+    return completed(labels, vocabulary)
 
 
 def _told(labels: Sequence[Label], request: Request) -> list[Label]:

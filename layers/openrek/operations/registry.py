@@ -119,11 +119,14 @@ _ROWS: Final = (
     Operation(
         "DetectLabels",
         packs=("faces", "labels"),
+        packs_on_request=(ATTRIBUTES,),
         touches_collection=False,
         listed="Labels",
         logged_as="labels",
-        note="1,016 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, "
-        "dishes, plants or professions, and of persons none that says age, sex or mood "
+        note="1,033 of Rekognition's 3,082 labels can be answered: hardly any landmarks, flags, logos, actions, "
+        "dishes, plants or professions. What says age, sex or mood, or what a face wears, is told of the ten largest "
+        "faces of 40 px and more, with the boxes of their persons; while the models of the pack attributes are not "
+        "there it is left out, and x-openrek-reason says so "
         "([how well](ACCURACY.md#labels)). Our choices: names in filters are exact; a label passes that any inclusion "
         "filter names, by itself or by its category, and that no exclusion filter names; MaxLabels counts what is "
         "left; an instance is told from 50 on, or from MinConfidence on where that is less. A person whose face alone "

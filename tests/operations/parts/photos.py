@@ -118,6 +118,9 @@ class ChosenPacks:
         if self.missing & set(packs):
             raise Throttling(reason="being built")
 
+    def ready(self, packs: Iterable[str]) -> bool:
+        return not self.missing & set(packs)
+
 
 @dataclass
 class DictBuckets:

@@ -20,6 +20,17 @@ from tests.operations.parts.photos import NAMES, NamedPhoto, NamingReader
 VOCABULARY: Vocabulary = {
     name: LabelName(name, category, tuple(ancestors.split()), tuple(aliases.split()))
     for name, category, ancestors, aliases in (
+        *((name, "Person Description", "Person", "") for name in ("Adult", "Boy", "Child", "Female", "Girl")),
+        *((name, "Person Description", "Person", "") for name in ("Male", "Senior Citizen", "Teen")),
+        ("Man", "Person Description", "Adult Male Person", ""),
+        ("Woman", "Person Description", "Adult Female Person", ""),
+        *(
+            (name, "Expressions and Emotions", "Face Head Person", "")
+            for name in ("Angry", "Happy", "Sad", "Surprised")
+        ),
+        ("Smile", "Expressions and Emotions", "Face Happy Head Person", ""),
+        *((name, "Person Description", "Face Head Person", "") for name in ("Beard", "Mustache")),
+        *((name, "Apparel and Accessories", "", "") for name in ("Glasses", "Sunglasses")),
         ("Animal", "Animals and Pets", "", ""),
         ("Car", "Vehicles and Automotive", "Vehicle", ""),
         ("Crowd", "Person Description", "", ""),

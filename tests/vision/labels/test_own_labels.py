@@ -58,6 +58,7 @@ def test_what_cannot_be_told_from_the_background_is_not_said() -> None:
 
     assert head.measured.found + head.measured.false_alarms <= 5
     assert head.measured.precision is None or head.measured.precision < 0.9
+    assert np.median(probabilities(head, decode_background())) == pytest.approx(0.1, abs=0.06)
     assert np.median(probabilities(head, features(50, 301, 0.6))) < 0.55
 
 

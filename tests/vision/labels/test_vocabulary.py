@@ -2,6 +2,7 @@
 
 import csv
 
+from openrek.operations.translation import demographic_labels
 from openrek.vision.labels.css_colors import SIMPLIFIED
 from openrek.vision.labels.evidence import HEADS
 from openrek.vision.labels.objects import CLASSES
@@ -20,7 +21,7 @@ def test_names_are_there_once_in_order() -> None:
         names = [row["name"] for row in csv.DictReader(file, delimiter="\t")]
 
     assert names == sorted(set(names))
-    assert len(names) == 1016
+    assert len(names) == 1033
     assert len({entry.category for entry in table().entries.values()}) <= CATEGORIES
 
 
@@ -54,7 +55,7 @@ def test_other_evidence_is_what_the_vocabulary_says() -> None:
     assert said == {
         "head": set(decode(HEADS.read_bytes()).names),
         "rule": {rule.label for rule in RULES},
-        "faces": FACES,
+        "faces": FACES | set(demographic_labels.NAMES),
         "color": COLORS,
     }
     assert {name.capitalize() for name in (*SIMPLIFIED, *SIMPLIFIED.values())} >= COLORS

@@ -27,8 +27,8 @@ def with_faces(labels: Sequence[Label], faces: Sequence[DetectedFace], vocabular
     """
     sure = [face for face in faces if face.confidence >= LEAST_FACE_PCT]
     seen = next((label.instances for label in labels if label.name == PERSON and label.instances), ())
-    alone = [face for face in sure if not any(_within(face.box, person.box) for person in seen)]
-    persons = (*seen, *(Instance(_body(face.box), face.confidence) for face in alone))
+    alone = [face for face in sure if not any(within(face.box, person.box) for person in seen)]
+    persons = (*seen, *(Instance(body_of(face.box), face.confidence) for face in alone))
     found = [label for label in labels if label.name != PERSON]
     if persons:
         person = Label(vocabulary[PERSON], max(each.confidence for each in persons), persons)
@@ -61,13 +61,13 @@ def _of_faces(faces: Sequence[DetectedFace], vocabulary: Vocabulary) -> list[Lab
     return [Label(vocabulary[name], float32(confidence)) for name, confidence in found.items()]
 
 
-def _within(face: BoundingBox, person: BoundingBox) -> bool:
+def within(face: BoundingBox, person: BoundingBox) -> bool:
     """Return True if the middle of the face is within the person's box."""
     x, y = face.left + face.width / 2, face.top + face.height / 2
     return person.left <= x <= person.left + person.width and person.top <= y <= person.top + person.height
 
 
-def _body(face: BoundingBox) -> BoundingBox:
+def body_of(face: BoundingBox) -> BoundingBox:
     """Return where a person's head and chest are, within the picture."""
     to_left, above, across, down = _BODY
     left, top = max(0.0, face.left - to_left * face.width), max(0.0, face.top - above * face.height)

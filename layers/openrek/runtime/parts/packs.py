@@ -60,6 +60,10 @@ class Packs:
             if state is not PackState.READY:
                 raise Throttling(reason=sentence(pack, state))
 
+    def ready(self, packs: Iterable[str]) -> bool:
+        """Return True if all of the packs are ready."""
+        return all(self.state(pack) is PackState.READY for pack in packs)
+
     def missing(self, packs: Iterable[str]) -> list[str]:
         """Return those of the packs whose files are not all there."""
         return [pack for pack in packs if not self._is_there(pack)]
