@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.data_stack import DataStack, bucket_export, table_export
 from infra.front_door import FrontDoor
-from infra.functions import OPERATIONS, ROUTER, UPKEEP, Function, Grant
+from infra.functions import OF_CELEBRITIES, OPERATIONS, ROUTER, UPKEEP, Function, Grant
 from infra.grants import DeploymentArns, grants_of, keys_prefix
 from infra.operation_function import ARCHITECTURE, RUNTIME, OperationFunction, alias_arn, qualified_name
 from infra.settings import BadOption, Deployment
@@ -88,6 +88,9 @@ class ApiStack(cdk.Stack):
             environment["OPENBLAS_NUM_THREADS"] = "1"  # searches share their rows out themselves
         if row.weights:
             environment["OPENREK_WEIGHTS"] = "/opt/weights"
+        if row.name in OF_CELEBRITIES:
+            environment["OPENREK_CELEBRITIES"] = self._deployment.celebrities
+            environment["OPENREK_CELEBRITY_THRESHOLD"] = self._deployment.celebrity_threshold
         if row.weights == "moderation":
             environment["OPENREK_MODERATION_TAXONOMY"] = self._deployment.moderation_taxonomy
         return environment

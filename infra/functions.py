@@ -99,11 +99,14 @@ OPERATIONS: Final = (
     _seeing("DetectModerationLabels", (Grant.READ_KEYS,), "moderation"),
     _light("DisassociateFaces", _REGROUPS),
     _light("ErasePerson", _REMOVES),
+    _light("GetCelebrityInfo", _LOOKS),
     _seeing("IndexFaces", _WRITES, "faces-attributes"),
     _light("ListCollections", _PAGES),
     _light("ListFaces", _PAGES),
     _light("ListTagsForResource", _LOOKS),
     _light("ListUsers", _PAGES),
+    _light("PutCelebrityInfo", _REGROUPS),
+    _seeing("RecognizeCelebrities", _SEARCHES, "faces-attributes"),
     _seeing("SearchAllFacesByImage", _SEARCHES, "faces-attributes"),
     _searching("SearchFaces"),
     _seeing("SearchFacesByImage", _SEARCHES),
@@ -112,6 +115,9 @@ OPERATIONS: Final = (
     _light("TagResource", _CHANGES),
     _light("UntagResource", _CHANGES),
 )
+
+OF_CELEBRITIES: Final = ("GetCelebrityInfo", "RecognizeCelebrities")
+"""Functions whose collection is a setting."""
 
 ROUTER: Final = Function("Router", 256, (Grant.ROUTE,), timeout_s=ROUTER_TIMEOUT_S)
 UPKEEP: Final = Function(

@@ -35,6 +35,8 @@ class Deployment:
     keys_kms_key_arn: str = ""
     moderation_taxonomy: str = "7.0"
     label_pack: str = ""
+    celebrities: str = "celebrities"
+    celebrity_threshold: str = "90"
 
     @classmethod
     def of(cls, option: Callable[[str], Any]) -> "Deployment":
@@ -72,6 +74,11 @@ def _whole(low: int, high: int) -> Callable[[str, Any], int]:
         return int(value)
 
     return read
+
+
+def _percent(name: str, value: Any) -> str:
+    read = _matching(r"[0-9]{1,2}(\.[0-9]{1,6})?|100", "a number from 0 to 100")
+    return read(name, str(value))
 
 
 def _log_days(name: str, value: Any) -> int:
@@ -112,6 +119,8 @@ _READERS: Final[dict[str, Callable[[str, Any], Any]]] = {
     "alarm_topic_arn": _arn("sns"),
     "keys_kms_key_arn": _arn("kms"),
     "moderation_taxonomy": _one_of("7.0", "6.1"),
+    "celebrities": _matching(r"[a-zA-Z0-9_.\-]{1,255}", "the id of a collection"),
+    "celebrity_threshold": _percent,
     "label_pack": _matching(
         r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,9}", "s3://bucket/prefix"
     ),

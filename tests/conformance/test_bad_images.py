@@ -10,12 +10,12 @@ from botocore import xform_name
 from click.testing import CliRunner
 from PIL import Image
 
-from openrek.operations.registry import TOUCH_NO_COLLECTION
 from openrek.runtime.cli.main import main
 from tests.conformance.conftest import refusal
 from tests.conformance.test_bad_image_members import IMAGES
 from tests.support.server import client
 from tests.support.variants import jpeg, opened, png, png_header, saved
+from tests.wire.examples import MODEL
 
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
@@ -96,7 +96,8 @@ def calls(
     """Return one call for each place of an image."""
     arguments: list[tuple[str, dict[str, Any]]] = []
     for operation, members in IMAGES.items():
-        where = {} if operation in TOUCH_NO_COLLECTION else {"CollectionId": collection}
+        names_one = "CollectionId" in MODEL.shapes[MODEL.operations[operation]].members
+        where = {"CollectionId": collection} if names_one else {}
         arguments += [(operation, {**where, **dict.fromkeys(members, good), member: bad}) for member in members]
     return [(getattr(stock, xform_name(operation)), asked) for operation, asked in arguments]
 

@@ -17,6 +17,8 @@ TURNED_ROUND = {
     "certificate_arn": f"arn:aws:acm:{REGION}:certificate/0a1b",
     "alarm_topic_arn": f"arn:aws:sns:{REGION}:alarms",
     "label_pack": "s3://models/packs/mine",
+    "celebrities": "stars",
+    "celebrity_threshold": 95,
     "keys_kms_key_arn": f"arn:aws:kms:{REGION}:key/0a1b",
 }
 

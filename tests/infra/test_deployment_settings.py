@@ -50,6 +50,8 @@ def test_options_come_as_text_from_the_command_line_and_typed_from_cdk_json() ->
         ("certificate_arn", "*"),
         ("label_pack", "s3://models/*"),
         ("label_pack", "models/mine"),
+        ("celebrities", "a/b"),
+        ("celebrity_threshold", "101"),
     ],
 )
 def test_a_bad_option_is_named(name: str, value: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from infra.functions import OPERATIONS, UPKEEP, Grant
 from openrek.domain.caller import Caller
+from openrek.domain.celebrities import CelebrityRule
 from openrek.operations import registry
 from openrek.runtime.parts.adapters import needs
 from openrek.runtime.parts.face_packs import OFFER
@@ -106,6 +107,7 @@ class Process:
         self._parts: dict[str, Any] = {
             "buckets": None,
             "caller": Caller(),
+            "celebrity_rule": CelebrityRule("a"),
             "collections": StoredCollections(self._items),
             "erasure": StoredErasure(self._items),
             "faces": StoredFaces(self._items),
@@ -174,6 +176,9 @@ def _identify(call: Process, man: dict[str, bytes], other: dict[str, bytes]) -> 
     call("SearchUsers", UserId="ann", **in_a)
     call("SearchUsersByImage", Image=other, **in_a)
     call("SearchAllFacesByImage", Image=man, Include=["FACES", "USERS"], **in_a)
+    call("PutCelebrityInfo", Id="ann", Name="Ann", **in_a)
+    call("GetCelebrityInfo", Id="ann")
+    call("RecognizeCelebrities", Image=man)
     call("DeleteUser", UserId="bob", **in_a)
     arn = "arn:aws:rekognition:us-east-1:000000000000:collection/a"
     call("TagResource", ResourceArn=arn, Tags={"team": "doors"})

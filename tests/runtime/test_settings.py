@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from openrek.domain.celebrities import CelebrityRule
 from openrek.runtime.settings import AwsSettings, Settings, SettingsError, cores, default_weights
 
 
@@ -34,6 +35,20 @@ def test_on_lambda_a_third_of_the_memory_is_for_collections() -> None:
 def test_a_bad_number_is_one_sentence(text: str) -> None:
     with pytest.raises(SettingsError, match=r"^OPENREK_QUEUE must be a whole number.*\.$"):
         Settings.of({"OPENREK_QUEUE": text})
+
+
+def test_celebrities_have_a_collection_and_a_threshold() -> None:
+    assert Settings.of({}).celebrities == CelebrityRule("celebrities", 90.0)
+    given = {"OPENREK_CELEBRITIES": "stars", "OPENREK_CELEBRITY_THRESHOLD": "99.5"}
+    assert Settings.of(given).celebrities == CelebrityRule("stars", 99.5)
+    for name, wrong in (
+        ("OPENREK_CELEBRITIES", "a b"),
+        ("OPENREK_CELEBRITY_THRESHOLD", "101"),
+        ("OPENREK_CELEBRITY_THRESHOLD", "-1"),
+        ("OPENREK_CELEBRITY_THRESHOLD", "nan"),
+    ):
+        with pytest.raises(SettingsError, match=f"^{name} must be like"):
+            Settings.of({name: wrong})
 
 
 AWS = {"OPENREK_TABLE": "items", "OPENREK_BUCKET": "blobs"}

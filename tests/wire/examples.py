@@ -16,6 +16,7 @@ CANDIDATES = (
     "true",
     "1.0.0",
     "6c1e2a9e-7c6f-4f6e-9d7e-0a1b2c3d4e5f",
+    "www.example.com",
     "arn:aws:iam::123456789012:role/name",
     "arn:aws:sns:us-east-1:123456789012:topic",
     "arn:aws:kinesis:us-east-1:123456789012:stream/a",

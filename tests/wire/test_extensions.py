@@ -72,7 +72,7 @@ def test_every_shape_is_used_and_there() -> None:
 
 @pytest.mark.parametrize("operation", OURS)
 def test_both_ways_lead_to_it_and_it_is_validated(operation: str) -> None:
-    request = {"CollectionId": "staff", "Image": {"Bytes": "eA=="}}
+    request = {"CollectionId": "staff", "Image": {"Bytes": "eA=="}, "Id": "3Ir0du6", "Name": "Ada"}
     for way in ({"path": f"/{operation}"}, {"x-amz-target": f"RekognitionService.{operation}"}):
         assert json.loads(ask(operation, request, **way).body)["CollectionId"] == "staff"
         broken = json.loads(ask(operation, {"CollectionId": "no spaces"}, **way).body)

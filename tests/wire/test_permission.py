@@ -11,7 +11,7 @@ from openrek.domain.caller import Caller
 from openrek.domain.collections import collection_arn, collection_in_arn
 from openrek.domain.errors import AccessDenied, InvalidS3Object
 from openrek.domain.permissions import Permissions
-from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION
+from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION, implied_collections
 from openrek.runtime.parts.adapters import needs
 from openrek.wire.door import Door
 from openrek.wire.http import HttpReply, HttpRequest
@@ -70,6 +70,19 @@ def test_a_key_for_staff_reaches_no_other_collection(operation: str) -> None:
         return
     assert not allowed(STAFF, operation, other)
     assert allowed(STAFF, operation, naming(operation, "staff-berlin") or {})
+
+
+@pytest.mark.parametrize("operation", sorted(implied_collections("celebrities")))
+def test_a_collection_that_a_setting_names_needs_the_permission_for_it(operation: str) -> None:
+    request = smallest(MODEL, MODEL.operations[operation])
+    implied = implied_collections("celebrities")
+    for patterns, reached in ((("celeb*",), True), (("*",), True), (("staff-*",), False), ((), False)):
+        caller = Caller("eu-west-1", "123456789012", "OREKAAAAAAAAAAAAAAAA", Permissions(("*",), patterns))
+        if reached:
+            require_permission(MODEL, operation, request, caller, implied=implied)
+            continue
+        with pytest.raises(AccessDenied, match="collection/celebrities"):
+            require_permission(MODEL, operation, request, caller, implied=implied)
 
 
 def test_collections_are_found_in_every_place_that_the_model_has_for_one() -> None:

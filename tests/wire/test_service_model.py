@@ -20,7 +20,8 @@ SERVICE = json.loads(
 def test_the_model_holds_every_operation_and_only_shapes_of_requests() -> None:
     model = service_model()
     assert len(SERVICE["operations"]) == 75
-    assert model.operations.keys() == {*SERVICE["operations"], "ErasePerson", "SearchAllFacesByImage"}
+    ours = {"ErasePerson", "PutCelebrityInfo", "SearchAllFacesByImage"}
+    assert model.operations.keys() == {*SERVICE["operations"], *ours}
     assert model.shapes["CollectionId"].maximum == 255
     assert model.shapes["Image"].members == {"Bytes": "ImageBlob", "S3Object": "S3Object"}
     assert model.shapes["AuditImagesLimit"].minimum == 0

@@ -32,6 +32,10 @@ class FaceModel:
         """Return the similarity of a cosine: 0..100, float32, never falling as the cosine rises."""
         return float32(100.0 / (1.0 + math.exp(-self.slope * (cosine - self.midpoint))))
 
+    def is_child(self, child_cosine: float | None) -> bool:
+        """Return True if a face with this cosine with the mean of small children is told to be one."""
+        return self.child_cosine is not None and child_cosine is not None and child_cosine > self.child_cosine
+
     def lowest_cosine(self, similarity_pct: float) -> float:
         """Return the least cosine whose similarity reaches `similarity_pct`, both as float32; infinity when none does.
 

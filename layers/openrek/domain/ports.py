@@ -7,6 +7,7 @@ from uuid import UUID
 
 from openrek.domain.access_keys import AccessKey
 from openrek.domain.attributes import FaceAttributes, Trait
+from openrek.domain.celebrities import Celebrity
 from openrek.domain.collections import Collection, CollectionEntry
 from openrek.domain.faces import (
     BoundingBox,
@@ -219,6 +220,16 @@ class Users(Protocol):
 
     def delete(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
         """Delete the user; its faces stay and belong to nobody. Raises ResourceNotFound."""
+        ...
+
+    def describe(
+        self, collection: Collection, user_id: str, name: str, urls: Sequence[str] | None, gender: str | None
+    ) -> None:
+        """Make the user a celebrity of this name, and create it if it is missing; with None, what is stored stays."""
+        ...
+
+    def celebrities(self, collection: Collection, user_ids: Iterable[str]) -> Mapping[str, Celebrity]:
+        """Return those of the users that are celebrities, by their ids."""
         ...
 
     def page(self, collection: Collection, after: str | None, limit: int) -> Page[UserEntry]:

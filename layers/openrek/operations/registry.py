@@ -32,7 +32,8 @@ class Operation:
     `name` is the API's. `packs` are packs of the manifest of models: an operation that names any infers, so it waits in
     the lane of inferences, and its function loads them while it starts. `packs_on_request` are those that only some
     requests need: a function carries them, and they open when one comes. `touches_collection` is false only for one
-    that looks at nothing but what it is sent: a key needs no collection for it. `listed` is the list in the answer
+    that looks at nothing but what it is sent: a key needs no collection for it. `of_celebrities` is true for one that
+    works on the collection of celebrities, which a setting names and no request. `listed` is the list in the answer
     whose length the log has as `logged_as`, and the metrics as `metric`, if that is given. `note` says in
     docs/COVERAGE.md what users of Rekognition should know.
     """
@@ -42,6 +43,7 @@ class Operation:
     packs: tuple[str, ...] = ()
     packs_on_request: tuple[str, ...] = ()
     touches_collection: bool = True
+    of_celebrities: bool = False
     listed: str = ""
     logged_as: str = "faces"
     metric: str = ""
@@ -157,6 +159,11 @@ _ROWS: Final = (
         "has no other face). Returns the ids of what was removed.",
     ),
     Operation(
+        "GetCelebrityInfo",
+        of_celebrities=True,
+        note="Of those whom you add (`openrek celebrities add`). KnownGender is Unlisted unless it was given.",
+    ),
+    Operation(
         "IndexFaces",
         packs=("faces",),
         packs_on_request=(ATTRIBUTES,),
@@ -178,6 +185,22 @@ _ROWS: Final = (
     ),
     Operation("ListTagsForResource", note=f"{_TAGS}."),
     Operation("ListUsers", note=f"MaxResults is {MOST_USERS} unless given. In an order of their ids."),
+    Operation(
+        "PutCelebrityInfo",
+        note="Makes a user of a collection a celebrity: its Name, Urls and KnownGender. A user that is missing is "
+        "created; Urls and KnownGender stay as they are where the request has none. Faces come from IndexFaces and "
+        "AssociateFaces.",
+    ),
+    Operation(
+        "RecognizeCelebrities",
+        packs=("faces", ATTRIBUTES),
+        of_celebrities=True,
+        listed="CelebrityFaces",
+        note="Knows whom you add (`openrek celebrities add`), and nobody before: users of one collection, "
+        "`celebrities` unless OPENREK_CELEBRITIES names another, which the access key must allow. A match needs "
+        "Similarity 90 (OPENREK_CELEBRITY_THRESHOLD), and 99 where the face is a small child's. Without a celebrity "
+        f"every face is unrecognized and x-openrek-reason says how to add one. {_LOW_QUALITY}.",
+    ),
     Operation(
         "SearchAllFacesByImage",
         packs=("faces",),
@@ -222,14 +245,17 @@ OPERATIONS: Final[Mapping[str, Operation]] = {row.name: row for row in _ROWS}
 TOUCH_NO_COLLECTION: Final = frozenset(row.name for row in _ROWS if not row.touches_collection)
 
 
+def implied_collections(celebrities: str) -> Mapping[str, str]:
+    """Return the operations that work on a collection which no request names, each with its id."""
+    return {row.name: celebrities for row in _ROWS if row.of_celebrities}
+
+
 def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
 NOT_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
-    "Only faces and labels are read from photos so far.": _names(
-        "DetectProtectiveEquipment DetectText GetCelebrityInfo RecognizeCelebrities"
-    ),
+    "Only faces and labels are read from photos so far.": _names("DetectProtectiveEquipment DetectText"),
     "Bulk analysis is not offered.": _names("GetMediaAnalysisJob ListMediaAnalysisJobs StartMediaAnalysisJob"),
     "Face liveness is not offered.": _names("CreateFaceLivenessSession GetFaceLivenessSessionResults"),
     "Stored video is not offered.": _names(

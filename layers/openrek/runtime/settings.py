@@ -7,6 +7,8 @@ OPENREK_WORKERS          inferences that run at once
 OPENREK_THREADS          threads of one inference
 OPENREK_QUEUE            requests that may wait, per kind of work, before the server answers ThrottlingException
 OPENREK_MODERATION_TAXONOMY   the version whose names DetectModerationLabels uses: 7.0 (unless given) or 6.1
+OPENREK_CELEBRITIES      the collection whose users RecognizeCelebrities knows: celebrities unless given
+OPENREK_CELEBRITY_THRESHOLD   the least similarity of a celebrity, 0 to 100: 90 unless given
 OPENREK_LABEL_PACK       the owner's label pack: a folder, or s3://bucket/prefix (docs/LABELS.md)
 
 In AWS, instead of OPENREK_DATA:
@@ -25,10 +27,11 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from openrek.domain.caller import NO_ACCOUNT
+from openrek.domain.celebrities import CelebrityRule
 
 LAMBDA_MB_PER_CORE = 1769
 """A function of this much memory gets one full core (AWS Lambda developer guide, "Configure memory")."""
@@ -40,6 +43,8 @@ FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,40})?")
 ACCOUNT = re.compile(r"[0-9]{12}")
 MODERATION = ("7.0", "6.1")
 """Versions of the taxonomy of moderation labels; the first one unless another is asked for."""
+COLLECTION_ID = re.compile(r"[a-zA-Z0-9_.\-]{1,255}")
+PERCENT = re.compile(r"[0-9]{1,2}(\.[0-9]{1,6})?|100(\.0{1,6})?")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -119,6 +124,7 @@ class Settings:
     search_bytes: int | None = None
     moderation: str = MODERATION[0]
     label_pack: str | None = None
+    celebrities: CelebrityRule = field(default_factory=CelebrityRule)
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -135,6 +141,7 @@ class Settings:
             search_bytes=_search_bytes(environ),
             moderation=_moderation(environ),
             label_pack=environ.get("OPENREK_LABEL_PACK") or None,
+            celebrities=_celebrities(environ),
         )
 
 
@@ -167,6 +174,13 @@ def _moderation(environ: Mapping[str, str]) -> str:
     if text not in MODERATION:
         raise SettingsError(f"OPENREK_MODERATION_TAXONOMY must be {' or '.join(MODERATION)}, not {text!r}.")
     return text
+
+
+def _celebrities(environ: Mapping[str, str]) -> CelebrityRule:
+    usual = CelebrityRule()
+    collection_id = _like(environ, "OPENREK_CELEBRITIES", COLLECTION_ID, usual.collection_id)
+    threshold = _like(environ, "OPENREK_CELEBRITY_THRESHOLD", PERCENT, f"{usual.threshold_pct:g}")
+    return CelebrityRule(collection_id or usual.collection_id, float(threshold or usual.threshold_pct))
 
 
 def _threads(environ: Mapping[str, str]) -> int:

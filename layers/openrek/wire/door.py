@@ -7,6 +7,7 @@ raise the domain's refusals; only here and in `reply` do these become HTTP.
 import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from openrek.domain.caller import Caller
@@ -42,7 +43,8 @@ class Door:
 
     `authenticate` returns the caller or raises a Refusal; the default believes the credential scope. `elsewhere`
     returns True for an operation that another door offers. `touch_no_collection` names operations for which a caller
-    needs no permission for a collection.
+    needs no permission for a collection; `implied` has the collection of each operation that works on one which no
+    request names.
     """
 
     def __init__(
@@ -52,12 +54,14 @@ class Door:
         authenticate: Authenticate = caller_by_scope,
         elsewhere: Callable[[str], bool] = lambda _: False,
         touch_no_collection: Collection[str] = (),
+        implied: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._operations = operations
         self.model = service_model()
         self._authenticate = authenticate
         self._elsewhere = elsewhere
         self._touch_no_collection = frozenset(touch_no_collection)
+        self._implied = implied
 
     def respond(self, request: HttpRequest) -> HttpReply:
         """Carry out the request and return the reply, also to a request that fails. Never raises."""
@@ -95,7 +99,7 @@ class Door:
         _require_content_type(request)
         sent = parse_object(request.body)
         arguments, unknown = validated(self.model, operation, sent)
-        require_permission(self.model, operation, arguments, caller, self._touch_no_collection)
+        require_permission(self.model, operation, arguments, caller, self._touch_no_collection, self._implied)
         response = self._operations[operation](arguments, caller)
         return reply.accept(response, request_id, reason=_reason(response, unknown))
 

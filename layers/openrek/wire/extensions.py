@@ -1,7 +1,7 @@
 """The operations that openrek adds to Rekognition's, described as the service model describes its own.
 
 `extensions.json` holds `operations` and `shapes` in botocore's format and may use the model's shapes. A stock SDK that
-reads the same model files learns the two operations from `sdk_extras`.
+reads the same model files learns these operations from `sdk_extras`.
 """
 
 import json

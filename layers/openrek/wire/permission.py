@@ -6,7 +6,8 @@ as ListCollections does, and needs the collection pattern `*` (AWS authorises it
 operation is said to touch none.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from openrek.domain.caller import Caller
@@ -26,15 +27,18 @@ def require_permission(
     arguments: dict[str, Any],
     caller: Caller,
     touch_no_collection: Collection[str] = (),
+    implied: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Raise AccessDenied unless the caller may do this with these validated `arguments`.
 
-    `touch_no_collection` names the operations that look at nothing but what they are sent.
+    `touch_no_collection` names the operations that look at nothing but what they are sent; `implied` has the collection
+    of each operation that works on one which no request names.
 
     An S3 object that the caller may not read raises InvalidS3Object, as if there were none.
     """
     found = list(_found(model, model.operations[operation], arguments))
     resources = [each for each in found if each[0] in RESOURCES]
+    resources += [("CollectionId", implied[operation])] if operation in implied else []
     needed = [operation]
     if operation == "CreateCollection" and arguments.get("Tags"):
         needed.append("TagResource")  # as AWS asks

@@ -10,6 +10,7 @@ from uuid import UUID
 from botocore.model import Shape
 
 from openrek.domain.caller import Caller
+from openrek.domain.celebrities import CelebrityRule
 from openrek.domain.models import SFACE, FaceModels
 from openrek.operations.registry import OPERATIONS
 from openrek.runtime.parts.adapters import needs
@@ -76,6 +77,7 @@ class World:
         self.models = FaceModels((SFACE,))
         self.reader = NamingReader()
         self.moderator = NamingModerator()
+        self.celebrity_rule = CelebrityRule("staff")
         self.moderation_version = "7.0"
         self.packs = ChosenPacks()
         self.pictures = NamingPictures(self.reader)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from openrek.domain.celebrities import Celebrity
 from openrek.domain.collections import Collection
 from openrek.domain.faces import Embedding, Face, FaceMatch
 from openrek.store.blobs.port import Blobs
@@ -48,9 +49,11 @@ def _collection(items: Items, search: StoredSearch, found: Collection, probes: S
     faces, users = StoredFaces(items), StoredUsers(items)
     listed = faces.page(found, None, 4096).rows
     user_ids = [entry.user.user_id for entry in users.page(found, None, 500).rows]
+    celebrities = {name: _celebrity(each) for name, each in users.celebrities(found, user_ids).items()}
     vectors = [probe_of(text) for text in probes]
     everything: dict[str, Any] = {"limit": 4096, "lowest_cosine": -1.0}
     return {
+        **({"celebrities": celebrities} if celebrities else {}),
         "uid": found.uid.hex,
         "model": found.model_version,
         "face_count": found.face_count,
@@ -73,6 +76,10 @@ def _collection(items: Items, search: StoredSearch, found: Collection, probes: S
 def _face(face: Face) -> list[Any]:
     box = [face.box.left, face.box.top, face.box.width, face.box.height]
     return [str(face.face_id), str(face.image_id), face.external_image_id, box, face.confidence, face.user_id]
+
+
+def _celebrity(celebrity: Celebrity) -> list[Any]:
+    return [celebrity.name, list(celebrity.urls), celebrity.gender]
 
 
 def _ids(faces: Sequence[Face]) -> list[str]:

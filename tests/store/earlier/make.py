@@ -58,6 +58,7 @@ def fill(items: Items, blobs: Blobs) -> None:
     users = StoredUsers(items, faces_per_commit=3, clock=FakeClock())  # more join at once by claims
     for name in PEOPLE:
         users.create(people, name, request_token(f"create {name}"))
+    users.describe(people, "ada", "Ada \u0141", ["www.example.com/ada", "https://example.com/?a=1"], "Female")
     users.associate(
         people, "ada", _ids(faces["ada"][:5]), lowest_cosine=-1.0, idempotency_token=request_token("join ada")
     )

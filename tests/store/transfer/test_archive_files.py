@@ -20,7 +20,7 @@ from openrek.domain.users import MOST_FACES_OF_USER
 from openrek.store.collections import tags
 from openrek.store.items.port import Items
 from openrek.store.transfer import archive as archives
-from openrek.store.transfer.archive import NAMES, Archive, BadArchive
+from openrek.store.transfer.archive import Archive, BadArchive
 from openrek.store.transfer.archive_file import load, save
 from openrek.store.transfer.export import export
 from openrek.store.users import users
@@ -202,8 +202,8 @@ def test_a_file_that_holds_far_more_than_its_size_is_not_read(tmp_path: Path) ->
         "tag_values": np.zeros(0, "U1"),
     }  # fmt: skip
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
-        for name in NAMES:
-            file.writestr(f"{name}.npy", npy(arrays[name]))
+        for name, array in arrays.items():
+            file.writestr(f"{name}.npy", npy(array))
 
     tracemalloc.start()
     try:

@@ -34,8 +34,7 @@ def child_remarks(photo: Photo, faces: Sequence[DetectedFace], model: FaceModel,
     """Return a sentence if `faces` of a photo hold small children's: other children are like them. Embeds them."""
     if model.child_cosine is None:
         return []
-    cosines = [photo.embed(face).child_cosine for face in faces]
-    children = sum(cosine is not None and cosine > model.child_cosine for cosine in cosines)
+    children = sum(model.is_child(photo.embed(face).child_cosine) for face in faces)
     if not children:
         return []
     who = "A young child" if children == 1 else "Young children"

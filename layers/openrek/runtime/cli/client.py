@@ -37,7 +37,7 @@ def connect(url: str, *, connections: int = 4, extended: bool = False) -> "Rekog
     """Return a client with the user's own credentials.
 
     A local server without keys takes any, so without credentials it gets a stand-in for them. `extended`: the client
-    has `search_all_faces_by_image` and `erase_person` too.
+    has openrek's own operations too.
     """
     host = urlsplit(url).hostname or ""
     at_aws = AWS_HOST.fullmatch(host)

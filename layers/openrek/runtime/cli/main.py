@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from openrek.runtime.cli import extension_commands, search_commands
+from openrek.runtime.cli.celebrities import commands as celebrities
 from openrek.runtime.cli.client_options import asking, endpoint_option
 from openrek.runtime.cli.evaluate.command import evaluate
 from openrek.runtime.cli.faces.detect_command import detect
@@ -88,6 +89,7 @@ for command in (
     *COMMANDS,
     *search_commands.COMMANDS,
     *users.COMMANDS,
+    *celebrities.COMMANDS,
     *extension_commands.COMMANDS,
     detect,
     keys_command,

@@ -11,7 +11,14 @@ from typing import Any, TypeAlias
 
 from openrek.domain.errors import SerializationError
 from openrek.domain.ports import Collections
-from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION, Operation, OperationFunction, row_of
+from openrek.operations.registry import (
+    OPERATIONS,
+    TOUCH_NO_COLLECTION,
+    Operation,
+    OperationFunction,
+    implied_collections,
+    row_of,
+)
 from openrek.runtime.functions.gateway_event import Event, Handler, request_of, response_of
 from openrek.runtime.functions.invocation_notes import Notes, noted
 from openrek.runtime.functions.prefetch import AheadCollections
@@ -43,6 +50,7 @@ def serve(operation: OperationFunction, settings: Settings | None = None) -> Han
         authenticate=adapters.authenticate(),
         elsewhere=OPERATIONS.__contains__,
         touch_no_collection=TOUCH_NO_COLLECTION,
+        implied=implied_collections(settings.celebrities.collection_id),
     )
 
     def handler(event: Event, context: Any) -> dict[str, Any]:

@@ -154,6 +154,7 @@ class Adapters:
         """Return the parts that the settings and the platform choose, by the names of their ports."""
         return {
             "models": lambda: self.models,
+            "celebrity_rule": lambda: self._settings.celebrities,
             "moderation_version": lambda: self._settings.moderation,
             "packs": lambda: self.packs,
             "buckets": self.platform.buckets,

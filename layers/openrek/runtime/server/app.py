@@ -6,6 +6,7 @@ Knows nothing of sockets, of the environment or of what the operations need.
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,7 +38,7 @@ def threads_of(workers: int) -> int:
 
 class LocalApp:
     """The application over `operations` by API name; those named in `heavy` run inferences, `workers` at once.
-    `touch_no_collection`: see Door.
+    `touch_no_collection` and `implied`: see Door.
 
     With `signatures` every call must be signed. Strangers can then reach the server, so there is no page for them, and
     the health check says only yes or no. One check runs at a time, in a lane of its own, and its result goes to all
@@ -53,6 +54,7 @@ class LocalApp:
         workers: int,
         queue: int,
         touch_no_collection: Collection[str] = (),
+        implied: Mapping[str, str] = MappingProxyType({}),
         signatures: SigV4 | None = None,
         health_timeout_s: float = HEALTH_TIMEOUT_S,
     ) -> None:
@@ -64,12 +66,9 @@ class LocalApp:
         self._quick = Lane("quick calls", threads=QUICK_THREADS, queue=queue)
         self._health_lane = Lane("health", threads=1, queue=0)
         self._examination: asyncio.Task[Health] | None = None
+        authenticate = signatures or caller_by_scope
         api = Api(
-            Door(
-                operations,
-                authenticate=signatures or caller_by_scope,
-                touch_no_collection=touch_no_collection,
-            ),
+            Door(operations, authenticate=authenticate, touch_no_collection=touch_no_collection, implied=implied),
             heavy,
             inference=self._inference,
             quick=self._quick,

@@ -11,7 +11,7 @@ import apsw
 
 from openrek.domain.errors import StoreUnavailable
 from openrek.domain.ports import Keys, KeyStore
-from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION
+from openrek.operations.registry import OPERATIONS, TOUCH_NO_COLLECTION, implied_collections
 from openrek.runtime.keys.cached_keys import authenticator
 from openrek.runtime.parts.adapters import Adapters, bind
 from openrek.runtime.server.app import LocalApp, threads_of
@@ -82,6 +82,7 @@ def local_app(adapters: Adapters, settings: Settings, keys: Keys | None = None) 
         workers=settings.workers,
         queue=settings.queue,
         touch_no_collection=TOUCH_NO_COLLECTION,
+        implied=implied_collections(settings.celebrities.collection_id),
         signatures=None if keys is None else authenticator(keys),
     )
 

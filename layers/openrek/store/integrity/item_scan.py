@@ -20,6 +20,7 @@ from openrek.store.log.rows import GEOMETRY, SCALE
 from openrek.store.log.visibility import committed_seq, visible
 from openrek.store.segments.columns import Table
 from openrek.store.upkeep.folding import table_of
+from openrek.store.users.celebrities import is_celebrity
 from openrek.store.users.memberships import StoredUser, stored_user
 
 ID_BYTES: Final = 16
@@ -116,6 +117,7 @@ def fault_of_user(user: Item, dimensions: int) -> str | None:
     wrong = [] if _is_list_of_members(members) else ["members"]
     wrong += [] if isinstance(at.get("seq"), int) and at["seq"] > 0 else ["seq"]
     wrong += [] if USER_ID.fullmatch(user.key.sort) else ["id"]
+    wrong += [] if "celebrity" not in at or is_celebrity(at["celebrity"]) else ["celebrity"]
     if members:
         wrong += [] if _is_bytes(at.get("vector"), dimensions) else ["vector"]
         scaled = _is_bytes(at.get("scale"), SCALE.size) and 0.0 < SCALE.unpack(at["scale"])[0] < math.inf

@@ -7,7 +7,7 @@ deployment          <what>        the secret of page tokens; time and outcome of
 <uid>/log           <seq>         one entry per committed change
 <uid>/face          <FaceId>      a face: log row + seq + where it came from
 <uid>/duplicate     <ExternalImageId>/<sha256>   the faces added from a picture: box -> FaceId
-<uid>/user          <UserId>      a user: the FaceIds of its faces, and its vector when it has any
+<uid>/user          <UserId>      a user: the FaceIds of its faces, its vector when it has any, its name as a celebrity
 <uid>/token         <ClientRequestToken>         the result of the call that came with it
 <uid>/plan          <what>        a call larger than one transaction
 <uid>/tags          tags

@@ -6,7 +6,7 @@ docs/SEGMENTS.md says what each array holds. Files come from anywhere, so every 
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, fields
 from typing import Final
 from uuid import UUID
@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 
 from openrek.domain.models import FaceModels
 from openrek.domain.users import MOST_FACES_OF_USER
+from openrek.store.transfer.archived_celebrities import unpacked_celebrities
 
-FORMAT: Final = 2
+FORMATS: Final = (2, 3)
+"""Of files without celebrities, which earlier versions read too, and with them."""
 MAX_FACES: Final = 5_000_000
 MAX_FACES_PER_PICTURE: Final = 4096
 MAX_USERS: Final = 1_000_000
 MAX_TAGS: Final = 200
+MAX_CELEBRITY_BYTES: Final = 256 << 20
 
 # As the service model has them; tests compare.
 COLLECTION_ID: Final = re.compile(r"[a-zA-Z0-9_.\-]{1,255}", re.ASCII)
@@ -61,6 +64,7 @@ class Archive:
     users: NDArray[np.bytes_]
     tag_keys: NDArray[np.str_]
     tag_values: NDArray[np.str_]
+    celebrities: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.face_ids)
@@ -75,6 +79,13 @@ class Archive:
 
 
 NAMES: Final = tuple(field.name for field in fields(Archive))
+CELEBRITIES: Final = "celebrities"
+"""The array that only a file of the later format has."""
+
+
+def format_of(celebrities: Sized) -> int:
+    """Return the format of a file with these celebrities."""
+    return FORMATS[bool(len(celebrities))]
 
 
 def check(archive: Archive, models: FaceModels) -> None:
@@ -82,13 +93,15 @@ def check(archive: Archive, models: FaceModels) -> None:
     _check_names(archive, models)
     _check_ids(archive)
     _check_users(archive)
+    _check_celebrities(archive)
     _check_tags(archive)
     _check_numbers(archive)
 
 
 def _check_names(archive: Archive, models: FaceModels) -> None:
-    if archive.format_version.item() != FORMAT:
-        raise BadArchive(f"The file has format {archive.format_version.item()}; this openrek reads {FORMAT}.")
+    if archive.format_version.item() != format_of(archive.celebrities):
+        known = " and ".join(map(str, FORMATS))
+        raise BadArchive(f"The file has format {archive.format_version.item()}; this openrek reads {known}.")
     if not _matches(COLLECTION_ID, archive.collection_id.item()):
         raise BadArchive("The file's collection id is not one.")
     model = models.get(archive.face_model_version.item().decode("ascii", "replace"))
@@ -125,6 +138,15 @@ def _check_users(archive: Archive) -> None:
         raise BadArchive("A face belongs to a user that the file does not list.")
     if counts.max(initial=0) > MOST_FACES_OF_USER:
         raise BadArchive(f"A user has more than {MOST_FACES_OF_USER} faces.")
+
+
+def _check_celebrities(archive: Archive) -> None:
+    try:
+        known = unpacked_celebrities(archive.celebrities)
+    except ValueError:
+        raise BadArchive("What the file says of celebrities is not what an export holds.") from None
+    if not known.keys() <= {user.decode() for user in archive.users.tolist()}:
+        raise BadArchive("The file knows a celebrity that is none of its users.")
 
 
 def _check_tags(archive: Archive) -> None:

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from openrek.domain.models import FaceModels
 from openrek.store.log.item_shapes import MOST_DIMENSIONS
 from openrek.store.transfer.archive import (
+    CELEBRITIES,
+    MAX_CELEBRITY_BYTES,
     MAX_FACES,
     MAX_TAGS,
     MAX_USERS,
@@ -57,7 +59,7 @@ def save(archive: Archive, path: Path) -> None:
     handle, aside = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name[:100]}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **{name: getattr(archive, name) for name in NAMES})
+            np.savez(file, allow_pickle=False, **{name: getattr(archive, name) for name in _names(archive)})
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
@@ -65,6 +67,11 @@ def save(archive: Archive, path: Path) -> None:
         with suppress(FileNotFoundError):
             os.unlink(aside)
         raise
+
+
+def _names(archive: Archive) -> tuple[str, ...]:
+    """Return the arrays of its file: celebrities only where there are some."""
+    return tuple(name for name in NAMES if name != CELEBRITIES or len(archive.celebrities))
 
 
 def load(path: Path, models: FaceModels, *, max_faces: int = MAX_FACES) -> Archive:
@@ -85,12 +92,13 @@ def _arrays(file: zipfile.ZipFile, max_faces: int, most_bytes: int) -> dict[str,
     most.
     """
     members = [member.filename for member in file.infolist()]
-    if sorted(members) != sorted(f"{name}.npy" for name in NAMES):
-        missing = sorted({f"{name}.npy" for name in NAMES} ^ set(members)) or ["one twice"]
+    names = tuple(name for name in NAMES if name != CELEBRITIES or f"{name}.npy" in members)
+    if sorted(members) != sorted(f"{name}.npy" for name in names):
+        missing = sorted({f"{name}.npy" for name in names} ^ set(members)) or ["one twice"]
         raise BadArchive(f"The file's arrays are not those of an export: {', '.join(missing)[:200]}.")
     if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in file.infolist()):
         raise BadArchive("The file is compressed in a way that numpy does not use.")
-    claims = {name: _claim(file, name) for name in NAMES}
+    claims = {name: _claim(file, name) for name in names}
     rows = claims["face_ids"][0][0] if claims["face_ids"][0] else -1
     if not 0 <= rows <= max_faces:
         raise BadArchive(f"The file holds {rows} faces; a collection holds at most {max_faces}.")
@@ -99,7 +107,7 @@ def _arrays(file: zipfile.ZipFile, max_faces: int, most_bytes: int) -> dict[str,
     claimed_bytes = sum(member.file_size for member in file.infolist())  # headers and arrays, as was just compared
     if claimed_bytes > most_bytes:
         raise BadArchive(f"The file claims to hold {claimed_bytes} bytes, far more than an export of its size.")
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {CELEBRITIES: np.zeros(0, np.uint8)}
     for name, (shape, dtype) in claims.items():
         size = dtype.itemsize * math.prod(shape)
         content = file.read(f"{name}.npy")
@@ -142,10 +150,11 @@ def _check_claim(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], rows: 
         "users": ("S", 128, (None,)),
         "tag_keys": ("U", 4 * TAG_KEY_CHARACTERS, (None,)),
         "tag_values": ("U", 4 * TAG_VALUE_CHARACTERS, (None,)),
+        CELEBRITIES: ("|u1", 1, (None,)),
     }
     kind, size, expected = kinds[name]
     right_type = dtype.str == kind if len(kind) > 1 else dtype.kind == kind and dtype.isnative
-    most = {"users": MAX_USERS, "tag_keys": MAX_TAGS, "tag_values": MAX_TAGS}
+    most = {"users": MAX_USERS, "tag_keys": MAX_TAGS, "tag_values": MAX_TAGS, CELEBRITIES: MAX_CELEBRITY_BYTES}
     largest = most.get(name, MOST_DIMENSIONS)
     right_shape = len(shape) == len(expected) and all(
         length == wanted or (wanted is None and 0 <= length <= largest)

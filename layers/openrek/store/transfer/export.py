@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from openrek.domain.celebrities import Celebrity
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.errors import collection_not_found
 from openrek.store.collections.tags import tags_in
@@ -22,7 +23,9 @@ from openrek.store.log.head import Head, head_now
 from openrek.store.log.keys import owned, tags_key, user_key
 from openrek.store.log.visibility import visible
 from openrek.store.segments.columns import Table, TextColumn, find, joined
-from openrek.store.transfer.archive import FORMAT, Archive
+from openrek.store.transfer.archive import Archive, format_of
+from openrek.store.transfer.archived_celebrities import packed_celebrities
+from openrek.store.users.memberships import stored_user
 
 ATTEMPTS: Final = 5
 ROUNDS: Final = 50
@@ -39,7 +42,7 @@ class ScannedCollection:
     """The faces and users that a scan read; faces of later pages replace earlier ones."""
 
     def __init__(self, dimensions: int) -> None:
-        self.users: set[str] = set()
+        self.users: dict[str, Celebrity | None] = {}
         self._tables: list[Table] = [face_page((), dimensions).table]
         self._hashes: list[bytes] = []
 
@@ -101,7 +104,7 @@ def _scan(items: Items, head: Head, on_progress: Callable[[int], object]) -> Sca
     for users in user_pages(items, head.uid, dimensions):
         if users.bad:
             raise NotExported(f"The collection cannot be exported: {users.bad[0]}; `openrek verify` says more.")
-        found.users.update(user.user_id for user in users.users)
+        found.users.update({user.user_id: user.celebrity for user in users.users})
     seq = head.seq
     for _ in range(ROUNDS):
         now = head_now(items, head.collection_id)
@@ -114,8 +117,8 @@ def _scan(items: Items, head: Head, on_progress: Callable[[int], object]) -> Sca
         found.without(sorted(changed.faces))
         for page in _read_again(items, head, sorted(changed.faces), dimensions):
             found.add(page)
-        found.users -= changed.users
-        found.users |= _users_again(items, head, sorted(changed.users))
+        found.users = {user: known for user, known in found.users.items() if user not in changed.users}
+        found.users.update(_users_again(items, head, sorted(changed.users)))
     raise LogGap(seq)
 
 
@@ -126,20 +129,22 @@ def _read_again(items: Items, head: Head, ids: Sequence[bytes], dimensions: int)
         yield face_page(visible(items, items.read(keys)), dimensions)
 
 
-def _users_again(items: Items, head: Head, user_ids: Sequence[str]) -> set[str]:
-    """Return those of the users that exist."""
-    found: set[str] = set()
+def _users_again(items: Items, head: Head, user_ids: Sequence[str]) -> dict[str, Celebrity | None]:
+    """Return those of the users that exist, each with what is known of a celebrity."""
+    found: dict[str, Celebrity | None] = {}
     for batch in batches(user_ids, KEYS_PER_READ):
         keys = [user_key(head.uid, user_id) for user_id in batch]
-        found.update(item.key.sort for item in items.read(keys) if item is not None)
+        users = [stored_user(item) for item in items.read(keys) if item is not None]
+        found.update({user.user_id: user.celebrity for user in users})
     return found
 
 
 def _archive(items: Items, head: Head, found: ScannedCollection) -> Archive:
     table, hashes = found.all()
     tags = dict(sorted(tags_in(items.get(tags_key(head.uid))).items()))
+    celebrities = {user: known for user, known in sorted(found.users.items()) if known is not None}
     return Archive(
-        format_version=np.array(FORMAT, "<i8"),
+        format_version=np.array(format_of(celebrities), "<i8"),
         collection_id=np.array(head.collection_id.encode()),
         face_model_version=np.array(head.model.encode()),
         face_ids=_uuids(table.ids),
@@ -154,6 +159,7 @@ def _archive(items: Items, head: Head, found: ScannedCollection) -> Archive:
         users=np.array(sorted(user.encode() for user in found.users), np.bytes_) if found.users else NO_USERS,
         tag_keys=np.array(list(tags.keys()), np.str_),
         tag_values=np.array(list(tags.values()), np.str_),
+        celebrities=packed_celebrities(celebrities),
     )
 
 

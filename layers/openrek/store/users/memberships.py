@@ -7,11 +7,12 @@ rewritten; the others were claimed for the user by an earlier commit, which chan
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from openrek.domain.celebrities import Celebrity
 from openrek.domain.collections import Collection
 from openrek.domain.errors import InternalServerError
 from openrek.domain.users import User
@@ -22,6 +23,7 @@ from openrek.store.log.head import Head
 from openrek.store.log.keys import face_key, user_key
 from openrek.store.log.rows import SCALE, FaceRow, UserRow, face_row
 from openrek.store.log.visibility import visible
+from openrek.store.users.celebrities import celebrity_attributes, celebrity_in
 from openrek.store.users.user_vectors import user_vector
 
 KEYS_PER_READ: Final = 99
@@ -35,7 +37,7 @@ class StoredUser:
     """A user as it is stored.
 
     `members` are in ascending order; `vector` and `scale` are their user_vector, empty without members. `seq` is the
-    change that created the user.
+    change that created the user. `celebrity` is what is known of one.
     """
 
     key: Key
@@ -43,6 +45,7 @@ class StoredUser:
     vector: bytes
     scale: float
     seq: int
+    celebrity: Celebrity | None = None
 
     @property
     def user_id(self) -> str:
@@ -58,6 +61,8 @@ class StoredUser:
 
     def attributes(self) -> dict[str, Any]:
         found: dict[str, Any] = {"members": [member.bytes for member in self.members], "seq": self.seq}
+        if self.celebrity is not None:
+            found["celebrity"] = celebrity_attributes(self.celebrity)
         return {**found, "vector": self.vector, "scale": SCALE.pack(self.scale)} if self.members else found
 
     def with_members(self, faces: Iterable[Item]) -> "StoredUser":
@@ -65,8 +70,11 @@ class StoredUser:
         rows = sorted((face_row(face.attributes) for face in faces), key=lambda row: row.face.face_id)
         vector, scale = user_vector([(row.vector, row.scale) for row in rows]) if rows else (b"", 0.0)
         # Readers see the scale as float32.
-        return StoredUser(
-            self.key, tuple(row.face.face_id for row in rows), vector, SCALE.unpack(SCALE.pack(scale))[0], self.seq
+        return replace(
+            self,
+            members=tuple(row.face.face_id for row in rows),
+            vector=vector,
+            scale=SCALE.unpack(SCALE.pack(scale))[0],
         )
 
 
@@ -75,7 +83,7 @@ def stored_user(item: Item) -> StoredUser:
     at = item.attributes
     members = tuple(UUID(bytes=member) for member in at["members"])
     vector, scale = (at["vector"], SCALE.unpack(at["scale"])[0]) if members else (b"", 0.0)
-    return StoredUser(item.key, members, vector, scale, at["seq"])
+    return StoredUser(item.key, members, vector, scale, at["seq"], celebrity_in(at.get("celebrity")))
 
 
 class Memberships:

@@ -1,25 +1,29 @@
 """Users: created, listed and deleted, and associated with faces. The effect of each call is one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 from uuid import UUID
 
+from openrek.domain.celebrities import Celebrity
 from openrek.domain.clock import SYSTEM_CLOCK, Clock
 from openrek.domain.collections import Collection
 from openrek.domain.errors import Conflict, Refusal, ServiceQuotaExceeded, user_not_found
 from openrek.domain.faces import cosine
 from openrek.domain.ports import Page, UserEntry
 from openrek.domain.users import MOST_FACES_OF_USER, Association, FaceNotChanged, RequestToken, User
+from openrek.store.items.batches import batches
 from openrek.store.items.port import MAX_WRITES, Delete, Item, Items
 from openrek.store.log.commits import OWN_WRITES, TOO_MANY_WRITERS, Change, Commits
 from openrek.store.log.head import Head
-from openrek.store.log.keys import owned
+from openrek.store.log.keys import owned, user_key
 from openrek.store.log.pages import settled_page
 from openrek.store.log.quantisation import dequantise
 from openrek.store.log.rows import face_row
+from openrek.store.users.celebrities import celebrity_in, described
 from openrek.store.users.memberships import (
+    KEYS_PER_READ,
     Memberships,
     StoredUser,
     claim,
@@ -80,13 +84,36 @@ class StoredUsers:
         def prepare(head: Head) -> Change[Outcome]:
             if self._memberships.user(head, user_id) is not None:
                 raise Conflict(f"The user id: {user_id} already exists", reason="A user with this id exists.")
-            if head.users >= self._max_users:
-                raise ServiceQuotaExceeded(reason=f"A collection holds at most {self._max_users} users.")
+            self._require_room(head)
             result = Association((), (), User(user_id, 0))
             made = user_put(new_user(head, user_id), new=True)
             return Change(result, writes=[made], users=1, touched={user_id: None})
 
         self._commit(collection, idempotency_token, prepare)
+
+    def describe(
+        self, collection: Collection, user_id: str, name: str, urls: Sequence[str] | None, gender: str | None
+    ) -> None:
+        def prepare(head: Head) -> Change[None]:
+            user = self._memberships.user(head, user_id)
+            if user is None:
+                self._require_room(head)
+            before = new_user(head, user_id) if user is None else user
+            after = replace(before, celebrity=described(before.celebrity, name, urls, gender))
+            if after == user:
+                return Change(None)
+            put = user_put(after, new=user is None)
+            return Change(None, writes=[put], users=int(user is None), touched={user_id: after.row})
+
+        self._commits.commit(collection, prepare)
+
+    def celebrities(self, collection: Collection, user_ids: Iterable[str]) -> Mapping[str, Celebrity]:
+        found: dict[str, Celebrity] = {}
+        for batch in batches(sorted(set(user_ids)), KEYS_PER_READ):
+            for item in self._items.read([user_key(collection.uid, user_id) for user_id in batch]):
+                if item is not None and (celebrity := celebrity_in(item.attributes.get("celebrity"))) is not None:
+                    found[item.key.sort] = celebrity
+        return found
 
     def delete(self, collection: Collection, user_id: str, idempotency_token: RequestToken | None) -> None:
         late: list[UUID] = []
@@ -158,6 +185,10 @@ class StoredUsers:
         """Remove the claims, which spell the user's name, from the faces that the transaction had no room for."""
         with suppress(Refusal):  # the call is done; a remaining claim goes with the next change of its face
             self._memberships.release(collection, late)
+
+    def _require_room(self, head: Head) -> None:
+        if head.users >= self._max_users:
+            raise ServiceQuotaExceeded(reason=f"A collection holds at most {self._max_users} users.")
 
     def _require(self, head: Head, user_id: str) -> StoredUser:
         user = self._memberships.user(head, user_id)
