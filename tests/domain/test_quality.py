@@ -23,7 +23,7 @@ REASONS = {
 
 GOOD = DetectedFace(
     box=BoundingBox(0.2, 0.2, 0.3, 0.4),
-    confidence=95,
+    confidence=99.9,
     landmarks=(),
     pose=Pose(40, 5, -5),
     quality=Quality(brightness=50, sharpness=70, coarse_sharpness=60),

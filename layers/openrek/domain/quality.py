@@ -43,13 +43,27 @@ class Limits:
 
 
 _LOW = Limits(
-    confidence=75, side_px=14, brightness=4, sharpness=10, coarse_sharpness=49, clearness=0.5, yaw_deg=70, pitch_deg=60
+    confidence=81.3,
+    side_px=14,
+    brightness=4,
+    sharpness=10,
+    coarse_sharpness=49,
+    clearness=0.5,
+    yaw_deg=70,
+    pitch_deg=60,
 )
 _MEDIUM = Limits(
-    confidence=82, side_px=22, brightness=8, sharpness=30, coarse_sharpness=52, clearness=0.56, yaw_deg=50, pitch_deg=45
+    confidence=93.5,
+    side_px=22,
+    brightness=8,
+    sharpness=30,
+    coarse_sharpness=52,
+    clearness=0.56,
+    yaw_deg=50,
+    pitch_deg=45,
 )
 _HIGH = Limits(
-    confidence=88,
+    confidence=99.36,
     side_px=36,
     brightness=12,
     sharpness=45,

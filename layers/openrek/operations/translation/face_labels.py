@@ -8,7 +8,7 @@ from openrek.domain.faces import BoundingBox, DetectedFace, float32
 from openrek.domain.labels import Instance, Label, Vocabulary
 
 PERSON: Final = "Person"
-LEAST_FACE_PCT: Final = 80.0
+LEAST_FACE_PCT: Final = 91.5
 """A face below this adds nothing: it may be none."""
 PEOPLE: Final = 5
 CROWD: Final = 10

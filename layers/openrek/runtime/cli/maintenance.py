@@ -63,12 +63,11 @@ def verify_collections(adapters: Adapters, collection_id: str | None, *, rebuild
 
 def _with_model(report: Report, adapters: Adapters) -> Report:
     """Return the report, with a note if no face model that is offered reads the collection."""
-    with suppress(ResourceNotFound):  # deleted since
-        version = adapters.collections().require(report.collection_id).model_version
-        if adapters.models.get(version) is None:
-            told = f"its face model {version} is not offered here: photos can be neither indexed nor searched"
-            return replace(report, notes=(*report.notes, told))
-    return report
+    version = report.model_version
+    if version is None or adapters.models.get(version) is not None:
+        return report
+    told = f"its face model {version} is not offered here: photos can be neither indexed nor searched"
+    return replace(report, notes=(*report.notes, told))
 
 
 def _print(reports: Sequence[Report], console: Console, *, damaged: bool) -> None:

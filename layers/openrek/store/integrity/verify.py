@@ -40,7 +40,8 @@ PAUSE_S: Final = 0.2
 class Report:
     """The result of a check: `findings` are defects, `notes` are not.
 
-    `faces` are counted in the segments and the log, `users` in their items.
+    `faces` are counted in the segments and the log, `users` in their items. `model_version` is None where the head is
+    damaged.
     """
 
     collection_id: str
@@ -51,6 +52,7 @@ class Report:
     stored_bytes: int
     findings: tuple[str, ...]
     notes: tuple[str, ...]
+    model_version: str | None = None
 
 
 @dataclass(slots=True)
@@ -159,7 +161,7 @@ class _Check:
         refs = () if manifest is None else manifest.segments
         return Report(
             head.collection_id, contents.faces, self._users, len(refs), head.seq - head.compacted_through,
-            sum(ref.size_bytes for ref in refs), self._findings.lines(), tuple(self._notes),
+            sum(ref.size_bytes for ref in refs), self._findings.lines(), tuple(self._notes), head.model,
         )  # fmt: skip
 
     def _check_lines(self) -> None:

@@ -12,6 +12,7 @@ from openrek.domain.faces import BoundingBox, DetectedFace, FaceVector, Landmark
 from openrek.domain.models import FaceModel
 from openrek.vision.faces.align import aligned, shown
 from openrek.vision.faces.attributes.reading import FaceReading
+from openrek.vision.faces.confidence import confidence_pct
 from openrek.vision.faces.detect import Detections
 from openrek.vision.faces.embed import face_vector, raw_vector
 from openrek.vision.faces.packs import FacePack
@@ -144,7 +145,7 @@ def _face(upright: Upright, box: Floats, score: float, points: Floats, crop: Cro
     )
     return DetectedFace(
         box=BoundingBox(float32(left / width), float32(top / height), float32(across / width), float32(down / height)),
-        confidence=float32(100 * min(score, 1.0)),
+        confidence=confidence_pct(score),
         landmarks=landmarks,
         pose=pose(points),
         quality=quality(crop, shown(points, upright.image.size)),
