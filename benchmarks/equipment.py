@@ -1,9 +1,9 @@
 """`python -m benchmarks.equipment PATH`: how often DetectProtectiveEquipment sees a mask where there is one.
 
-PATH has `annotations/*.xml` and `images/*.png`, as the Face Mask Detection data set of Kaggle has them. Of the photos in
-the order of their names every fifth counts: those had no part in learning the heads. The whole way is gone: decode, find
-persons and faces, look at each. A face of the set of 20 px and more is found where the face of one of the persons has
-half of its width or more around the same middle.
+PATH has `annotations/*.xml` and `images/*.png`, as the Face Mask Detection data set of Kaggle has them. Of the photos
+in the order of their names every fifth counts: those had no part in learning the heads. The whole way is gone: decode,
+find persons and faces, look at each. A face of the set of 20 px and more is found where one that
+was detected has its middle there and half of its width or more.
 """
 
 import re
@@ -16,6 +16,7 @@ from openrek.domain.faces import BoundingBox
 from openrek.runtime.parts.face_packs import OFFER
 from openrek.runtime.settings import default_weights
 from openrek.vision.equipment import covers
+from openrek.vision.equipment.reader import LEAST_PERSON_PCT
 from openrek.vision.images.decode import decode
 from openrek.vision.labels.reader import LabelReader
 from openrek.vision.models.picture_classes import PICTURES
@@ -45,7 +46,8 @@ def main(path: str) -> None:
         upright = decode((folder / "images" / f"{annotation.stem}.png").read_bytes())
         width, height = upright.image.size
         boxes = [face.box for face in faces.read_upright(upright).faces]
-        persons_of_photos += bool(labels.read_upright(upright).persons())
+        found = labels.read_upright(upright).persons()
+        persons_of_photos += any(sure >= LEAST_PERSON_PCT for _, sure in found)
         photos += 1
         for kind, corners in truth(annotation.read_text("utf-8")):
             near = [box for box in boxes if _same(box, corners, width, height)]

@@ -19,6 +19,8 @@ from training import ridge
 PENALTY = 0.003
 SLOPES = np.arange(0.5, 12.01, 0.25)
 SHIFTS = np.arange(-4, 4.01, 0.25)
+BALANCED = (True, False)
+"""How common masks are differs from place to place; that one is worn wrongly is rare wherever they are worn."""
 PROVENANCE = Provenance(
     name="face cover",
     what="whether something covers the nose and mouth of a face, and whether it is worn right",
@@ -48,14 +50,16 @@ def learn(features: Matrix, wanted: Matrix, photos: NDArray[np.int64]) -> bytes:
     scores = units @ weights.T + biases
     for head in range(wanted.shape[1]):
         rows = (kind == 1) & (wanted[:, head] != 0)
-        slope, shift = _logistic(scores[rows, head], wanted[rows, head])
+        slope, shift = _logistic(scores[rows, head], wanted[rows, head], BALANCED[head])
         weights[head], biases[head] = slope * weights[head], slope * biases[head] + shift
     return encode(PROVENANCE, (COVER, WORN_RIGHT), {"weights": weights, "biases": biases})
 
 
-def _logistic(scores: Matrix, wanted: Matrix) -> tuple[float, float]:
-    """Return the slope and shift of a grid that make the answers likeliest, the two signs weighing the same."""
-    share = np.where(wanted > 0, 0.5 / (wanted > 0).sum(), 0.5 / (wanted < 0).sum())
+def _logistic(scores: Matrix, wanted: Matrix, balanced: bool) -> tuple[float, float]:
+    """Return the slope and shift of a grid that make the answers likeliest; `balanced`: both signs weigh the same."""
+    share = np.full(len(wanted), 1 / len(wanted))
+    if balanced:
+        share = np.where(wanted > 0, 0.5 / (wanted > 0).sum(), 0.5 / (wanted < 0).sum())
     losses = {
         (slope, shift): float((share * np.logaddexp(0, -wanted * (slope * scores + shift))).sum())
         for slope in SLOPES.tolist()
