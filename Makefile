@@ -6,7 +6,7 @@
 # make docs   write docs/COVERAGE.md and docs/CLI.md anew
 # make lock   write the pins of requirements*.txt anew (needs uv)
 # make dist    dist/*.whl: openrek for each platform, and its models (docs/INSTALL.md)
-# make image   a container image, without Docker (docs/INSTALL.md)
+# make image   a container image with buildah, without Docker (docs/INSTALL.md); IMAGE="--debootstrap ..." sets options
 # make package, make synth, make deploy   docs/DEPLOY.md; CDK="-c name=value ..." sets options, ARCHITECTURE= the machine
 
 PYTHON ?= python3
@@ -16,6 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ARCHITECTURE ?= arm64
 CDK ?=
+IMAGE ?=
 CDK_MADE := node_modules/.made
 CDK_COMMAND := $(BIN)/python -m infra.node node_modules/.bin/cdk
 COMPILE := uv pip compile -q --universal --python-version 3.11 --no-header --no-annotate
@@ -54,6 +55,9 @@ lock:
 
 dist: $(VENV)/.dev
 	$(BIN)/python -m infra.dist
+
+image: $(VENV)/.dev
+	$(BIN)/python -m infra.image $(IMAGE)
 
 package: $(VENV)/.dev
 	$(BIN)/python -m infra.package --architecture $(ARCHITECTURE)

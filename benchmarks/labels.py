@@ -4,7 +4,7 @@ PATH is a folder in which, at any depth, lie `instances_*.json` and the photos t
 80 classes alone, for the names that these decide: the classes' own labels ("classes") and those with their ancestors
 ("all"). An ancestor that COCO has no class for in a photo counts as wrong even where it is right (a food that is none
 of its ten), so the figures of "all" are too low. Beside it, the same networks the plain way: detector's scores as they
-are, one class for the picture, no heads.
+are, one class for the picture, no heads. What faces tell of persons (age, sex, mood) has no part in either.
 """
 
 import argparse
@@ -225,7 +225,7 @@ def judged(photos: Sequence[Annotated], faces: FaceReader, labels: LabelReader, 
     class_of = {name: of for of, name in table().label_of_boxes.items()}
     for photo in photos:
         picture = DecodedPicture(decode(photo.path.read_bytes()), lambda: faces, lambda: reader)  # type: ignore[arg-type, return-value]
-        found = _all_labels(picture, picture.labels())
+        found = _all_labels(picture, picture.labels(), persons=False)
         result.add(photo, {label.name: label.confidence for label in found}, _boxes(found, class_of))
     return result
 
@@ -301,7 +301,7 @@ def timed(photos: Sequence[Annotated], faces: FaceReader, labels: LabelReader, *
         start = time.process_time()
         picture = DecodedPicture(decode(content), lambda: faces, lambda: TiledReader(labels, tiles))  # type: ignore[arg-type, return-value]
         seen = picture.labels()
-        _all_labels(picture, seen)
+        _all_labels(picture, seen, persons=False)
         whole.append(time.process_time() - start)
         bare.append(_bare_s(decode(content), faces, labels, seen, tiles=tiles))
     ratio = sum(whole) / sum(bare)

@@ -30,6 +30,9 @@ BROUGHT_BY_LAMBDA: Final = ("boto3", "botocore", "jmespath", "python-dateutil", 
 """Lambda's Python runtime has these; on this machine a package finds them in build/host/runtime instead. openrek uses
 none of them: the layer `aws` comes first."""
 
+LEARNING: Final = ("background.learnt",)
+"""Data that only `openrek labels learn` reads: an owner learns on a machine of its own, no function does."""
+
 UNZIPPED_LIMIT_BYTES: Final = 262_144_000
 """AWS's limit for a function together with its layers."""
 
@@ -72,7 +75,8 @@ def _code(target: Target, folder: Path) -> None:
 
     def make(fresh: Path) -> None:
         python = fresh / "python"
-        shutil.copytree(package, python / "openrek", ignore=shutil.ignore_patterns(*MADE, "service-model.json"))
+        left_out = shutil.ignore_patterns(*MADE, "service-model.json", *LEARNING)
+        shutil.copytree(package, python / "openrek", ignore=left_out)
         (python / kernel.relative_to(LAYERS)).parent.mkdir()
         shutil.copyfile(kernel, python / kernel.relative_to(LAYERS))
         model = json.loads(asked(_SERVICE_MODEL))

@@ -163,3 +163,15 @@ def test_the_document_has_the_limits() -> None:
     for level, column in zip(("LOW", "MEDIUM", "HIGH"), zip(*rows, strict=True), strict=True):
         assert [float(value) for value in column] == [getattr(LIMITS[level], name) for name in order]
     assert LIMITS["AUTO"] == LIMITS["LOW"]
+
+
+@pytest.mark.parametrize(
+    ("face", "reasons"),
+    [
+        (GOOD, ()),
+        (replace(GOOD, width_px=1), ("SMALL_BOUNDING_BOX",)),
+        (replace(GOOD, width_px=1, confidence=0), ("LOW_CONFIDENCE", "SMALL_BOUNDING_BOX", "LOW_FACE_QUALITY")),
+    ],
+)
+def test_two_reasons_are_low_quality_besides(face: DetectedFace, reasons: tuple[str, ...]) -> None:
+    assert quality_reasons(face, "LOW") == reasons

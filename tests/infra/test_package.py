@@ -104,6 +104,13 @@ def test_the_tables_of_sizes_are_true(homes: Homes, architecture: str) -> None:
         assert size == pytest.approx(measured / 1e6, abs=2)
 
 
+@pytest.mark.parametrize("architecture", ON_LAMBDA)
+def test_what_only_learning_reads_is_left_out(homes: Homes, architecture: str) -> None:
+    learnt = {path.name for path in files_of(homes[architecture] / "layers" / "code") if path.suffix == ".learnt"}
+    assert {"calibration.learnt", "heads.learnt"} <= learnt
+    assert "background.learnt" not in learnt
+
+
 def shared_objects(home: Path) -> Iterator[Path]:
     return (path for path in files_of(home / "layers") if re.search(r"\.so(\.|$)", path.name))
 

