@@ -97,6 +97,7 @@ OPERATIONS: Final = (
     _seeing("DetectFaces", (Grant.READ_KEYS,), "attributes"),
     _seeing("DetectLabels", (Grant.READ_KEYS, Grant.READ_LABELS), "labels"),
     _seeing("DetectModerationLabels", (Grant.READ_KEYS,), "moderation"),
+    _seeing("DetectProtectiveEquipment", (Grant.READ_KEYS,), "equipment"),
     _light("DisassociateFaces", _REGROUPS),
     _light("ErasePerson", _REMOVES),
     _light("GetCelebrityInfo", _LOOKS),

@@ -28,7 +28,7 @@ WEIGHTS: Final = {
     "labels": Carried(("labels", "faces", "attributes")),
     "moderation": Carried(("moderation",)),
     "text": Carried(("text",)),
-    "equipment": Carried(("equipment",)),
+    "equipment": Carried(("equipment",), ("yunet",)),
 }
 
 

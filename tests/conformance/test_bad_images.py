@@ -52,6 +52,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], tuple[str, str]]] = {
     "JPEG header only": (lambda good: good[:400], FORMAT),
     "truncated PNG": (lambda good: saved(opened(good), "PNG")[:20_000], FORMAT),
 }
+OF_SIZE = ("79 px wide", "79 px high", "PNG bomb", "PNG that unpacks to 800 MB", "interlaced PNG of 25 megapixels")
 
 
 @pytest.fixture
@@ -70,7 +71,11 @@ def test_a_bad_picture_is_refused_by_every_operation_that_takes_one(
     make, expected = BAD[name]
     bad, good = {"Bytes": make(photos["obama.jpg"])}, {"Bytes": photos["obama.jpg"]}
     for call, arguments in calls(stock, collection, bad, good):
+        if name in OF_SIZE and call == stock.detect_protective_equipment:
+            continue  # its limits are others: test_equipment
         code, message, reason = refusal(call, **arguments)
+        if message.startswith("Input image dimensions"):  # of operations with a limit of a side, in AWS's words for it
+            message = "Image size is too large"
         assert (code, message) == expected, call
         assert reason or expected[0] != "InvalidParameterException"
     assert stock.describe_collection(CollectionId=collection)["FaceCount"] == 0

@@ -191,7 +191,7 @@ def test_the_sdk_checks_and_knows_them_like_its_own(stock: Any, collection: str)
     with pytest.raises(stock.exceptions.ResourceNotFoundException):
         stock.erase_person(CollectionId="never", UserId="ann")
     assert "Removes everything that a collection knows" in str(stock.erase_person.__doc__)
-    assert len(stock.meta.service_model.operation_names) == 77
+    assert len(stock.meta.service_model.operation_names) == 78
 
 
 @pytest.mark.parametrize("request_", [{}, {"UserId": "ann", "ExternalImageId": "desk"}])

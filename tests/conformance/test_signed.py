@@ -167,6 +167,18 @@ def test_a_key_reads_only_its_objects_and_learns_nothing_of_others(keyed: Keyed,
     assert refusal(anna.detect_faces, Image={"S3Object": {"Bucket": "photos", "Name": "anna/2.jpg"}})[1] == text
 
 
+def test_celebrities_are_for_a_key_that_allows_their_collection(keyed: Keyed, photos: Mapping[str, bytes]) -> None:
+    image = {"Bytes": photos["obama.jpg"]}
+    allowed = client(keyed.url, keyed.issue("--allow", "*", "--collection", "celebrities"))
+    assert len(allowed.recognize_celebrities(Image=image)["UnrecognizedFaces"]) == 1
+    others = client(keyed.url, keyed.issue("--allow", "*", "--collection", "staff-*"))
+    for call, arguments in ((others.recognize_celebrities, {"Image": image}), (others.get_celebrity_info, {"Id": "a"})):
+        code, message, reason = refusal(call, **arguments)
+        assert code == "AccessDeniedException"
+        assert message.endswith("collection/celebrities")
+        assert "collection patterns" in reason
+
+
 def test_a_key_for_searching_staff_can_do_nothing_else(keyed: Keyed, photos: Mapping[str, bytes]) -> None:
     owner = client(keyed.url, keyed.owner)
     image = {"Bytes": photos["obama.jpg"]}

@@ -30,6 +30,7 @@ ATTRIBUTES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-attributes
 FACES_ATTRIBUTES = (3008, 27, {"code", "aws", "numeric", "vision", "weights-faces-attributes"})
 LABELS = (3008, 27, {"code", "aws", "numeric", "vision", "weights-labels"})
 MODERATION = (3008, 27, {"code", "aws", "numeric", "vision", "weights-moderation"})
+EQUIPMENT = (3008, 27, {"code", "aws", "numeric", "vision", "weights-equipment"})
 
 OPERATIONS = {
     "AssociateFaces": (*LIGHT, REGROUP),
@@ -43,6 +44,7 @@ OPERATIONS = {
     "DetectFaces": (*ATTRIBUTES, KEY | SEE),
     "DetectLabels": (*LABELS, KEY | SEE | {("s3:GetObject", f"{BUCKET}/labels/*"), ("s3:ListBucket", BUCKET)}),
     "DetectModerationLabels": (*MODERATION, KEY | SEE),
+    "DetectProtectiveEquipment": (*EQUIPMENT, KEY | SEE),
     "DisassociateFaces": (*LIGHT, REGROUP),
     "ErasePerson": (*LIGHT, REMOVE),
     "GetCelebrityInfo": (*LIGHT, LOOK),

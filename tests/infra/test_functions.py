@@ -46,7 +46,7 @@ def test_the_layers_of_models_serve_every_use() -> None:
         "labels": packs["labels"] | packs["faces"] | packs["attributes"],
         "moderation": packs["moderation"],
         "text": packs["text"],
-        "equipment": packs["equipment"],
+        "equipment": packs["equipment"] | {"yunet"},
     }
     assert all(len(models.of_use(use)) == len(held[use]) for use in WEIGHTS)
     for use, names in held.items():

@@ -9,6 +9,7 @@ from openrek.domain.access_keys import AccessKey
 from openrek.domain.attributes import FaceAttributes, Trait
 from openrek.domain.celebrities import Celebrity
 from openrek.domain.collections import Collection, CollectionEntry
+from openrek.domain.equipment import EquippedPerson
 from openrek.domain.faces import (
     BoundingBox,
     DetectedFace,
@@ -135,12 +136,19 @@ class OpenPicture(Protocol):
         """Return the photo to be asked for labels. Raises ImageTooLarge."""
         ...
 
+    def persons(self) -> Sequence[EquippedPerson]:
+        """Return the persons, the largest first, 15 at most, with parts of their bodies and what covers them."""
+        ...
+
 
 class Pictures(Protocol):
     """The readers of photos, where an operation needs several of them."""
 
-    def open(self, image: bytes) -> OpenPicture:
-        """Decode an image. Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small)."""
+    def open(self, image: bytes, sides_px: tuple[int, int] | None = None) -> OpenPicture:
+        """Decode an image; `sides_px`: the least and the most that a side may have, where an operation has such limits.
+
+        Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (too small).
+        """
         ...
 
 

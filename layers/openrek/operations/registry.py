@@ -149,6 +149,18 @@ _ROWS: Final = (
         "human reviews. Labels of less than 1 are never told.",
     ),
     Operation(
+        "DetectProtectiveEquipment",
+        packs=("faces", "equipment"),
+        touches_collection=False,
+        listed="Persons",
+        logged_as="persons",
+        note="The 15 largest persons, ids by size, largest first; hands are the person's own left and right. Covers of "
+        "hands are not detected: hands are told, never a HAND_COVER, and where one is required a person is "
+        "indeterminate (or lacks something else), which x-openrek-reason says; AWS would count all as lacking it. "
+        "HEAD_COVER is what ImageNet knows of helmets and hats; hard hats were not measured. A face that YuNet does "
+        "not find has no cover ([how well](ACCURACY.md#protective-equipment)). A summary without types is refused.",
+    ),
+    Operation(
         "DisassociateFaces",
         note=f"A user that lost its last face is CREATED again and found by no search. {_REPEATED}.",
     ),
@@ -255,7 +267,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 NOT_OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
-    "Only faces and labels are read from photos so far.": _names("DetectProtectiveEquipment DetectText"),
+    "Text is not read from photos so far.": _names("DetectText"),
     "Bulk analysis is not offered.": _names("GetMediaAnalysisJob ListMediaAnalysisJobs StartMediaAnalysisJob"),
     "Face liveness is not offered.": _names("CreateFaceLivenessSession GetFaceLivenessSessionResults"),
     "Stored video is not offered.": _names(

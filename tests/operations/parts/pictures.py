@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from openrek.domain.equipment import FACE, FACE_COVER, HEAD, LEFT_HAND, BodyPart, Cover, EquippedPerson
 from openrek.domain.faces import BoundingBox, float32
 from openrek.domain.labels import (
     DominantColor,
@@ -48,6 +49,23 @@ VOCABULARY: Vocabulary = {
     )
 }
 THINGS = {"dog": ("Dog", 90.0), "car": ("Car", 70.0), "blur": ("Car", 30.0), "walker": ("Person", 80.0)}
+BOX = BoundingBox(0.25, 0.125, 0.5, 0.75)
+
+
+def _person(face_pct: float, *covers: Cover, person_pct: float = 90.0) -> EquippedPerson:
+    parts = (BodyPart(FACE, face_pct, covers), BodyPart(LEFT_HAND, 60.0), BodyPart(HEAD, face_pct))
+    return EquippedPerson(BOX, person_pct, parts)
+
+
+PERSONS = {
+    "masked": _person(95.0, Cover(FACE_COVER, BOX, 85.0, True, 80.0)),
+    "chinned": _person(95.0, Cover(FACE_COVER, BOX, 85.0, False, 80.0)),
+    "maybe": _person(95.0, Cover(FACE_COVER, BOX, 55.0, True, 52.0)),
+    "bare": _person(95.0),
+    "blurred": _person(55.0),
+    "vague": _person(95.0, person_pct=55.0),
+    "turned": EquippedPerson(BOX, 90.0, ()),
+}
 QUALITY = PictureQuality(50.0, 60.0, 70.0)
 
 
@@ -98,6 +116,10 @@ class NamedPicture:
     def labels(self) -> NamedLabels:
         return NamedLabels(self.words)
 
+    def persons(self) -> list[EquippedPerson]:
+        """Return the persons that the words name, in their order."""
+        return [PERSONS[word] for word in self.words if word in PERSONS]
+
 
 @dataclass
 class NamingPictures:
@@ -106,8 +128,10 @@ class NamingPictures:
     reader: NamingReader
     opened: int = 0
     read_faces: list[bytes] = field(default_factory=list)
+    sides_px: tuple[int, int] | None = None
 
-    def open(self, image: bytes) -> NamedPicture:
+    def open(self, image: bytes, sides_px: tuple[int, int] | None = None) -> NamedPicture:
         self.opened += 1
+        self.sides_px = sides_px
         self.reader.read(image, SFACE)
         return NamedPicture(image.decode().split(), self.read_faces)

@@ -257,15 +257,15 @@ def test_nothing_is_begun_where_all_is_there(running: Running) -> None:
 def test_one_word_in_the_manifest_makes_a_server_build_a_pack(
     registry: Registry, weights: Path, tmp_path: Path
 ) -> None:
-    """The real server, of a copy of openrek whose manifest says that `text` is a default pack, and `labels` is none."""
+    """The real server, of a copy of openrek whose manifest has `faces` and `text` as its only default packs."""
     layers = tmp_path / "layers"
     shutil.copytree(Path(openrek.__path__[0]), layers / "openrek", ignore=shutil.ignore_patterns("__pycache__"))
     manifest = layers / "openrek/vision/models/manifest.toml"
     rows = 'weights = ["text-detector", "text-recognizer", "text-direction"]\n'
-    labels = 'weights = ["picodet", "pplcnet"]\n'
     told = manifest.read_text("utf-8")
     assert rows in told
-    told = told.replace(f"{labels}default = true\n", labels).replace(rows, f"{rows}default = true\n")
+    first, default, others = told.partition("default = true\n")
+    told = first + default + others.replace(default, "").replace(rows, f"{rows}{default}")
     manifest.write_text(told, "utf-8")
 
     server = ServerProcess(tmp_path / "data", weights, PYTHONPATH=str(layers))

@@ -10,6 +10,7 @@ from rich.console import Console
 from openrek.runtime.cli import extension_commands, search_commands
 from openrek.runtime.cli.celebrities import commands as celebrities
 from openrek.runtime.cli.client_options import asking, endpoint_option
+from openrek.runtime.cli.equipment.command import equipment
 from openrek.runtime.cli.evaluate.command import evaluate
 from openrek.runtime.cli.faces.detect_command import detect
 from openrek.runtime.cli.failure import Failure
@@ -92,6 +93,7 @@ for command in (
     *celebrities.COMMANDS,
     *extension_commands.COMMANDS,
     detect,
+    equipment,
     keys_command,
     labels,
     moderate,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from openrek.store.items.port import Items
     from openrek.store.search.search import StoredSearch
     from openrek.store.upkeep.upkeep import Upkeep
+    from openrek.vision.equipment.reader import EquipmentReader
     from openrek.vision.faces.reader import FaceReader
     from openrek.vision.labels.label_pack import LabelPack
     from openrek.vision.labels.reader import LabelReader
@@ -246,7 +247,12 @@ class Adapters:
     def _pictures(self) -> "DecodedPictures":
         from openrek.runtime.parts.pictures import DecodedPictures
 
-        return DecodedPictures(self.reader, self.label_reader)
+        return DecodedPictures(self.reader, self.label_reader, Lazy(self._equipment_reader))
+
+    def _equipment_reader(self) -> "EquipmentReader":
+        from openrek.vision.equipment.reader import EquipmentReader
+
+        return EquipmentReader(self.sessions())
 
 
 def _platform(settings: Settings, *, read_only: bool) -> PlatformParts:

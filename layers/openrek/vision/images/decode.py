@@ -58,13 +58,13 @@ class Upright:
     height_px: int
 
 
-def decode(image: bytes, most_side_px: int | None = None) -> Upright:
+def decode(image: bytes, most_side_px: int | None = None, least_side_px: int = SMALLEST_SIDE_PX) -> Upright:
     """Return the upright picture, whose sides may have `most_side_px` pixels where an operation has such a limit.
 
-    Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (a side below 80 px).
+    Raises InvalidImageFormat, ImageTooLarge or InvalidParameter (a side below `least_side_px`).
     """
     header = read_header(image)
-    _check_size(header, most_side_px)
+    _check_size(header, most_side_px, least_side_px)
     scale = _scale(header)
     try:
         rgb = _decoded(header, scale) if header.ended else _decoded_without_end(header, scale)
@@ -76,15 +76,15 @@ def decode(image: bytes, most_side_px: int | None = None) -> Upright:
     return Upright(upright(rgb, header.orientation), width_px, height_px)
 
 
-def _check_size(header: Header, most_side_px: int | None) -> None:
+def _check_size(header: Header, most_side_px: int | None, least_side_px: int) -> None:
     width_px, height_px = header.width_px, header.height_px
     if most_side_px is not None and max(width_px, height_px) > most_side_px:
         raise ImageTooLarge(
             f"Input image dimensions {width_px} x {height_px} exceed maximum dimension size of {most_side_px} pixels"
         )
-    if min(width_px, height_px) < SMALLEST_SIDE_PX:
+    if min(width_px, height_px) < least_side_px:
         raise InvalidParameter(
-            reason=f"The image is {width_px} x {height_px} pixels; each side needs at least {SMALLEST_SIDE_PX}."
+            reason=f"The image is {width_px} x {height_px} pixels; each side needs at least {least_side_px}."
         )
     require_bounded_work(header)
 

@@ -90,6 +90,10 @@ class LabelPhoto:
             found += evidence.from_crop(look, sighting)
         return found + evidence.from_colors(self._canvas.colors_in(BoundingBox(0, 0, 1, 1), _MANY_COLORS))
 
+    def persons(self) -> list[tuple[BoundingBox, float]]:
+        """Return the boxes of persons, each with its confidence, 0..100; only the detector of objects runs."""
+        return [(seen.box, seen.confidence) for seen in self._sightings if seen.coco_class == _PERSON]
+
     def properties(self, most_colors: int) -> PictureProperties:
         """Measure quality and colours; the foreground is what lies within the boxes of objects.
 
