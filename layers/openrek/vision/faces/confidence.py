@@ -1,8 +1,8 @@
 """The Confidence of a face: how likely what the detector found is one.
 
 The detector's score is no probability: of what it scores .76 on photos of WIDER FACE six of seven are faces, of what
-it scores .87 all but one in a hundred, and portraits have .93. The curve was fitted on 300 of these photos and is judged
-on others (docs/ACCURACY.md, "Confidence"); beyond what they can tell it goes on in the same direction.
+it scores .87 all but one in a hundred, and portraits have .93. The curve was fitted on 300 of these photos and is
+judged on others (docs/ACCURACY.md, "Confidence"); beyond what they can tell it goes on in the same direction.
 """
 
 import math
