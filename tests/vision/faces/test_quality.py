@@ -62,3 +62,54 @@ def test_ends_of_the_scales() -> None:
     assert quality(black) == Quality(brightness=0, sharpness=0, coarse_sharpness=0)
     assert quality(white) == Quality(brightness=pytest.approx(100, abs=1e-4), sharpness=0, coarse_sharpness=0)
     assert 95 < quality(board).sharpness <= 100
+
+
+def by_hand(crop: np.ndarray, shown: np.ndarray) -> tuple[float, float, float]:
+    """Brightness, sharpness and coarse sharpness as the documents say them, place by place."""
+    luma = crop[20:92, 20:92].astype(float) @ np.array([0.299, 0.587, 0.114])
+    inside = shown[20:92, 20:92]
+    places = [(y, x) for y in range(1, 71) for x in range(1, 71) if inside[y - 1 : y + 2, x - 1 : x + 2].all()]
+    squares = [
+        ((luma[y - 1, x] + luma[y + 1, x] + luma[y, x - 1] + luma[y, x + 1]) / 4 - luma[y, x]) ** 2 for y, x in places
+    ]
+    fine = np.sqrt(max(0, np.mean(squares) - 0.35**2)) / (luma[inside].std() + 2)
+    means = luma.reshape(24, 3, 24, 3).mean(axis=(1, 3))
+    within = inside.reshape(24, 3, 24, 3).all(axis=(1, 3))
+    coarse = []
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        seconds = [
+            ((means[y - down, x - right] + means[y + down, x + right]) / 2 - means[y, x]) / (down**2 + right**2)
+            for y in range(1, 23)
+            for x in range(1, 23)
+            if within[y - 1 : y + 2, x - 1 : x + 2].all()
+        ]
+        coarse.append(np.sqrt(np.mean(np.square(seconds))))
+    weakest = min(coarse) / (means[within].std() + 2)
+    return luma[inside].mean() / 2.55, 100 * fine / (fine + 0.05), 100 * weakest / (weakest + 0.1)
+
+
+@pytest.mark.parametrize("direction", [(0, 1), (1, 0), (1, 1), (1, -1), (2, 1)])
+@pytest.mark.parametrize("hidden", [0, 50])
+def test_the_numbers_are_those_of_the_documents(direction: tuple[int, int], hidden: int) -> None:
+    """Waves of one direction with noise, of which a corner is beyond the picture's edge."""
+    chance = np.random.default_rng(sum(direction) + hidden)
+    y, x = np.indices((112, 112))
+    waves = 120 + 60 * np.sin((direction[0] * y + direction[1] * x) / 4) + chance.normal(0, 4, (112, 112))
+    crop = np.clip(waves[..., None] * np.array([1.0, 0.9, 0.8]), 0, 255).astype(np.uint8)
+    shown = np.ones((112, 112), np.bool_)
+    shown[:hidden, : 2 * hidden] = False
+
+    found = quality(crop, shown)
+
+    wanted = by_hand(crop, shown)
+    assert (found.brightness, found.sharpness, found.coarse_sharpness) == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize(("width", "counts"), [(15, True), (14, False)])
+def test_a_fifth_of_the_middle_is_enough_to_be_judged_by(width: int, counts: bool) -> None:
+    crop = np.full((112, 112, 3), 200, np.uint8)
+    crop[:, 20 + width :] = 0
+    shown = np.zeros((112, 112), np.bool_)
+    shown[:, : 20 + width] = True
+    brightness = quality(crop, shown).brightness
+    assert brightness == pytest.approx(78.43 if counts else 78.43 * width / 72, abs=0.1)
