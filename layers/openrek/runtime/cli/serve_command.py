@@ -1,13 +1,14 @@
 """`openrek serve`: the local server, and what its first start makes."""
 
+import ctypes
 import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,6 +19,8 @@ from openrek.runtime.server.signals import end_at_once, signals_to
 if TYPE_CHECKING:
     from openrek.domain.ports import KeyStore
 
+M_ARENA_MAX: Final = -8
+"""Of glibc's malloc.h."""
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -79,6 +82,7 @@ def _serve(
     published: bool,
 ) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for numpy's import: searches share their rows themselves
+    _share_heaps()
     from openrek.runtime.cli.build_line import BuildLine
     from openrek.runtime.cli.weights_command import build_missing
     from openrek.runtime.keys.file_keys import FileKeys
@@ -100,6 +104,15 @@ def _serve(
             run.serve(
                 settings, host, port, _announce, display=display, keys=keys, tls=tls, published_on_loopback=published
             )
+
+
+def _share_heaps() -> None:
+    """Let all threads share two heaps of glibc's: with one for each, what a thread freed stays with it. That is 15 to
+    50 MB of a server that finds faces, and costs no time that could be measured. Other C libraries have no such heaps.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 @contextmanager
