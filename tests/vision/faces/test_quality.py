@@ -97,7 +97,7 @@ def test_the_numbers_are_those_of_the_documents(direction: tuple[int, int], hidd
     waves = 120 + 60 * np.sin((direction[0] * y + direction[1] * x) / 4) + chance.normal(0, 4, (112, 112))
     crop = np.clip(waves[..., None] * np.array([1.0, 0.9, 0.8]), 0, 255).astype(np.uint8)
     shown = np.ones((112, 112), np.bool_)
-    shown[:hidden, : 2 * hidden] = False
+    shown[:hidden, :hidden] = False
 
     found = quality(crop, shown)
 
