@@ -79,7 +79,7 @@ _REPEATED = (
 _LOW_QUALITY = "Without a filter, x-openrek-reason tells which faces LOW would have dropped"
 _ATTRIBUTES = (
     "A single attribute leaves Landmarks at five and Pose as it is; ALL has thirty, and the Pose of the mesh "
-    "([how well each is told](ACCURACY.md#attributes))"
+    "([how well each is told](ACCURACY.md#attributes-of-faces))"
 )
 _TAGS = "Collections only. The ARN is taken with or without its leading `arn:`"
 
