@@ -74,3 +74,17 @@ def test_the_nose_near_the_eyes_is_looking_up() -> None:
     nose_up[2, 1] -= 8
 
     assert pose(nose_up).pitch > pose(TEMPLATE).pitch + 10
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("slant", [-0.9, -0.4, 0.0, 0.4, 0.9])
+def test_a_full_profile_neither_lies_on_its_side_nor_looks_at_its_feet(side: int, slant: float) -> None:
+    """The eyes fall together, and the line between them may point anywhere: with it alone Roll was -93, Pitch -90."""
+    points = np.array([[40, 40], [40 + side * 3, 40 + 3 * slant], [40 + side * 28, 60], [48, 84], [52, 84]], np.float32)
+    points[3:, 0] = 40 + side * np.array([4.0, 6.0])
+
+    found = pose(points)
+
+    assert abs(found.roll) < 15
+    assert abs(found.pitch) < 45
+    assert side * found.yaw > 60
