@@ -26,7 +26,7 @@ GOOD = DetectedFace(
     confidence=99.9,
     landmarks=(),
     pose=Pose(40, 5, -5),
-    quality=Quality(brightness=50, sharpness=70, coarse_sharpness=60),
+    quality=Quality(brightness=50, sharpness=95, coarse_sharpness=60),
     width_px=200,
     height_px=260,
 )
@@ -87,7 +87,7 @@ def test_each_limit_is_named_just_beyond_it_and_not_on_it(level: str) -> None:
     pairs = {
         "LOW_CONFIDENCE": [replace(GOOD, confidence=limits.confidence - by) for by in (0, 0.01)],
         "SMALL_BOUNDING_BOX": [replace(GOOD, width_px=limits.side_px - by) for by in (0, 0.01)],
-        "LOW_BRIGHTNESS": [replace(GOOD, quality=Quality(limits.brightness - by, 70, 60)) for by in (0, 0.01)],
+        "LOW_BRIGHTNESS": [replace(GOOD, quality=Quality(limits.brightness - by, 95, 60)) for by in (0, 0.01)],
         "LOW_SHARPNESS": [replace(GOOD, quality=Quality(50, limits.sharpness - by, 60)) for by in (0, 0.01)],
         "EXTREME_POSE": [replace(GOOD, pose=Pose(0, -limits.yaw_deg - by, limits.pitch_deg)) for by in (0, 0.01)],
     }
