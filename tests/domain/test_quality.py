@@ -95,7 +95,7 @@ def test_each_limit_is_named_just_beyond_it_and_not_on_it(level: str) -> None:
     found = {name: (quality_reasons(on, level), quality_reasons(beyond, level)) for name, (on, beyond) in pairs.items()}
 
     assert found == {name: ((), (name,)) for name in pairs}
-    coarse = [replace(GOOD, quality=Quality(50, 70, limits.coarse_sharpness - by)) for by in (0, 0.01)]
+    coarse = [replace(GOOD, quality=Quality(50, 95, limits.coarse_sharpness - by)) for by in (0, 0.01)]
     assert [quality_reasons(face, level) for face in coarse] == [(), ("LOW_SHARPNESS",)]
     unclear = [quality_reasons(GOOD, level, limits.clearness - by) for by in (0, 0.001)]
     assert unclear == [(), ("LOW_FACE_QUALITY",)]
