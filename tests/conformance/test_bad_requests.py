@@ -196,9 +196,9 @@ def test_members_that_the_model_does_not_know_are_ignored_and_named(live_server:
 def test_operations_that_are_not_offered_and_targets_that_do_not_exist(
     rekognition: "RekognitionClient", live_server: str, photos: dict[str, bytes]
 ) -> None:
-    code, _, reason = refusal(rekognition.recognize_celebrities, Image={"Bytes": photos["obama.jpg"]})
+    code, _, reason = refusal(rekognition.detect_text, Image={"Bytes": photos["obama.jpg"]})
     assert code == "UnknownOperationException"
-    assert "RecognizeCelebrities" in reason
+    assert "DetectText" in reason
     for target in ("Nothing", "", "../ListCollections"):
         assert raw(live_server, target, {})[1]["__type"] == "UnknownOperationException"
     no_target = requests.post(

@@ -102,6 +102,7 @@ def test_every_request_that_the_store_sends_can_be_throttled(usual: Synthesised)
 def test_a_search_that_lambda_ended_rings(usual: Synthesised) -> None:
     alarm = Alarm(usual, "SearchEnded")
     searches = {function.name for function in OPERATIONS if function.name.startswith("Search")}
+    searches |= {"RecognizeCelebrities"}
     assert {(metric, space) for metric, space, _ in alarm.places()} == {("Errors", "AWS/Lambda")}
     assert {name_of(usual, place) for _, _, place in alarm.places()} == {f"openrek-{name}" for name in searches}
     assert len(alarm.metrics) <= 10  # of one alarm

@@ -6,6 +6,7 @@ import pytest
 
 from openrek.domain.errors import InvalidImageFormat
 from openrek.runtime.parts.pictures import DecodedPictures
+from openrek.vision.equipment.reader import EquipmentReader
 from openrek.vision.faces.reader import FaceReader
 from openrek.vision.labels.reader import LabelReader
 from openrek.vision.models.sessions import ModelSessions
@@ -18,7 +19,10 @@ def test_both_readers_see_the_same_picture(reader: FaceReader, weights_folder: P
         made.append("labels")
         return LabelReader(ModelSessions(weights_folder))
 
-    picture = DecodedPictures(lambda: reader, labels).open(photos["obama.jpg"])
+    def equipment() -> EquipmentReader:
+        raise AssertionError
+
+    picture = DecodedPictures(lambda: reader, labels, equipment).open(photos["obama.jpg"])
     (face,) = picture.faces().faces
     assert made == []
     assert picture.labels()._image is picture._upright.image
@@ -31,4 +35,4 @@ def test_what_is_no_picture_is_refused_before_a_reader_is_made() -> None:
         raise AssertionError
 
     with pytest.raises(InvalidImageFormat):
-        DecodedPictures(never, never).open(b"GIF89a")  # type: ignore[arg-type]
+        DecodedPictures(never, never, never).open(b"GIF89a")  # type: ignore[arg-type]

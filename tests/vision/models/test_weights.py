@@ -115,10 +115,10 @@ def test_a_wrong_file_is_never_loaded(copied: Path, damage: str) -> None:
 
 def test_only_the_packs_that_are_asked_for_must_be_there(copied: Path) -> None:
     zoo.check_present(copied)
-    with pytest.raises(WeightsError, match=r"movenet-lightning.onnx is missing"):
-        zoo.check_present(copied, ["equipment"])
-    with pytest.raises(WeightsError, match=r"movenet-lightning.onnx is missing"):
-        zoo.check(copied, ["faces", "equipment"])
+    with pytest.raises(WeightsError, match=r"\.onnx is missing; run `openrek weights --pack hands`"):
+        zoo.check_present(copied, ["hands"])
+    with pytest.raises(WeightsError, match=r"\.onnx is missing; run `openrek weights --pack hands`"):
+        zoo.check(copied, ["faces", "hands"])
 
 
 def test_a_missing_manifest_is_one_sentence(tmp_path: Path) -> None:
