@@ -43,8 +43,10 @@ def test_a_large_photo_is_sent_smaller(kind: str, mode: str) -> None:
 
 def test_a_long_photo_is_sent_smaller_whatever_its_bytes() -> None:
     content = saved(Image.new("RGB", (12_000, 1200), "white"), "PNG")
-    with Image.open(io.BytesIO(fit(content).image)) as photo:
+    assert not fit(content).shrunk
+    with Image.open(io.BytesIO(fit(content, 10_000).image)) as photo:
         assert max(photo.size) <= 10_000
+    assert not fit(content, 12_000).shrunk
 
 
 def test_a_png_that_the_server_would_not_unpack_is_sent_smaller() -> None:
@@ -60,14 +62,14 @@ def test_a_turned_jpeg_stays_upright_and_a_png_is_never_turned_just_as_on_the_se
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     content = saved(Image.new("RGB", (12_000, 1200), "white"), kind, exif=exif)
-    with Image.open(io.BytesIO(fit(content).image)) as photo:
+    with Image.open(io.BytesIO(fit(content, 10_000).image)) as photo:
         assert (photo.height > photo.width) is turned
 
 
 @pytest.mark.parametrize("error", DAMAGED_EXIF)
 def test_a_photo_with_damaged_exif_is_sent_smaller_and_upright(error: str) -> None:
     content = with_exif(jpeg(Image.new("RGB", (12_000, 1200))), TURNED, DAMAGED_EXIF[error])
-    with Image.open(io.BytesIO(fit(content).image)) as photo:
+    with Image.open(io.BytesIO(fit(content, 10_000).image)) as photo:
         assert photo.height > photo.width
     assert pixels(content).size == (1200, 12_000)
 
@@ -92,7 +94,7 @@ def test_a_large_png_without_its_palette_is_refused() -> None:
     at = content.index(b"PLTE") - 4
     length = int.from_bytes(content[at : at + 4], "big") + 12
     with pytest.raises(UnreadablePhoto, match="damaged"):
-        fit(content[:at] + content[at + length :])
+        fit(content[:at] + content[at + length :], 10_000)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -150,3 +152,11 @@ def test_photos_are_found_by_their_suffix_in_all_folders(tmp_path: Path) -> None
     found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path, unreadable.append)]
     assert found == ["a.png", "b.JPG", "c/d.jpeg", "c/f/g.jpe"]
     assert unreadable == []
+
+
+def test_pixels_are_those_that_the_server_sees(photos: dict[str, bytes]) -> None:
+    """A JPEG without its end, and a PNG of 16 bits in grey, which Pillow alone makes all white."""
+    cut = photos["obama.jpg"][:-2]
+    assert pixels(cut).tobytes() == decode(photos["obama.jpg"]).image.tobytes()
+    grey = png((100, 100), 16, 0, [b"\0" + bytes([40, 0] * 100)] * 100)
+    assert set(pixels(grey).tobytes()) == {40}

@@ -16,6 +16,8 @@ from openrek.runtime.cli.terminal_text import shown
 if TYPE_CHECKING:
     from mypy_boto3_rekognition import RekognitionClient
 
+MOST_SIDE_PX = 10_000
+"""Of pictures that are looked at for labels."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 endpoint_option = click.option(
@@ -74,12 +76,14 @@ def require_boto3() -> None:
         raise Failure("This command calls a server with boto3, which is not installed: pip install 'openrek[cli]'.")
 
 
-def photo_bytes(photo: Path) -> bytes:
-    """Return the photo as the API takes it, made smaller where that is needed. Raises Failure."""
+def photo_bytes(photo: Path, most_side_px: int | None = None) -> bytes:
+    """Return the photo as the API takes it, made smaller where that is needed, or where a side has more pixels than
+    `most_side_px`. Raises Failure.
+    """
     from openrek.runtime.cli.photo_files import UnreadablePhoto, fit, read_named
 
     try:
-        return fit(read_named(photo)).image
+        return fit(read_named(photo), most_side_px).image
     except UnreadablePhoto as error:
         raise Failure(f"{photo}: {error}") from None
 

@@ -74,7 +74,7 @@ def index(folder: Path, collection: str, endpoint_url: str | None, jobs: int, id
 
     An interrupted run continues when it is started again. Each face's ExternalImageId is the photo's
     path below FOLDER; characters that the API does not allow are written as a colon and two hex digits. A photo above
-    the API's limits (5 MiB, 10,000 pixels a side) is sent smaller; one above 256 MiB or 180 megapixels fails. Exits
+    the API's limits (5 MiB, 100 megapixels) is sent smaller; one above 256 MiB or 180 megapixels fails. Exits
     with 1 if any photo failed.
     """
     from openrek.runtime.cli import index_report

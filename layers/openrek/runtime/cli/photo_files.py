@@ -1,8 +1,8 @@
 """Photos on disk: the search for them, and their bytes as the API takes them.
 
-A photo above the API's limits (5 MiB inline, 10,000 pixels a side, the work of decoding it) is sent smaller. Boxes are
-ratios, so that answers mean the same for the photo on disk. Whatever is in a file, it is no more than that photo's
-failure.
+A photo above the API's limits (5 MiB inline, the work of decoding it, the longest side of some operations) is sent
+smaller. Boxes are ratios, so that answers mean the same for the photo on disk. Whatever is in a file, it is no more
+than that photo's failure.
 """
 
 import io
@@ -10,19 +10,19 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from openrek.domain.errors import InvalidImageFormat, Refusal
-from openrek.vision.images.decode import require_bounded_work
+from openrek.vision.images.decode import decode, require_bounded_work
 from openrek.vision.images.headers import Header, read_header
 from openrek.vision.images.pillow import DECODER_ERRORS, opened, upright
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"})
 MAX_BYTES = 5 * 1024 * 1024
-MAX_SIDE_PX = 10_000
 FIRST_SIDE_PX = 4096
 MOST_FILE_BYTES = 256 * 1024 * 1024
 MOST_PIXELS = 180_000_000
@@ -86,8 +86,8 @@ def _content(file: io.BufferedReader, size_bytes: int = 0) -> bytes:
     return content
 
 
-def fit(content: bytes) -> SentPhoto:
-    """Return the photo within the API's limits.
+def fit(content: bytes, most_side_px: int | None = None) -> SentPhoto:
+    """Return the photo within the API's limits, of which `most_side_px` is that of some operations.
 
     Raises UnreadablePhoto for one that is too large and cannot be shrunk.
     """
@@ -97,7 +97,8 @@ def fit(content: bytes) -> SentPhoto:
         if len(content) <= MAX_BYTES:
             return SentPhoto(content, shrunk=False)  # the server says what it is not
         raise UnreadablePhoto(f"larger than 5 MiB, and cannot be made smaller: {refusal.reason}") from None
-    if len(content) <= MAX_BYTES and max(header.width_px, header.height_px) <= MAX_SIDE_PX and _is_bounded(header):
+    within = most_side_px is None or max(header.width_px, header.height_px) <= most_side_px
+    if len(content) <= MAX_BYTES and within and _is_bounded(header):
         return SentPhoto(content, shrunk=False)
     if header.width_px * header.height_px > MOST_PIXELS:
         raise UnreadablePhoto("too many pixels")
@@ -116,7 +117,13 @@ def _is_bounded(header: Header) -> bool:
 
 
 def pixels(content: bytes) -> Image.Image:
-    """Return the upright photo in RGB. Raises UnreadablePhoto."""
+    """Return the upright photo in RGB, as the server reads it; in its own size where the server reads it smaller or not
+    at all. Raises UnreadablePhoto.
+    """
+    with suppress(Refusal):
+        seen = decode(content)
+        if seen.image.size == (seen.width_px, seen.height_px):
+            return seen.image
     try:
         header = read_header(content)
         return upright(opened(header).convert("RGB"), header.orientation)

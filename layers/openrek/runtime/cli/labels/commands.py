@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 
 from openrek.runtime.cli.client_options import (
+    MOST_SIDE_PX,
     asking,
     endpoint_option,
     json_option,
@@ -51,7 +52,7 @@ def show(
 
     console = Console(stderr=as_json)
     with asking(endpoint_url) as rekognition:
-        image = photo_bytes(photo)
+        image = photo_bytes(photo, MOST_SIDE_PX)
         response = rekognition.detect_labels(
             Image={"Bytes": image},
             MinConfidence=min_confidence,

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from openrek.runtime.cli.client_options import (
+    MOST_SIDE_PX,
     asking,
     endpoint_option,
     json_option,
@@ -35,7 +36,7 @@ def moderate(photo: Path, min_confidence: float, endpoint_url: str | None, as_js
     console = Console(stderr=as_json)
     with asking(endpoint_url) as rekognition:
         response = rekognition.detect_moderation_labels(
-            Image={"Bytes": photo_bytes(photo)}, MinConfidence=min_confidence
+            Image={"Bytes": photo_bytes(photo, MOST_SIDE_PX)}, MinConfidence=min_confidence
         )
         if as_json:
             print_json(response)
