@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageStat
 
 from openrek.domain.errors import ImageTooLarge
 from openrek.runtime.cli.photo_files import MAX_BYTES, UnreadablePhoto, find_photos, fit, pixels, read_named
@@ -160,3 +160,10 @@ def test_pixels_are_those_that_the_server_sees(photos: dict[str, bytes]) -> None
     assert pixels(cut).tobytes() == decode(photos["obama.jpg"]).image.tobytes()
     grey = png((100, 100), 16, 0, [b"\0" + bytes([40, 0] * 100)] * 100)
     assert set(pixels(grey).tobytes()) == {40}
+
+
+def test_a_large_grey_photo_of_16_bits_keeps_its_greys() -> None:
+    content = png((2600, 1200), 16, 0, [b"\0" + random.Random(row).randbytes(2 * 2600) for row in range(1200)])
+    assert len(content) > MAX_BYTES
+    with Image.open(io.BytesIO(fit(content).image)) as photo:
+        assert ImageStat.Stat(photo).mean == pytest.approx([127.5] * 3, abs=3)

@@ -17,7 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from openrek.domain.errors import InvalidImageFormat, Refusal
-from openrek.vision.images.decode import decode, require_bounded_work
+from openrek.vision.images.decode import decode, in_rgb, require_bounded_work
 from openrek.vision.images.headers import Header, read_header
 from openrek.vision.images.pillow import DECODER_ERRORS, opened, upright
 
@@ -135,7 +135,7 @@ def _shrunk(header: Header) -> bytes:
     side = FIRST_SIDE_PX
     photo = opened(header)
     photo.draft("RGB", (side, side))
-    plain = upright(photo.convert("RGB") if "A" not in photo.getbands() else _on_white(photo), header.orientation)
+    plain = upright(in_rgb(photo), header.orientation)
     while True:
         plain.thumbnail((side, side))
         out = io.BytesIO()
@@ -143,8 +143,3 @@ def _shrunk(header: Header) -> bytes:
         if out.tell() <= MAX_BYTES:
             return out.getvalue()
         side = side * 3 // 4
-
-
-def _on_white(photo: Image.Image) -> Image.Image:
-    ground = Image.new("RGBA", photo.size, "white")
-    return Image.alpha_composite(ground, photo.convert("RGBA")).convert("RGB")

@@ -160,7 +160,7 @@ def _to_rgb(picture: ImageFile.ImageFile, header: Header, scale: int) -> Image.I
     whole = Image.new("RGB", (width, height))
     top = 0
     for band in _bands(picture) if at_once else png_rows.bands(header, picture):
-        whole.paste(_band_to_rgb(band).reduce(scale), (0, top // scale))
+        whole.paste(in_rgb(band).reduce(scale), (0, top // scale))
         top += band.height
     return whole
 
@@ -171,7 +171,8 @@ def _bands(picture: Image.Image) -> Iterator[Image.Image]:
         yield picture.crop((0, top, picture.width, min(top + _BAND_ROWS, picture.height)))
 
 
-def _band_to_rgb(band: Image.Image) -> Image.Image:
+def in_rgb(band: Image.Image) -> Image.Image:
+    """Return a picture, or rows of one, in RGB: on white where it is transparent, of 16 bits the higher eight."""
     if band.mode.startswith("I"):
         greys = np.asarray(band)
         high = (greys >> 8).astype(np.uint8)
