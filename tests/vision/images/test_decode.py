@@ -340,3 +340,12 @@ def test_whatever_the_bytes_only_refusals_are_raised(data: st.DataObject) -> Non
 def test_arbitrary_bytes_are_refused(start: bytes, rest: bytes) -> None:
     with pytest.raises(Refusal):
         decode(start + rest)
+
+
+def test_a_png_of_colours_without_a_palette_is_refused() -> None:
+    content = saved(Image.effect_noise((300, 100), 80).convert("P"), "PNG", transparency=0)
+    at = content.index(b"PLTE") - 4
+    end = at + int.from_bytes(content[at : at + 4], "big") + 12
+    with pytest.raises(InvalidImageFormat) as told:
+        decode(content[:at] + content[end:])
+    assert "no palette" in (told.value.reason or "")

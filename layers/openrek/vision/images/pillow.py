@@ -37,6 +37,8 @@ def opened(header: Header) -> ImageFile.ImageFile:
     """
     plugin = JpegImagePlugin.JpegImageFile if header.kind == "JPEG" else PngImagePlugin.PngImageFile
     picture = plugin(io.BytesIO(header.pixels))
+    if picture.mode == "P" and picture.palette is None:
+        raise ValueError("it has no palette")
     if isinstance(picture, PngImagePlugin.PngImageFile):
         _scale_colour_key(picture)
     if picture.size != (header.width_px, header.height_px):
